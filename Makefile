@@ -1,0 +1,31 @@
+# One command per habit, the same for people, hooks and CI. PYTHON names the interpreter of the environment.
+PYTHON ?= .venv/bin/python
+
+.PHONY: check test golden docs bench lint types layers docs-check
+
+check: lint types layers docs-check
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy
+
+layers:
+	$(PYTHON) -m importlinter.cli lint 2>/dev/null || $(dir $(PYTHON))lint-imports
+
+docs-check:
+	$(PYTHON) scripts/make_docs.py --check
+
+test:
+	$(PYTHON) -m pytest -q
+
+golden:
+	LORA_GOLDEN=write $(PYTHON) -m pytest -q tests/golden
+
+docs:
+	$(PYTHON) scripts/make_docs.py
+
+bench:
+	$(PYTHON) scripts/bench.py

@@ -1,0 +1,1 @@
+"""How each trainer is told."""

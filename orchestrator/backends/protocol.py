@@ -1,0 +1,63 @@
+"""What every backend gives: a pure function from a plan to files, links and commands. No disk, no process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.core.finding import Finding, Problem
+    from orchestrator.plan.model import Link, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Where a trainer lives on this machine."""
+
+    name: str
+    """`sd-scripts` or `pocket`."""
+    python: Path
+    """Interpreter of the trainer's own environment."""
+    root: Path
+    """Folder of the entry scripts."""
+    commit: str
+    """40 hex digits; for pocket the version of this project."""
+    is_modified: bool = False
+    """Local edits were adopted on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One process to start: an argument list, never a shell line. Working directory: the run folder."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the inherited environment."""
+    purpose: str = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Everything to lay down before the trainer starts."""
+
+    files: Mapping[str, str]
+    """Path relative to the run folder -> text."""
+    links: tuple[Link, ...]
+    commands: tuple[Command, ...]
+    problems: tuple[Problem, ...] = ()
+    """Options the trainer would ignore, refuse or misread: with any of these nothing is launched."""
+    warnings: tuple[Finding, ...] = ()
+    """Options without effect for this family."""
+
+
+class Backend(Protocol):
+    """A trainer this tool can tell what to do."""
+
+    name: str
+
+    def compile(self, plan: Plan, trainer: Trainer) -> Build:
+        """Return what to write and start. Pure: the same plan and trainer give the same bytes."""
+        ...

@@ -1,0 +1,1 @@
+"""kohya sd-scripts."""

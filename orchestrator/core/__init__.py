@@ -1,0 +1,1 @@
+"""Words every room uses. Imports nothing else of this project."""

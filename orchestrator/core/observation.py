@@ -1,0 +1,106 @@
+"""What a run left behind, as typed facts. A missing source is a fact too, not an exception."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.core.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One scalar over training.
+
+    `steps` int64 (N,): optimizer steps from 1, ascending and unique (epoch numbers for the trainer's per-epoch tags);
+    `values` float64 (N,): may hold NaN and infinities; `times` float64 (N,): Unix seconds, or empty where unknown.
+    """
+
+    name: str
+    """The trainer's own tag, e.g. `loss/current`."""
+    steps: array[int]
+    values: array[float]
+    times: array[float] = field(default_factory=lambda: array("d"))
+    source: str = ""
+    """File it was read from, relative to the run."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One line of the trainer's console that means something."""
+
+    kind: str
+    """kebab-case, e.g. `total-steps`, `checkpoint-saved`, `model-saved`, `progress`, `traceback`; see observe/console.py."""
+    values: Mapping[str, Any]
+    line_number: int
+    """From 1, counting both carriage returns and newlines as line ends."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One saved network file."""
+
+    path: str
+    """Relative to the run."""
+    step: int | None
+    epoch: int | None
+    is_final: bool
+    size_bytes: int
+    is_readable: bool
+    problem: str = ""
+    """Why it is not readable."""
+    key_count: int = 0
+    nonfinite_count: int = 0
+    """Tensors that hold at least one NaN or infinity."""
+    zero_up_count: int = 0
+    """`lora_up`-like tensors that are all zero: modules that never moved."""
+    up_count: int = 0
+    norms: Mapping[str, float] = field(default_factory=dict)
+    """Root mean square of the update per module group (`unet`, `te`): scale * up @ down, without units."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture the trainer drew during the run."""
+
+    path: str
+    """Relative to the run."""
+    step: int | None
+    epoch: int | None
+    prompt_index: int
+    seed: int | None
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A source that was not there, and what cannot be judged without it."""
+
+    what: str
+    why: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Everything read back from a run."""
+
+    series: Mapping[str, Series] = field(default_factory=dict)
+    """By the trainer's tag. `loss/current` is averaged per optimizer step; the rest is as logged."""
+    events: tuple[LogEvent, ...] = ()
+    """Console lines that mean something, progress updates excepted, in order."""
+    facts: Mapping[str, int | float | str] = field(default_factory=dict)
+    """What the trainer itself announced: `total_steps`, `batches_per_epoch`, `train_images`, `epochs`, `last_step`, ..."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    damage: tuple[str, ...] = ()
+    """Notes on damaged sources that were read around: which file, which bytes."""

@@ -1,0 +1,96 @@
+"""Versioned JSON records: written beside and renamed, NaN survives, secrets do not."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import tempfile
+from array import array
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path, PurePath
+from typing import Any
+
+from orchestrator.core.errors import RecordError
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text
+
+_SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16})\b")
+_SECRET_KEY = re.compile(
+    r"(?i)\b(wandb_api_key|huggingface_token|hf_token|api[_-]?key|access[_-]?token|password|secret)\b(\s*[=:]\s*)(['\"]?)([^\s'\",]+)\3"
+)
+_CREDENTIAL_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@")
+HIDDEN = "***"
+
+
+def scrub(text: str) -> str:
+    """Return `text` without tokens, keys and passwords. Words like `keep_tokens` and `max_token_length` stay."""
+    text = _SECRET_VALUE.sub(HIDDEN, text)
+    text = _CREDENTIAL_URL.sub(rf"\1{HIDDEN}@", text)
+    return _SECRET_KEY.sub(rf"\1\2\3{HIDDEN}\3", text)
+
+
+def to_plain(value: Any) -> Any:
+    """Return `value` as JSON types. Dataclasses become objects, NaN and infinities the strings `NaN`, `Infinity`, `-Infinity`."""
+    if isinstance(value, str):
+        return scrub(value.value if isinstance(value, Enum) else value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else ("NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, PurePath):
+        return scrub(value.as_posix())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, array)):
+        return [to_plain(v) for v in value]
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_record(path: Path, kind: str, version: int, content: Mapping[str, Any]) -> None:
+    """Write `content` as a JSON record of `kind` (e.g. `run`) and `version`."""
+    body = {"record": kind, "version": version, **to_plain(content)}
+    write_text(path, json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
+    """Read a record back.
+
+    Raises RecordError when the file is no record of this kind, is damaged, or comes from a newer version of the tool.
+    """
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecordError([_bad_record(path, f"cannot be read ({error})", f"读不出（{error}）")]) from error
+    if not isinstance(body, dict) or body.get("record") != kind:
+        raise RecordError([_bad_record(path, f"is no `{kind}` record", f"不是 `{kind}` 记录")])
+    if not isinstance(body.get("version"), int) or body["version"] > version:
+        found = body.get("version")
+        raise RecordError(
+            [_bad_record(path, f"has version {found}, this tool reads up to {version}", f"版本为 {found}，本工具最多读到 {version}")]
+        )
+    return body
+
+
+def _bad_record(path: Path, en: str, zh: str) -> Problem:
+    return Problem("bad-record", Text(f"{path.name} {en}", f"{path.name} {zh}"))

@@ -1,0 +1,1 @@
+"""Every number decided, each with its reason."""

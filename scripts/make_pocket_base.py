@@ -1,0 +1,258 @@
+"""Train the small latent-diffusion model that the pocket trainer ships, from pictures this project draws itself.
+
+    OMP_NUM_THREADS=2 python scripts/make_pocket_base.py --out orchestrator/backends/pocket/base
+
+Four stages, about half an hour on two CPU cores: a byte-level BPE vocabulary from the captions, an autoencoder
+(64 x 64 pixels <-> 16 x 16 x 4 latents), the latents of all pictures, then U-Net and text encoder together.
+The result is a directory in the diffusers layout, all weights in half precision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from pocket_scenes import draw_scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIDE = 64
+MAX_TOKENS = 40
+TEXT_WIDTH = 96
+START, END = "<|startoftext|>", "<|endoftext|>"
+CAPTION_DROPOUT = 0.1
+EMA_DECAY = 0.9993
+
+
+def say(text: str) -> None:
+    """Report progress on stderr, with the time."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stderr.flush()
+
+
+def scenes(count: int, seed: int) -> tuple[torch.Tensor, list[str]]:
+    """Draw `count` pictures: `(count, 3, 64, 64)` uint8, and their captions."""
+    rng = random.Random(seed)
+    pictures = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
+    captions = []
+    for index in range(count):
+        picture, caption = draw_scene(rng, SIDE)
+        pictures[index] = np.asarray(picture)
+        captions.append(caption)
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), captions
+
+
+def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
+    """A CLIP tokenizer: every byte is a token, so any trigger word can be written, and the captions' words are whole."""
+    words = Counter(word for caption in captions for word in caption.replace(",", " ,").split())
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    learner.normalizer = normalizers.Lowercase()
+    learner.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(vocab_size=4000, end_of_word_suffix="</w>", show_progress=False)
+    learner.train_from_iterator((f"{word} " * min(count, 50) for word, count in sorted(words.items())), trainer)
+    learned = json.loads(learner.to_str())["model"]["merges"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned]
+    names = [START, END, *alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges)]
+    vocab = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    tokenizer = CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)
+    folder = out / "tokenizer"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text(
+        "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8"
+    )
+    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": MAX_TOKENS, "bos_token": START,
+                "eos_token": END, "unk_token": END, "pad_token": END}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    return tokenizer
+
+
+def new_vae() -> AutoencoderKL:
+    """The autoencoder: each side of the picture is divided by 4."""
+    return AutoencoderKL(
+        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 32, 64), layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        norm_num_groups=8, sample_size=SIDE, mid_block_add_attention=False,
+    )
+
+
+def new_unet() -> UNet2DConditionModel:
+    """The denoiser on 16 x 16 x 4 latents; text is attended to at 8 x 8."""
+    return UNet2DConditionModel(
+        sample_size=SIDE // 4, in_channels=4, out_channels=4, block_out_channels=(48, 96), layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH, attention_head_dim=4, norm_num_groups=16,
+    )
+
+
+def new_text_encoder(vocab_size: int, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """A two-layer CLIP text model."""
+    config = CLIPTextConfig(
+        vocab_size=vocab_size, hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=MAX_TOKENS, hidden_act="quick_gelu",
+        projection_dim=TEXT_WIDTH, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return CLIPTextModel(config)
+
+
+def noise_settings() -> dict[str, object]:
+    """The noise schedule of SD 1.x."""
+    return {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+            "prediction_type": "epsilon", "clip_sample": False}
+
+
+def to_unit(pictures: torch.Tensor) -> torch.Tensor:
+    """uint8 pictures as floats in -1..1."""
+    return pictures.float() / 127.5 - 1
+
+
+def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Endless shuffled index batches."""
+    while True:
+        order = torch.randperm(count, generator=generator)
+        for start in range(0, count - size + 1, size):
+            yield order[start : start + size]
+
+
+def _rate(step: int, steps: int, peak: float) -> float:
+    warm = min(1.0, (step + 1) / 100)
+    return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def train_vae(vae: AutoencoderKL, pictures: torch.Tensor, steps: int) -> None:
+    """Fit the autoencoder: absolute and edge error, with a light pull of the latents towards a unit normal."""
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=0.0)
+    source = batches(len(pictures), 16, torch.Generator().manual_seed(1))
+    vae.to(memory_format=torch.channels_last)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(step, steps, 2e-3)
+        x = to_unit(pictures[next(source)]).to(memory_format=torch.channels_last)
+        posterior = vae.encode(x).latent_dist
+        y = vae.decode(posterior.sample()).sample
+        edge = (torch.diff(x, dim=3) - torch.diff(y, dim=3)).abs().mean()
+        edge = edge + (torch.diff(x, dim=2) - torch.diff(y, dim=2)).abs().mean()
+        loss = (x - y).abs().mean() + (x - y).square().mean() + 0.5 * edge + 2e-4 * posterior.kl().mean() / 1024
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        if step % 50 == 0 or step == steps - 1:
+            say(f"vae step {step} loss {loss.item():.4f} mae {(x - y).abs().mean().item():.4f}")
+
+
+@torch.no_grad()
+def encode_all(vae: AutoencoderKL, pictures: torch.Tensor) -> torch.Tensor:
+    """Latent means of all pictures, `(count, 4, 16, 16)`, not yet scaled."""
+    chunks = [vae.encode(to_unit(chunk)).latent_dist.mean for chunk in pictures.split(64)]
+    return torch.cat(chunks)
+
+
+def train_unet(
+    unet: UNet2DConditionModel, text_encoder: CLIPTextModel, latents: torch.Tensor, ids: torch.Tensor,
+    empty: torch.Tensor, steps: int, save: Path, every: int,
+) -> None:
+    """Fit U-Net and text encoder to predict the noise; the saved weights are an exponential average."""
+    modules = torch.nn.ModuleDict({"unet": unet, "text": text_encoder})
+    average = {name: value.detach().clone() for name, value in modules.state_dict().items()}
+    optimizer = torch.optim.AdamW(modules.parameters(), lr=1e-3, weight_decay=1e-3)
+    noise_scheduler = DDPMScheduler(**noise_settings())
+    source = batches(len(latents), 32, torch.Generator().manual_seed(2))
+    unet.to(memory_format=torch.channels_last)
+    mean_loss, started = 1.0, time.perf_counter()
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(step, steps, 1.5e-3)
+        pick = next(source)
+        tokens = torch.where(torch.rand(len(pick), 1) < CAPTION_DROPOUT, empty, ids[pick])
+        x = latents[pick]
+        noise, timesteps = torch.randn_like(x), torch.randint(0, 1000, (len(pick),))
+        noisy = noise_scheduler.add_noise(x, noise, timesteps)
+        loss = functional.mse_loss(unet(noisy, timesteps, text_encoder(tokens)[0]).sample, noise)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
+        optimizer.step()
+        decay = min(EMA_DECAY, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for name, value in modules.state_dict().items():
+                if value.is_floating_point():
+                    average[name].lerp_(value, 1 - decay)
+        mean_loss += 0.01 * (loss.item() - mean_loss)
+        if step % 100 == 0:
+            say(f"unet step {step}/{steps} loss {mean_loss:.4f} {(time.perf_counter() - started) / (step + 1):.3f} s/step")
+        if (step + 1) % every == 0 or step == steps - 1:
+            save_average(unet, text_encoder, average, save)
+
+
+def save_average(
+    unet: UNet2DConditionModel, text_encoder: CLIPTextModel, average: dict[str, torch.Tensor], out: Path
+) -> None:
+    """Write the averaged U-Net and text encoder in half precision."""
+    unet_copy = UNet2DConditionModel.from_config(unet.config)
+    unet_copy.load_state_dict({name[5:]: value for name, value in average.items() if name.startswith("unet.")})
+    unet_copy.half().save_pretrained(out / "unet")
+    text_copy = CLIPTextModel(text_encoder.config)
+    text_copy.load_state_dict({name[5:]: value for name, value in average.items() if name.startswith("text.")})
+    text_copy.half().save_pretrained(out / "text_encoder")
+    say(f"saved to {out}")
+
+
+def main() -> None:
+    """Parse the arguments and run the four stages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=20000)
+    parser.add_argument("--vae-steps", type=int, default=1200)
+    parser.add_argument("--unet-steps", type=int, default=9000)
+    parser.add_argument("--save-every", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=20261121)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    pictures, captions = scenes(args.pictures, args.seed)
+    tokenizer = make_tokenizer(captions, args.out)
+    say(f"{len(pictures)} pictures drawn, vocabulary of {len(tokenizer)} tokens")
+    vae = new_vae()
+    train_vae(vae, pictures, args.vae_steps)
+    latents = encode_all(vae, pictures)
+    vae.register_to_config(scaling_factor=round(1 / float(latents.std()), 5))
+    latents = latents * vae.config.scaling_factor
+    vae.half().save_pretrained(args.out / "vae")
+    say(f"latents {tuple(latents.shape)}, scaling_factor {vae.config.scaling_factor}")
+    DDIMScheduler(**noise_settings(), set_alpha_to_one=False, steps_offset=1).save_pretrained(args.out / "scheduler")
+    index = {"_class_name": "StableDiffusionPipeline", "vae": ["diffusers", "AutoencoderKL"],
+             "unet": ["diffusers", "UNet2DConditionModel"], "text_encoder": ["transformers", "CLIPTextModel"],
+             "tokenizer": ["transformers", "CLIPTokenizer"], "scheduler": ["diffusers", "DDIMScheduler"]}
+    (args.out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    tokenize = {"padding": "max_length", "truncation": True, "max_length": MAX_TOKENS, "return_tensors": "pt"}
+    ids = tokenizer(captions, **tokenize).input_ids
+    empty = tokenizer([""], **tokenize).input_ids
+    unet, text_encoder = new_unet(), new_text_encoder(len(tokenizer), tokenizer)
+    sizes = [sum(p.numel() for p in m.parameters()) for m in (vae, unet, text_encoder)]
+    say(f"parameters: vae {sizes[0]}, unet {sizes[1]}, text encoder {sizes[2]}")
+    train_unet(unet, text_encoder, latents, ids, empty, args.unet_steps, args.out, args.save_every)
+
+
+if __name__ == "__main__":
+    main()
