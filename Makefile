@@ -13,7 +13,7 @@ types:
 	$(PYTHON) -m mypy
 
 layers:
-	$(PYTHON) -m importlinter.cli lint 2>/dev/null || $(dir $(PYTHON))lint-imports
+	$(dir $(PYTHON))lint-imports
 
 docs-check:
 	$(PYTHON) scripts/make_docs.py --check
