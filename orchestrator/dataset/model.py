@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,20 +15,36 @@ class Picture:
 
     path: Path
     width: int
-    """Pixels as stored: EXIF orientation is not applied, as in the trainer."""
+    """Pixels as stored: EXIF orientation is not applied, as in the trainer. 0 where the header cannot be read."""
     height: int
     size_bytes: int
     format: str
     """From the header: `png`, `jpeg`, `webp`, `bmp` ..., empty where the header is not one of a picture."""
     problem: str = ""
-    """Why the trainer could not read it: `empty-file`, `not-a-picture`, `truncated-header` ...; empty when fine."""
+    """Why the trainer could not use it: `empty-file`, `not-a-picture`, `truncated-header`, `truncated-file`,
+    `git-lfs-pointer`, `broken-link`, `not-a-file` (a folder or a pipe with the name of a picture), `unreadable`;
+    empty when fine."""
     orientation: int = 1
     """EXIF orientation; the trainer ignores it, so anything but 1 trains turned."""
     caption_path: Path | None = None
     caption: str | None = None
-    """First line, as the trainer reads it (a BOM stays). None: no caption file."""
+    """First line, as the trainer reads it (a BOM stays). None: no caption file, or one that is no text."""
     caption_problem: str = ""
-    """`empty-caption`, `caption-not-utf8`, `caption-bom`, `caption-many-lines`; empty when fine."""
+    """`empty-caption` (no bytes at all: the trainer dies), `caption-not-utf8` (it dies), `caption-unreadable`,
+    `caption-bom`, `caption-many-lines`, `blank-caption` (a first line of blanks); empty when fine."""
+    traits: tuple[str, ...] = ()
+    """What the header says besides the size: `alpha`, `gray-16-bit`, `cmyk`, `animated`."""
+    read_short_px: int = 0
+    """Pixels by which imagesize 1.4.1, the size reader of sd-scripts, reads each side too small: 1 for extended
+    WebP files (those with alpha, EXIF, ICC profile or animation), else 0."""
+
+    @property
+    def size_seen_by_sd_scripts(self) -> tuple[int, int]:
+        """(width, height) in pixels that sd-scripts puts into its buckets."""
+        short = self.read_short_px
+        if short and self.width > short:
+            return self.width - short, self.height - short
+        return self.width, self.height
 
 
 @dataclass(frozen=True, slots=True)
