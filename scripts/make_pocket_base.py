@@ -89,7 +89,7 @@ def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
 def new_vae() -> AutoencoderKL:
     """The autoencoder: each side of the picture is divided by 4."""
     return AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 32, 64), layers_per_block=1,
+        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 32, 48), layers_per_block=1,
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
         norm_num_groups=8, sample_size=SIDE, mid_block_add_attention=False,
     )
@@ -141,6 +141,8 @@ def _rate(step: int, steps: int, peak: float) -> float:
 
 def train_vae(vae: AutoencoderKL, pictures: torch.Tensor, steps: int) -> None:
     """Fit the autoencoder: absolute and edge error, with a light pull of the latents towards a unit normal."""
+    with torch.no_grad():
+        vae.quant_conv.bias[4:] = -6.0  # start with little latent noise, or the first thousand steps fight it
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=0.0)
     source = batches(len(pictures), 16, torch.Generator().manual_seed(1))
     vae.to(memory_format=torch.channels_last)
@@ -152,7 +154,7 @@ def train_vae(vae: AutoencoderKL, pictures: torch.Tensor, steps: int) -> None:
         y = vae.decode(posterior.sample()).sample
         edge = (torch.diff(x, dim=3) - torch.diff(y, dim=3)).abs().mean()
         edge = edge + (torch.diff(x, dim=2) - torch.diff(y, dim=2)).abs().mean()
-        loss = (x - y).abs().mean() + (x - y).square().mean() + 0.5 * edge + 2e-4 * posterior.kl().mean() / 1024
+        loss = (x - y).abs().mean() + (x - y).square().mean() + 0.5 * edge + 1e-4 * posterior.kl().mean() / 1024
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -223,9 +225,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=20000)
-    parser.add_argument("--vae-steps", type=int, default=1200)
-    parser.add_argument("--unet-steps", type=int, default=9000)
-    parser.add_argument("--save-every", type=int, default=1500)
+    parser.add_argument("--vae-steps", type=int, default=2000)
+    parser.add_argument("--unet-steps", type=int, default=8000)
+    parser.add_argument("--save-every", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20261121)
     args = parser.parse_args()
     torch.manual_seed(args.seed)

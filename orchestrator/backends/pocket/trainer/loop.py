@@ -1,0 +1,168 @@
+"""The training loop: the order of things is sd-scripts' own, step for step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tqdm.auto import tqdm
+
+from orchestrator.backends.pocket.trainer.logs import announce
+from orchestrator.backends.pocket.trainer.losses import LossRecorder, batch_loss
+from orchestrator.backends.pocket.trainer.sampling import draw_samples
+
+if TYPE_CHECKING:
+    import argparse
+
+    import torch
+    from accelerate import Accelerator
+
+    from orchestrator.backends.pocket.trainer.dataset import Batch, PictureDataset
+    from orchestrator.backends.pocket.trainer.lora import LoraNetwork
+    from orchestrator.backends.pocket.trainer.model import PocketModel
+    from orchestrator.backends.pocket.trainer.saving import Saver
+    from orchestrator.backends.pocket.trainer.validation import Validator
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything the loop works with."""
+
+    args: argparse.Namespace
+    accelerator: Accelerator
+    model: PocketModel
+    network: LoraNetwork
+    optimizer: torch.optim.Optimizer
+    scheduler: Any
+    lr_names: list[str]
+    datasets: list[PictureDataset]
+    loader: Any
+    validator: Validator
+    saver: Saver
+    trains_text: bool
+    first_epoch: int = 0
+    global_step: int = 0
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs that `max_train_steps` needs; the last one may be cut."""
+        return math.ceil(self.args.max_train_steps / steps_per_epoch(self.args, len(self.loader)))
+
+    def set_training(self, *, is_on: bool) -> None:
+        """Dropout of the low-rank pairs on or off."""
+        self.model.unet.train(is_on)
+        self.model.text_encoder.train(is_on)
+
+
+def steps_per_epoch(args: argparse.Namespace, batches: int) -> int:
+    """Optimizer steps of one epoch: the last batches of an epoch step even when the accumulation is not full."""
+    return math.ceil(batches / args.gradient_accumulation_steps)
+
+
+def announce_run(run: Run, validation_images: int) -> None:
+    """The block of numbers before the first step."""
+    args = run.args
+    sizes = ", ".join(str(dataset.plan.batch_size) for dataset in run.datasets)
+    announce("running training / 学習開始")
+    announce(
+        "  num train images * repeats / 学習画像の数×繰り返し回数: "
+        f"{sum(dataset.num_train_images for dataset in run.datasets)}"
+    )
+    announce(f"  num validation images * repeats / 学習画像の数×繰り返し回数: {validation_images}")
+    announce(f"  num reg images / 正則化画像の数: {sum(dataset.num_reg_images for dataset in run.datasets)}")
+    announce(f"  num batches per epoch / 1epochのバッチ数: {len(run.loader)}")
+    announce(f"  num epochs / epoch数: {run.num_epochs}")
+    announce(f"  batch size per device / バッチサイズ: {sizes}")
+    announce(f"  gradient accumulation steps / 勾配を合計するステップ数 = {args.gradient_accumulation_steps}")
+    announce(f"  total optimization steps / 学習ステップ数: {args.max_train_steps}")
+
+
+def _rates(run: Run) -> dict[str, float]:
+    """Learning rates under sd-scripts' tags, its duplicates included."""
+    rates = run.scheduler.get_last_lr()
+    logs = {f"lr/{name}": float(rate) for name, rate in zip(run.lr_names, rates, strict=True)}
+    groups = run.optimizer.param_groups
+    if run.args.optimizer_type == "Prodigy":
+        logs |= {f"lr/d*lr/{n}": g["d"] * g["lr"] for n, g in zip(run.lr_names, groups, strict=True)}
+    first = 0
+    if not run.args.network_train_unet_only:
+        logs["lr/textencoder"] = float(rates[0])  # group 0 whatever it is, as in sd-scripts
+        first = 1
+    for index in range(first, len(rates)):
+        logs[f"lr/group{index}"] = float(rates[index])
+        if run.args.optimizer_type == "Prodigy":
+            logs[f"lr/d*lr/group{index}"] = groups[index]["d"] * groups[index]["lr"]
+    return logs
+
+
+def _train_batch(run: Run, batch: Batch) -> float:
+    """One micro-step; returns its loss."""
+    accelerator = run.accelerator
+    with accelerator.accumulate(run.network):
+        loss = batch_loss(run.args, run.model, batch, trains_text=run.trains_text)
+        accelerator.backward(loss)
+        if accelerator.sync_gradients and run.args.max_grad_norm:
+            accelerator.clip_grad_norm_(run.network.parameters(), run.args.max_grad_norm)
+        run.optimizer.step()
+        run.scheduler.step()
+        run.optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
+
+
+def _train_epoch(run: Run, epoch: int, recorder: LossRecorder, bar: tqdm[int]) -> None:
+    """The batches of one epoch (from 0); stops at `max_train_steps`."""
+    args, accelerator = run.args, run.accelerator
+    for number, batch in enumerate(run.loader):
+        loss = _train_batch(run, batch)
+        if accelerator.sync_gradients:
+            bar.update(1)
+            run.global_step += 1
+            draw_samples(args, run.model, run.global_step, None)
+            bar.unpause()
+            run.saver.after_step(run.global_step, epoch)
+        recorder.add(epoch=epoch, step=number, loss=loss)
+        bar.set_postfix(avr_loss=recorder.moving_average)
+        logs = {"loss/current": loss, "loss/average": recorder.moving_average, **_rates(run)}
+        accelerator.log(logs, step=run.global_step)
+        if accelerator.sync_gradients and run.validator.is_due_at_step(run.global_step):
+            average = run.validator.measure("step", epoch)
+            divergence = average - recorder.moving_average
+            accelerator.log(
+                {"loss/validation/step_average": average, "loss/validation/step_divergence": divergence},
+                step=run.global_step,
+            )
+            bar.unpause()
+        if run.global_step >= args.max_train_steps:
+            break
+
+
+def train(run: Run) -> None:
+    """Train to the end and save the final file."""
+    args, accelerator = run.args, run.accelerator
+    num_epochs = run.num_epochs
+    if args.save_n_epoch_ratio:
+        args.save_every_n_epochs = num_epochs // args.save_n_epoch_ratio or 1
+    draw_samples(args, run.model, 0, 0)
+    recorder = LossRecorder()
+    bar = tqdm(range(args.max_train_steps), smoothing=0, desc="steps")
+    for epoch in range(run.first_epoch, num_epochs):
+        announce(f"\nepoch {epoch + 1}/{num_epochs}\n")
+        for dataset in run.datasets:
+            dataset.set_epoch(epoch + 1)
+        run.set_training(is_on=True)
+        _train_epoch(run, epoch, recorder, bar)
+        if run.validator.is_due_at_epoch(epoch + 1):
+            average = run.validator.measure("epoch", epoch)
+            divergence = average - recorder.moving_average
+            accelerator.log(
+                {"loss/validation/epoch_average": average, "loss/validation/epoch_divergence": divergence},
+                step=epoch + 1,
+            )
+        accelerator.log({"loss/epoch_average": recorder.moving_average}, step=epoch + 1)
+        run.saver.after_epoch(epoch + 1, num_epochs, run.global_step)
+        draw_samples(args, run.model, run.global_step, epoch + 1)
+        bar.unpause()
+    accelerator.end_training()
+    run.saver.at_end(run.global_step, num_epochs)
+    bar.close()

@@ -1,0 +1,112 @@
+"""Optimizers and learning-rate schedules under sd-scripts' names."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
+
+from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
+from orchestrator.backends.pocket.trainer.logs import logger
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def key_values(items: list[str] | None, option: str) -> dict[str, Any]:
+    """`["a=1", "b=True"]` as a dict; the values are Python literals.
+
+    Raises:
+        ConfigurationError: an item is not `key=literal`.
+    """
+    values = {}
+    for item in items or []:
+        key, sign, text = item.partition("=")
+        try:
+            values[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            sign = ""
+        if not sign:
+            raise ConfigurationError(f"`{option}`: {item!r} must be key=value with a Python literal, such as a=0.1")
+    return values
+
+
+def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    if name != "Prodigy":
+        found: type[torch.optim.Optimizer] = getattr(torch.optim, {"": "AdamW", "SGDNesterov": "SGD"}.get(name, name))
+        return found
+    try:
+        from prodigyopt import Prodigy  # noqa: PLC0415  optional package
+    except ImportError:
+        raise ConfigurationError(
+            "No prodigyopt: `optimizer_type = \"Prodigy\"` needs the package prodigyopt (pip install prodigyopt)"
+        ) from None
+    prodigy: type[torch.optim.Optimizer] = Prodigy
+    return prodigy
+
+
+def make_optimizer(args: argparse.Namespace, groups: list[dict[str, object]]) -> tuple[str, torch.optim.Optimizer]:
+    """The optimizer, and its name with arguments for the metadata."""
+    chosen = _optimizer_class(args.optimizer_type)
+    options = key_values(args.optimizer_args, "optimizer_args")
+    if args.optimizer_type == "SGDNesterov":
+        options = {"momentum": 0.9, "nesterov": True} | options
+    rates = [float(str(group["lr"])) for group in groups]
+    if args.optimizer_type == "Prodigy" and max(rates) <= 0.1:
+        logger.warning(
+            "learning rate is too low. If using D-Adaptation or Prodigy, set learning rate around 1.0: lr=%s", max(rates)
+        )
+    logger.info("use %s optimizer | %s", args.optimizer_type or "AdamW", options)
+    try:
+        optimizer = chosen(groups, lr=args.learning_rate, **options)
+    except TypeError as error:
+        raise ConfigurationError(f"`optimizer_args` do not fit {chosen.__name__}: {error}") from error
+    text = ",".join(f"{key}={value}" for key, value in options.items())
+    return f"{chosen.__module__}.{chosen.__name__}" + (f"({text})" if text else ""), optimizer
+
+
+def _steps(value: float, total: int) -> int:
+    """A float is a share of the run, an int a number of steps."""
+    return int(value * total) if isinstance(value, float) else value
+
+
+def make_scheduler(args: argparse.Namespace, optimizer: torch.optim.Optimizer) -> Any:
+    """The learning-rate schedule over `max_train_steps`.
+
+    Raises:
+        ConfigurationError: a warm-up for a schedule that has none, or missing companions.
+    """
+    name, total = args.lr_scheduler, args.max_train_steps
+    extra = key_values(args.lr_scheduler_args, "lr_scheduler_args")
+    warmup, decay = _steps(args.lr_warmup_steps, total), _steps(args.lr_decay_steps, total)
+    if name == "constant" and warmup:
+        raise ConfigurationError("constant does not require `num_warmup_steps`. Set None or 0: `lr_warmup_steps = 0`")
+    if name == "piecewise_constant":
+        if "step_rules" not in extra:
+            raise ConfigurationError('piecewise_constant needs `lr_scheduler_args = ["step_rules=\'1:10,0.1\'"]`')
+        from diffusers.optimization import get_piecewise_constant_schedule  # noqa: PLC0415  rarely used
+
+        return get_piecewise_constant_schedule(optimizer, **extra)
+    options: dict[str, Any] = {} if name == "constant" else {"num_warmup_steps": warmup}
+    if name not in ("constant", "constant_with_warmup", "inverse_sqrt", "warmup_stable_decay"):
+        options["num_training_steps"] = total
+    if name == "inverse_sqrt":
+        options["timescale"] = args.lr_scheduler_timescale
+    if name == "cosine_with_restarts":
+        options["num_cycles"] = args.lr_scheduler_num_cycles
+    if name == "polynomial":
+        options["power"] = args.lr_scheduler_power
+    if name == "cosine_with_min_lr":
+        if args.lr_scheduler_min_lr_ratio is None:
+            raise ConfigurationError("cosine_with_min_lr needs `lr_scheduler_min_lr_ratio`")
+        options |= {"num_cycles": args.lr_scheduler_num_cycles / 2, "min_lr_rate": args.lr_scheduler_min_lr_ratio}
+    if name == "warmup_stable_decay":
+        options |= {
+            "num_stable_steps": total - warmup - decay,
+            "num_decay_steps": decay,
+            "num_cycles": args.lr_scheduler_num_cycles / 2,
+            "min_lr_ratio": args.lr_scheduler_min_lr_ratio or 0.0,
+        }
+    return TYPE_TO_SCHEDULER_FUNCTION[name](optimizer, **options, **extra)

@@ -1,0 +1,195 @@
+"""Build a run: datasets, base, low-rank network, optimizer, data loader, validation, resume."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch.utils.data import ConcatDataset, DataLoader
+from tqdm.auto import tqdm
+
+from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
+from orchestrator.backends.pocket.trainer.blueprint import read_dataset_config
+from orchestrator.backends.pocket.trainer.dataset import PictureDataset, describe, load_pixels
+from orchestrator.backends.pocket.trainer.logs import announce, logger
+from orchestrator.backends.pocket.trainer.loop import Run, announce_run, steps_per_epoch
+from orchestrator.backends.pocket.trainer.lora import load_weights, make_network, parameter_groups
+from orchestrator.backends.pocket.trainer.metadata import training_metadata
+from orchestrator.backends.pocket.trainer.model import PocketModel, base_folder, load_model
+from orchestrator.backends.pocket.trainer.optim import make_optimizer, make_scheduler
+from orchestrator.backends.pocket.trainer.saving import Saver, load_state
+from orchestrator.backends.pocket.trainer.start import announce_length
+from orchestrator.backends.pocket.trainer.validation import Validator
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orchestrator.backends.pocket.trainer.dataset import Batch
+
+
+def make_datasets(args: argparse.Namespace) -> tuple[list[PictureDataset], list[PictureDataset]]:
+    """Training and validation datasets, their blocks and bucket tables printed."""
+    logger.info("Loading dataset config from %s", args.dataset_config)
+    plans = read_dataset_config(args)
+    weight = args.prior_loss_weight
+    training = [PictureDataset(plan, is_training=True, prior_loss_weight=weight) for plan in plans]
+    held_out = [plan for plan in plans if 0 < plan.validation_split <= 1]
+    validation = [PictureDataset(plan, is_training=False, prior_loss_weight=weight) for plan in held_out]
+    logger.info(describe(training, "Dataset"))
+    if validation:
+        logger.info(describe(validation, "Validation Dataset"))
+    seed = random.randint(0, 2**31)  # noqa: S311  reproducible on purpose
+    for title, datasets in (("dataset", training), ("validation dataset", validation)):
+        for number, dataset in enumerate(datasets):
+            logger.info("[Prepare %s %d]", title, number)
+            dataset.make_buckets()
+            dataset.seed = seed
+    return training, validation
+
+
+@torch.no_grad()
+def cache_latents(model: PocketModel, datasets: list[PictureDataset]) -> None:
+    """Encode every picture once; flipped too where its folder asks for it."""
+    for number, dataset in enumerate(datasets):
+        logger.info("[Dataset %d]", number)
+        logger.info("caching latents with caching strategy.")
+        logger.info("caching latents...")
+        for picture in tqdm(dataset.pictures):
+            pixels = load_pixels(picture).unsqueeze(0)
+            picture.latents = model.encode(pixels)[0]
+            if picture.subset.flip_aug:
+                picture.latents_flipped = model.encode(pixels.flip(3))[0]
+
+
+def _only(batches: list[Batch]) -> Batch:
+    """A data loader item is a whole batch already."""
+    return batches[0]
+
+
+def make_loader(args: argparse.Namespace, datasets: list[PictureDataset], *, is_training: bool) -> DataLoader[Any]:
+    """A loader over ready-made batches."""
+    workers = min(args.max_data_loader_n_workers, os.cpu_count() or 1)
+    return DataLoader(
+        ConcatDataset(datasets), batch_size=1, shuffle=is_training, collate_fn=_only, num_workers=workers,
+        persistent_workers=bool(args.persistent_data_loader_workers and workers),
+    )  # fmt: skip
+
+
+def make_accelerator(args: argparse.Namespace) -> Accelerator:
+    """The accelerator on the CPU; TensorBoard goes to `<logging_dir>/<log_prefix><time>/`."""
+    logger.info("preparing accelerator")
+    folder = None
+    if args.logging_dir is not None:
+        folder = f"{args.logging_dir}/{args.log_prefix or ''}{time.strftime('%Y%m%d%H%M%S')}"
+    accelerator = Accelerator(
+        cpu=True, mixed_precision="no", gradient_accumulation_steps=args.gradient_accumulation_steps,
+        log_with="tensorboard" if folder else None, project_dir=folder,
+    )  # fmt: skip
+    announce(f"accelerator device: {accelerator.device}")
+    return accelerator
+
+
+def _load_base(args: argparse.Namespace) -> PocketModel:
+    logger.info("loading model for process 0/1")
+    logger.info("load Diffusers pretrained models: %s", base_folder(args.pretrained_model_name_or_path))
+    model = load_model(args.pretrained_model_name_or_path)
+    logger.info("Enable SDPA for U-Net")
+    return model
+
+
+def _text_rate(args: argparse.Namespace) -> float | None:
+    """Only the first text encoder rate counts: there is one text encoder."""
+    return args.text_encoder_lr[0] if args.text_encoder_lr else None
+
+
+def _resume(args: argparse.Namespace, accelerator: Accelerator, steps_each: int) -> int:
+    """Load the state, if any; returns the epoch (from 0) to go on with. The step counter starts again at 0."""
+    saved_step = load_state(accelerator, args.resume) if args.resume else 0
+    first_step = saved_step
+    if args.initial_step is not None:
+        first_step = args.initial_step
+    elif args.initial_epoch is not None:
+        first_step = (args.initial_epoch - 1) * steps_each
+    if saved_step and first_step != saved_step:
+        logger.warning("steps from the state is ignored because initial_step is specified")
+    if first_step and first_step >= args.max_train_steps:
+        raise ConfigurationError(
+            f"max_train_steps should be greater than initial step: {args.max_train_steps} vs {first_step}"
+        )
+    return first_step // steps_each
+
+
+def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
+    """Everything up to the first step; None when there is no picture to train on.
+
+    Raises:
+        ConfigurationError: what is configured cannot be trained.
+    """
+    base_folder(args.pretrained_model_name_or_path)
+    set_seed(args.seed % 2**32)
+    training, validation = make_datasets(args)
+    if sum(len(dataset) for dataset in training) == 0:
+        logger.error(
+            "No data found. Please verify arguments (train_data_dir must be the parent of folders with images)"
+        )
+        return None
+    accelerator = make_accelerator(args)
+    model = _load_base(args)
+    if args.cache_latents:
+        cache_latents(model, training)
+        cache_latents(model, validation)
+    announce(f"import network module: {args.network_module}")
+    trains_text = not args.network_train_unet_only
+    network = make_network(
+        model, args.network_dim, args.network_alpha, args.network_dropout,
+        with_unet=not args.network_train_text_encoder_only, with_text=trains_text,
+    )  # fmt: skip
+    if args.network_weights:
+        load_weights(network, args.network_weights)
+        announce(f"load network weights from {args.network_weights}: <All keys matched successfully>")
+    announce("prepare optimizer, data loader etc.")
+    groups, names = parameter_groups(network, _text_rate(args), args.unet_lr, args.learning_rate)
+    optimizer_text, optimizer = make_optimizer(args, groups)
+    loader = make_loader(args, training, is_training=True)
+    announce_length(args, steps_per_epoch(args, len(loader)))
+    scheduler = make_scheduler(args, optimizer)
+    network, optimizer, loader, scheduler = accelerator.prepare(network, optimizer, loader, scheduler)
+    first_epoch = _resume(args, accelerator, steps_per_epoch(args, len(loader)))
+    return _assemble(args, accelerator, model, network, optimizer, scheduler, names, training, validation, loader,
+                     optimizer_text, trains_text, first_epoch, started_at)  # fmt: skip
+
+
+def _assemble(
+    args: argparse.Namespace, accelerator: Accelerator, model: PocketModel, network: Any, optimizer: Any,
+    scheduler: Any, names: list[str], training: list[PictureDataset], validation: list[PictureDataset], loader: Any,
+    optimizer_text: str, trains_text: bool, first_epoch: int, started_at: float,
+) -> Run:  # fmt: skip
+    """Put the run together, print its numbers, open the tracker."""
+    trains_text_now = trains_text and "textencoder" in names
+    val_loader = make_loader(args, validation, is_training=False) if validation and any(validation) else None
+    validator = Validator(args, model, val_loader, trains_text=trains_text_now)
+    plan = training[0].plan
+    saver = Saver(args, accelerator, network, {}, (plan.width, plan.height))
+    run = Run(args, accelerator, model, network, optimizer, scheduler, names, training, loader, validator, saver,
+              trains_text_now, first_epoch)  # fmt: skip
+    validation_images = sum(dataset.num_train_images for dataset in validation)
+    announce_run(run, validation_images)
+    saver.metadata = training_metadata(args, training, Path(model.folder), {
+        "ss_training_started_at": started_at,
+        "ss_num_train_images": sum(dataset.num_train_images for dataset in training),
+        "ss_num_validation_images": validation_images,
+        "ss_num_reg_images": sum(dataset.num_reg_images for dataset in training),
+        "ss_num_batches_per_epoch": len(loader),
+        "ss_num_epochs": run.num_epochs,
+        "ss_optimizer": optimizer_text,
+    })  # fmt: skip
+    accelerator.init_trackers(args.log_tracker_name or "network_train")
+    logger.info("unet dtype: %s, device: %s", torch.float32, accelerator.device)
+    logger.info("text_encoder [0] dtype: %s, device: %s", torch.float32, accelerator.device)
+    return run

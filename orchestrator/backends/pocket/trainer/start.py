@@ -1,0 +1,55 @@
+"""From the configuration to a run: what happens before the first step."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.backends.pocket.trainer.arguments import ConfigurationError, read_arguments
+from orchestrator.backends.pocket.trainer.logs import announce, logger, setup_logging
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def start(argv: list[str]) -> int:
+    """Train; returns the exit code. 0 also when there was no picture and when the loss became NaN, as in sd-scripts.
+
+    A configuration that cannot be trained ends with 1 and its reasons on stderr. The configuration is read before
+    torch is imported, so mistakes are told at once.
+    """
+    setup_logging(simple="--console_log_simple" in argv)
+    try:
+        args = read_arguments(argv)
+        if args.config_file is not None:
+            setup_logging(simple=args.console_log_simple)
+            logger.info("Loading settings from %s...", args.config_file)
+        from orchestrator.backends.pocket.trainer.prepare import prepare  # noqa: PLC0415  imports torch
+
+        started_at = time.time()
+        if args.seed is None:
+            args.seed = random.SystemRandom().randint(0, 2**32)
+        run = prepare(args, started_at)
+        if run is None:
+            return 0
+        from orchestrator.backends.pocket.trainer.loop import train  # noqa: PLC0415  imports torch
+
+        train(run)
+    except ConfigurationError as error:
+        for line in str(error).splitlines():
+            logger.error("%s", line)
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def announce_length(args: argparse.Namespace, steps_each: int) -> None:
+    """`max_train_epochs` wins over `max_train_steps`; the new number of steps is printed."""
+    if args.max_train_epochs is not None:
+        args.max_train_steps = args.max_train_epochs * steps_each
+        announce(
+            f"override steps. steps for {args.max_train_epochs} epochs is / "
+            f"指定エポックまでのステップ数: {args.max_train_steps}"
+        )
