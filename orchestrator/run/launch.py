@@ -1,0 +1,319 @@
+"""Starting the trainer and staying with it until it ends. The only place that starts training.
+
+The trainer gets its own process group. A thread drains its output (see pump.py), this thread hands the lines to `on_line`,
+asks `should_stop`, and ends the group when the user or a rule wants it: interrupt, then terminate, then kill, in ten seconds.
+A helper process ends the trainer when this process dies without a chance to do so (see reaper.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text, same
+from orchestrator.run import process_group
+from orchestrator.run.pump import Line, Pump, Waiting, secret_values
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.backends.protocol import Command
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.run.process_group import Push
+
+TICK_S = 0.1
+LADDER: tuple[tuple[float, Push], ...] = ((0.0, "interrupt"), (5.0, "terminate"), (10.0, "kill"))
+"""Seconds after the wish to stop -> what the group is sent."""
+TAIL_LINES = 400
+TAIL_LINE_CHARACTERS = 2000
+STRAGGLER_S = 2.0
+NO_OUTPUT = "no-output"
+_STEP = re.compile(r"^steps:\s.*\|\s*([1-9]\d*)/\d+ \[")
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """How one launch went, as facts. What they mean is said by `run/outcome.py`."""
+
+    exit_code: int | None
+    """Negative: ended by that signal. None: the process could not even be waited for."""
+    seconds: float
+    first_output_s: float | None
+    stopped_because: str | None = None
+    """What `should_stop` answered, or `no-output`."""
+    interrupted: bool = False
+    """The user pressed Ctrl-C, or somebody asked this process to end."""
+    first_step_s: float | None = None
+    longest_silence_s: float = 0.0
+    tail: tuple[str, ...] = ()
+    """Last lines that were no progress updates."""
+    dropped_lines: int = 0
+    """Lines the watcher was too slow for; the console log has them."""
+    log_error: str = ""
+    """Why the console log is not whole."""
+    watcher_errors: tuple[str, ...] = ()
+    """Tracebacks of callbacks that failed. A failing callback is not called again; training goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the trainer may print nothing before it is told. Loading and hashing a large model is silent for minutes."""
+
+    before_first_step_s: float = 900.0
+    between_steps_s: float = 300.0
+    is_stopping: bool = False
+    """Whether a silence that long ends the run. By default it is only told."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One launch while it goes on."""
+
+    process: subprocess.Popen[bytes]
+    token: str
+    noted: list[int]
+    """Signals that asked this process to end."""
+    pump: Pump
+    waiting: Waiting
+    patience: Patience
+    clock: Callable[[], float]
+    started_at: float
+    on_line: Callable[[str, float], None] | None
+    should_stop: Callable[[], str | None] | None
+    on_silence: Callable[[float], None] | None
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    first_step_s: float | None = None
+    stop_asked_at: float | None = None
+    stopped_because: str | None = None
+    pushes: int = 0
+    silence_told_s: float = 0.0
+    longest_silence_s: float = 0.0
+    errors: list[str] = field(default_factory=list)
+
+
+def launch(
+    command: Command,
+    rundir: RunDir,
+    on_line: Callable[[str, float], None],
+    should_stop: Callable[[], str | None],
+    *,
+    patience: Patience = Patience(),
+    on_silence: Callable[[float], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Launched:
+    """Start `command` in the run folder and return when it and everything it started has ended.
+
+    `on_line(text, seconds)` gets each line and the seconds since the start. `should_stop()` is asked about ten times a second;
+    a text it returns ends the run and is kept as the reason. `on_silence(seconds)` is called when the trainer has been silent
+    for longer than `patience` allows, and again whenever that time doubles. All three are called on this thread.
+
+    Raises EnvironmentFault when the program cannot be started.
+    """
+    token = secrets.token_hex(8)
+    with process_group.lifeline(token) as line, _signals_noted() as noted:
+        started_at = clock()
+        process = _start(command, rundir, token)
+        line.tell(f"group {process.pid}")
+        waiting = Waiting()
+        pump = _make_pump(process, command, rundir, waiting, clock)
+        watch = _Watch(
+            process, token, noted, pump, waiting, patience, clock, started_at, on_line, should_stop, on_silence
+        )
+        try:
+            pump.start()
+            _stay(watch)
+            _end_stragglers(watch)
+            _hand_on(waiting.take(0.0)[0], watch)
+        except BaseException:
+            process_group.push(process, token, "kill")
+            raise
+        finally:
+            exit_code = _reap(watch)
+    return _sum_up(watch, exit_code, clock() - started_at)
+
+
+def _make_pump(
+    process: subprocess.Popen[bytes],
+    command: Command,
+    rundir: RunDir,
+    waiting: Waiting,
+    clock: Callable[[], float],
+) -> Pump:
+    if process.stdout is None:  # pragma: no cover - we asked for a pipe
+        raise AssertionError
+    hidden = secret_values({**os.environ, **command.environment})
+    return Pump(process.stdout.fileno(), rundir.console_log, waiting, hidden, clock)
+
+
+def _sum_up(watch: _Watch, exit_code: int | None, seconds: float) -> Launched:
+    first = watch.pump.first_byte_at
+    return Launched(
+        exit_code,
+        seconds,
+        None if first is None else first - watch.started_at,
+        watch.stopped_because,
+        interrupted=bool(watch.noted),
+        first_step_s=watch.first_step_s,
+        longest_silence_s=watch.longest_silence_s,
+        tail=tuple(watch.tail),
+        dropped_lines=watch.waiting.dropped_lines,
+        log_error=watch.pump.log_error,
+        watcher_errors=tuple(watch.errors),
+    )
+
+
+def _start(command: Command, rundir: RunDir, token: str) -> subprocess.Popen[bytes]:
+    try:
+        return process_group.start(command.argv, rundir.root, command.environment, token)
+    except OSError as error:
+        program = command.argv[0]
+        raise EnvironmentFault(
+            [
+                Problem(
+                    "cannot-start",
+                    Text(f"the trainer cannot be started: {program}", f"无法启动训练器：{program}"),
+                    why=same(str(error)),
+                    fix=Text(
+                        "run `lora-run doctor`; it looks at the trainer's interpreter",
+                        "运行 `lora-run doctor` 检查训练器的解释器",
+                    ),
+                )
+            ]
+        ) from error
+
+
+def _stay(watch: _Watch) -> None:
+    """Hand on lines and climb the ladder until the leader of the group, when stopping the whole group, has ended."""
+    while watch.process.poll() is None or _is_still_stopping(watch):
+        lines, is_last = watch.waiting.take(TICK_S)
+        _hand_on(lines, watch)
+        if is_last and not lines:
+            time.sleep(TICK_S / 10)  # the output is closed, the process not yet gone
+        now = watch.clock()
+        if watch.stop_asked_at is None:
+            _look_at_silence(watch, now)
+            reason = None if watch.noted else watch.stopped_because or _ask(watch)
+            if watch.noted or reason:
+                watch.stopped_because = reason
+                watch.stop_asked_at = now
+        if watch.stop_asked_at is not None:
+            _climb(watch, now - watch.stop_asked_at)
+
+
+def _is_still_stopping(watch: _Watch) -> bool:
+    """Whether processes of a run that was asked to stop still live and may be given more time.
+
+    `accelerate launch` ends at once on an interrupt, while the trainer it started may still be closing its files.
+    """
+    is_climbing = watch.stop_asked_at is not None and watch.pushes < len(LADDER)
+    return is_climbing and process_group.is_any_left(watch.process, watch.token)
+
+
+def _climb(watch: _Watch, waited_s: float) -> None:
+    """Send what is due. A second Ctrl-C means: now."""
+    while watch.pushes < len(LADDER) and (waited_s >= LADDER[watch.pushes][0] or len(watch.noted) > 1):
+        process_group.push(watch.process, watch.token, LADDER[watch.pushes][1])
+        watch.pushes += 1
+
+
+def _hand_on(lines: list[Line], watch: _Watch) -> None:
+    for line in lines:
+        seconds = line.at - watch.started_at
+        if line.is_progress:
+            if watch.first_step_s is None and _STEP.match(line.text):
+                watch.first_step_s = seconds
+        else:
+            watch.tail.append(line.text[:TAIL_LINE_CHARACTERS])
+        if watch.on_line is not None:
+            try:
+                watch.on_line(line.text, seconds)
+            except Exception:  # noqa: BLE001 - watching must never cost a training run; it is told in the result
+                watch.errors.append(traceback.format_exc())
+                watch.on_line = None
+
+
+def _ask(watch: _Watch) -> str | None:
+    if watch.should_stop is None:
+        return None
+    try:
+        return watch.should_stop()
+    except Exception:  # noqa: BLE001 - as above
+        watch.errors.append(traceback.format_exc())
+        watch.should_stop = None
+        return None
+
+
+def _look_at_silence(watch: _Watch, now: float) -> None:
+    last = watch.pump.last_byte_at
+    silent_s = now - (watch.started_at if last is None else last)
+    watch.longest_silence_s = max(watch.longest_silence_s, silent_s)
+    patience = watch.patience
+    limit = patience.before_first_step_s if watch.first_step_s is None else patience.between_steps_s
+    if silent_s < limit:
+        watch.silence_told_s = 0.0
+        return
+    if silent_s < 2 * watch.silence_told_s:
+        return
+    watch.silence_told_s = silent_s
+    if patience.is_stopping:
+        watch.stopped_because = NO_OUTPUT
+    if watch.on_silence is not None:
+        try:
+            watch.on_silence(silent_s)
+        except Exception:  # noqa: BLE001 - as above
+            watch.errors.append(traceback.format_exc())
+            watch.on_silence = None
+
+
+def _end_stragglers(watch: _Watch) -> None:
+    """End what the trainer left behind (data workers, ranks); as long as it lives the pipe stays open."""
+    pump, process, token = watch.pump, watch.process, watch.token
+    pump.join(timeout=TICK_S)
+    if not pump.is_alive() and not process_group.is_any_left(process, token):
+        return
+    process_group.push(process, token, "terminate")
+    limit = time.monotonic() + STRAGGLER_S
+    while time.monotonic() < limit and (pump.is_alive() or process_group.is_any_left(process, token)):
+        time.sleep(TICK_S / 2)
+    process_group.push(process, token, "kill")
+    pump.join(timeout=STRAGGLER_S)
+
+
+def _reap(watch: _Watch) -> int | None:
+    """Return the exit code. The pipe is left open where a stranger still writes to it: its number must not be used again."""
+    with contextlib.suppress(Exception):
+        watch.process.wait(timeout=2 * STRAGGLER_S)
+    if watch.process.stdout is not None and not watch.pump.is_alive():
+        watch.process.stdout.close()
+    return watch.process.returncode
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Note Ctrl-C and requests to end instead of being ended by them. A signal that was ignored before stays ignored (nohup)."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, lambda received, _frame: noted.append(received))
+    try:
+        yield noted
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

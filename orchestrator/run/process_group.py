@@ -1,0 +1,108 @@
+"""Starting a program in a group of its own and ending the whole group. The differences between systems live here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psutil
+
+from orchestrator.run import reaper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Push = Literal["interrupt", "terminate", "kill"]
+
+
+def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], token: str) -> subprocess.Popen[bytes]:
+    """Start `argv` (never a shell line) in its own group, without input, both outputs merged in one pipe.
+
+    Raises OSError when the program cannot be started.
+    """
+    options: dict[str, Any]
+    if sys.platform == "win32":
+        options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        options = {"start_new_session": True}
+    return subprocess.Popen(  # noqa: S603 - an argument list made by a backend
+        list(argv),
+        cwd=cwd,
+        env={**os.environ, **environment, reaper.MARK: token},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        **options,
+    )
+
+
+def push(process: subprocess.Popen[bytes], token: str, how: Push) -> None:
+    """Ask or force the whole group to end. Processes that are gone already are no error."""
+    if sys.platform == "win32":
+        _push_windows(process, how)
+        return
+    number = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}[how]
+    reaper.signal_all(process.pid, token, number)
+
+
+def is_any_left(process: subprocess.Popen[bytes], token: str) -> bool:
+    """Return whether a process of the run still lives after its leader ended. Zombies carry no mark and do not count."""
+    return sys.platform != "win32" and process.poll() is not None and bool(reaper.members(token))
+
+
+def _push_windows(process: subprocess.Popen[bytes], how: Push) -> None:
+    """Not run by this project's tests: written after the documentation of subprocess and psutil."""
+    with contextlib.suppress(psutil.Error, OSError):
+        if how == "interrupt":
+            process.send_signal(getattr(signal, "CTRL_BREAK_EVENT"))  # noqa: B009 - exists on Windows only
+            return
+        tree = psutil.Process(process.pid)
+        for child in [*tree.children(recursive=True), tree]:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+
+
+@contextlib.contextmanager
+def lifeline(token: str) -> Iterator[_Lifeline]:
+    """Keep a small helper process that ends the run when this process dies in any way. None on Windows (not built)."""
+    if sys.platform == "win32":
+        yield _Lifeline(None)
+        return
+    helper = subprocess.Popen(  # noqa: S603 - our own file, our own interpreter
+        [sys.executable, "-I", "-S", str(Path(reaper.__file__)), token],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+    line = _Lifeline(helper)
+    try:
+        yield line
+    finally:
+        line.tell("done")
+        if helper.stdin is not None:
+            with contextlib.suppress(OSError):
+                helper.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            helper.wait(timeout=2 * reaper.PATIENCE_S)
+
+
+class _Lifeline:
+    """The tool's end of the pipe."""
+
+    def __init__(self, helper: subprocess.Popen[bytes] | None) -> None:
+        self._helper = helper
+
+    def tell(self, words: str) -> None:
+        """Send one line; a helper that is gone is no reason to stop training."""
+        if self._helper is not None and self._helper.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._helper.stdin.write(f"{words}\n".encode())
+                self._helper.stdin.flush()
