@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+from orchestrator.core.finding import Confidence, Finding, Severity, Status
 
-    from orchestrator.core.finding import Finding
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from orchestrator.core.finding import Evidence, Fix, Location
     from orchestrator.core.observation import Observations
+    from orchestrator.core.text import Text
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.model import Recipe
@@ -44,3 +47,64 @@ class Rule:
     maturity: Literal["preview", "stable"] = "preview"
     suppresses: tuple[str, ...] = ()
     """Names of rules whose findings are consequences of this one."""
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the rule's file; its docstring is the rule's page."""
+        return self.check.__module__
+
+
+@dataclass(frozen=True, slots=True)
+class FormCheck:
+    """A mistake of form: found while a recipe is read or compiled, not by a rule. It has a page all the same."""
+
+    id: str
+    name: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """A rule's voice: builds its findings, so that id and name are written once."""
+
+    id: str
+    name: str
+
+    def fired(
+        self,
+        severity: Severity,
+        confidence: Confidence,
+        message: Text,
+        *,
+        why: Text | None = None,
+        evidence: Sequence[Evidence] = (),
+        fix: Fix | None = None,
+        where: Location | None = None,
+    ) -> Finding:
+        """Return the finding that the problem is there."""
+        return Finding(
+            self.id, self.name, Status.FIRED, severity, confidence, message, why, tuple(evidence), fix, where=where
+        )
+
+    def clear(
+        self, message: Text, evidence: Sequence[Evidence] = (), *, confidence: Confidence = Confidence.HIGH
+    ) -> Finding:
+        """Return the finding that the problem was looked for and is not there."""
+        return Finding(self.id, self.name, Status.CLEAR, Severity.INFO, confidence, message, evidence=tuple(evidence))
+
+    def inconclusive(self, message: Text, needs: Text, evidence: Sequence[Evidence] = ()) -> Finding:
+        """Return the finding that nobody can tell from what is there; `needs` says what would decide it."""
+        return Finding(
+            self.id,
+            self.name,
+            Status.INCONCLUSIVE,
+            Severity.INFO,
+            Confidence.LOW,
+            message,
+            evidence=tuple(evidence),
+            needs=needs,
+        )
+
+    def not_applicable(self, message: Text) -> Finding:
+        """Return the finding that the question does not arise here."""
+        return Finding(self.id, self.name, Status.NOT_APPLICABLE, Severity.INFO, Confidence.HIGH, message)

@@ -1,0 +1,118 @@
+"""Runs the rules over a case and puts what they say in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.core.finding import Change, Confidence, Finding, Severity, Status, Verdict
+from orchestrator.core.text import Text
+from orchestrator.diagnose.pages import all_pages, unknown_rule
+from orchestrator.diagnose.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from orchestrator.core.finding import Location, Problem
+    from orchestrator.diagnose.rule import Case, Rule
+    from orchestrator.recipe.model import Recipe
+
+MAX_CHANGES = 3
+"""More changes at once and nobody can tell which one helped."""
+LR_KEYS = ("train.unet_lr", "train.learning_rate", "train.text_encoder_lr", "network.network_alpha")
+"""Keys that all move the learning rate; never two of them in one next recipe."""
+
+_STATUS_ORDER = (Status.FIRED, Status.INCONCLUSIVE, Status.CLEAR, Status.NOT_APPLICABLE)
+_CONFIDENCE_ORDER = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
+
+
+def judge(
+    case: Case,
+    phase: Literal["before", "after"],
+    *,
+    further: Iterable[Finding] = (),
+    rules: Sequence[Rule] = RULES,
+    reraise: bool = False,
+) -> Verdict:
+    """Return what the rules of `phase` say about `case`, worst first.
+
+    `further` are findings made elsewhere (a backend's warnings); they are ignored, hidden and sorted like the others.
+    A rule that raises becomes a finding that says so; `reraise=True` lets the exception through (tests do that).
+    """
+    findings = list(further)
+    for rule in rules:
+        if rule.phase not in {phase, "both"}:
+            continue
+        try:
+            findings.extend(rule.check(case))
+        except Exception as error:  # a broken rule must not cost the user the other forty
+            if reraise:
+                raise
+            findings.append(_rule_failed(rule, error))
+    findings = [_with_ignore(finding, case) for finding in findings]
+    findings = _without_consequences(findings, rules)
+    return Verdict(tuple(sorted(findings, key=_order)))
+
+
+def next_changes(verdict: Verdict) -> tuple[Change, ...]:
+    """Return the safe changes for the next recipe: worst finding first, one per key, one that moves the learning rate, at most three."""
+    chosen: list[Change] = []
+    for finding in verdict.fired:
+        for change in finding.fix.changes if finding.fix is not None else ():
+            if not change.is_safe or any(change.key == other.key for other in chosen):
+                continue
+            if change.key in LR_KEYS and any(other.key in LR_KEYS for other in chosen):
+                continue
+            chosen.append(change)
+    return tuple(chosen[:MAX_CHANGES])
+
+
+def check_ignores(recipe: Recipe, where: Callable[[str], Location | None] = lambda _key: None) -> tuple[Problem, ...]:
+    """Return a problem for each entry of `ignore` that names no rule. `where` gives the place of a key such as `ignore.0.rule`."""
+    known = {label for rule in all_pages() for label in (rule.id, rule.name)}
+    return tuple(
+        replace(unknown_rule(entry.rule), where=where(f"ignore.{index}.rule"))
+        for index, entry in enumerate(recipe.ignore)
+        if entry.rule not in known
+    )
+
+
+def _rule_failed(rule: Rule, error: Exception) -> Finding:
+    detail = f"{type(error).__name__}: {error}"
+    return Finding(
+        rule.id,
+        "rule-failed",
+        Status.INCONCLUSIVE,
+        Severity.INFO,
+        Confidence.HIGH,
+        Text(f"Rule `{rule.name}` could not be run ({detail}).", f"规则 `{rule.name}` 未能运行（{detail}）。"),
+        needs=Text(
+            "This is a fault of the tool, not of your run. The other rules were run.",
+            "这是本工具的错误，与你的训练无关；其余规则照常运行。",
+        ),
+    )
+
+
+def _with_ignore(finding: Finding, case: Case) -> Finding:
+    if case.recipe is None:
+        return finding
+    for entry in case.recipe.ignore:
+        if entry.rule in {finding.rule, finding.name}:
+            return replace(finding, ignored_because=entry.because)
+    return finding
+
+
+def _without_consequences(findings: Sequence[Finding], rules: Sequence[Rule]) -> list[Finding]:
+    fired = {finding.name for finding in findings if finding.is_fired}
+    hidden = {name for rule in rules if rule.name in fired for name in rule.suppresses}
+    return [finding for finding in findings if finding.name not in hidden]
+
+
+def _order(finding: Finding) -> tuple[int, bool, int, int, str]:
+    return (
+        _STATUS_ORDER.index(finding.status),
+        finding.ignored_because is not None,
+        finding.severity.rank,
+        _CONFIDENCE_ORDER.index(finding.confidence),
+        finding.rule,
+    )

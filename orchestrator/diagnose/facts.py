@@ -1,0 +1,130 @@
+"""What rules ask about a case, asked in one place: options as the trainer saw them, series, files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.core.finding import Location
+    from orchestrator.core.observation import Checkpoint, LogEvent, Series
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.plan.model import Resolved
+
+RAW_LOSS = "loss/current"
+"""The only trustworthy raw series: one value per optimizer step."""
+FLOW_FAMILIES = ("flux", "sd3", "lumina2", "hunyuan-image", "anima", "qwen-image", "qwen-image-edit")
+"""Families that learn a flow instead of noise: their loss has another scale."""
+ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
+"""Optimizers that find their own step size; a learning rate is only a factor on it."""
+
+
+def resolved(case: Case, key: str) -> Resolved | None:
+    """Return the plan's decision about an option of the trainer, train TOML first, then data set TOML."""
+    if case.plan is None:
+        return None
+    return case.plan.train.get(key) or case.plan.dataset_general.get(key)
+
+
+def setting(case: Case, key: str, default: Any = None) -> Any:
+    """Return an option by the trainer's own name, `default` where nothing is known about it."""
+    if key in case.settings:
+        return case.settings[key]
+    decided = resolved(case, key)
+    return default if decided is None else decided.value
+
+
+def where(case: Case, key: str) -> Location | None:
+    """Return the recipe line that decided an option."""
+    decided = resolved(case, key)
+    return None if decided is None else decided.where
+
+
+def number(case: Case, key: str) -> float | None:
+    """Return an option as a number; None where it is unknown or no number."""
+    value = setting(case, key)
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def family(case: Case) -> str | None:
+    """Return the architecture of the base model."""
+    return case.family or (case.plan.family if case.plan is not None else None)
+
+
+def kind(case: Case) -> str | None:
+    """Return what is learned: character, person, style ..."""
+    if case.plan is not None:
+        return case.plan.kind
+    return case.recipe.subject.kind if case.recipe is not None else None
+
+
+def optimizer(case: Case) -> str | None:
+    """Return the optimizer's bare name in lower case: `adamw8bit`, `prodigy`."""
+    value = setting(case, "optimizer_type")
+    return str(value).split("(")[0].rsplit(".", 1)[-1].lower() if value else None
+
+
+def is_adaptive(case: Case) -> bool:
+    """Return whether the optimizer finds its own step size."""
+    name = optimizer(case)
+    return name is not None and name.startswith(ADAPTIVE_OPTIMIZERS)
+
+
+def unet_lr(case: Case) -> float | None:
+    """Return the learning rate the U-Net or DiT is trained with, as the trainer resolves it."""
+    value = number(case, "unet_lr")
+    return number(case, "learning_rate") if value is None else value
+
+
+def series(case: Case, tag: str) -> Series | None:
+    """Return a series by the trainer's tag; None where it is absent or empty."""
+    found = case.observations.series.get(tag) if case.observations is not None else None
+    return found if found is not None and len(found) else None
+
+
+def raw_loss(case: Case) -> Series | None:
+    """Return the loss per optimizer step."""
+    return series(case, RAW_LOSS)
+
+
+def events(case: Case, *kinds: str) -> tuple[LogEvent, ...]:
+    """Return console events of these kinds, in order."""
+    if case.observations is None:
+        return ()
+    return tuple(event for event in case.observations.events if event.kind in kinds)
+
+
+def fact(case: Case, key: str) -> float | None:
+    """Return a number the trainer itself announced."""
+    value = case.observations.facts.get(key) if case.observations is not None else None
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def final_file(case: Case) -> Checkpoint | None:
+    """Return the final network file, None where there is none."""
+    if case.observations is None:
+        return None
+    return next((c for c in reversed(case.observations.checkpoints) if c.is_final), None)
+
+
+def newest_file(case: Case) -> Checkpoint | None:
+    """Return the final file, or the newest checkpoint where the run did not get that far."""
+    final = final_file(case)
+    if final is not None or case.observations is None or not case.observations.checkpoints:
+        return final
+    return max(case.observations.checkpoints, key=lambda c: (c.step or 0, c.epoch or 0))
+
+
+def pictures_per_step(case: Case) -> float | None:
+    """Return how many pictures one optimizer step averages over: batch x accumulation x processes."""
+    batch = number(case, "train_batch_size") or number(case, "batch_size")
+    if batch is None:
+        return None
+    accumulation = number(case, "gradient_accumulation_steps") or 1.0
+    return batch * accumulation * (case.plan.num_processes if case.plan is not None else 1)

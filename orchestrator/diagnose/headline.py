@@ -1,0 +1,65 @@
+"""The one line at the top of a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from orchestrator.core.finding import Finding, Verdict
+    from orchestrator.run.model import Outcome
+
+
+def headline(verdict: Verdict, outcome: Outcome | None = None) -> Text:
+    """Return the verdict in one line: broken, failed, stopped, with findings, or nothing found.
+
+    "Nothing found" is no proof of health; the line then says what could not be judged.
+    """
+    worst = verdict.fired[0] if verdict.fired else None
+    if worst is not None and worst.severity is Severity.STOP:
+        return Text(f"Broken. {worst.message.en}", f"训练已损坏。{worst.message.zh}")
+    ending = outcome.ending.value if outcome is not None else ""
+    if outcome is not None and ending == "failed":
+        return Text(f"The trainer failed. {outcome.message.en}", f"训练器失败。{outcome.message.zh}")
+    if outcome is not None and ending == "stopped":
+        return Text(f"Stopped by a stop rule. {outcome.message.en}", f"被停止规则终止。{outcome.message.zh}")
+    if ending == "interrupted":
+        return _join(Text("You interrupted the run.", "训练被你中断。"), _summary(verdict, worst))
+    if outcome is None or ending == "unknown":
+        return _summary(verdict, worst)
+    return _join(Text("Finished.", "训练完成。"), _summary(verdict, worst))
+
+
+def _summary(verdict: Verdict, worst: Finding | None) -> Text:
+    to_fix = [f for f in verdict.fired if f.severity in {Severity.STOP, Severity.FIX}]
+    to_watch = [f for f in verdict.fired if f.severity is Severity.WATCH]
+    if worst is not None and to_fix:
+        plural = "finding" if len(to_fix) == 1 else "findings"
+        return Text(
+            f"{len(to_fix)} {plural} to fix, first: {worst.message.en}",
+            f"{len(to_fix)} 项需要修正，首先是：{worst.message.zh}",
+        )
+    if worst is not None and to_watch:
+        plural = "thing" if len(to_watch) == 1 else "things"
+        return Text(
+            f"Nothing to fix, {len(to_watch)} {plural} to look at, first: {worst.message.en}",
+            f"没有必须修正的问题，有 {len(to_watch)} 项值得留意，首先是：{worst.message.zh}",
+        )
+    open_count = sum(1 for f in verdict.findings if f.status is Status.INCONCLUSIVE)
+    nothing = Text("No fault found.", "未发现故障。")
+    if not open_count:
+        return nothing
+    questions = "question" if open_count == 1 else "questions"
+    return _join(
+        nothing,
+        Text(
+            f"Not proof that it learned well: {open_count} {questions} could not be judged.",
+            f"这并不证明训练良好：有 {open_count} 个问题无法判断。",
+        ),
+    )
+
+
+def _join(first: Text, second: Text) -> Text:
+    return Text(f"{first.en} {second.en}", f"{first.zh}{second.zh}")

@@ -1,0 +1,142 @@
+"""The training loss stopped being a number.
+
+## What it looks for
+
+A training loss that stopped being a number: NaN or infinite.
+
+## Why it matters
+
+One such step destroys the weights, and the trainer does not stop: it goes on to the end, saves files full of NaN and exits with
+code 0. Every file saved after that step draws black pictures or noise.
+
+## How we tell
+
+The first step at which `loss/current` is not finite. The progress bar's `avr_loss` cannot be used for more than a hint: it is a
+running average and stays NaN for ever after a single bad step. Where there are no event files, that hint is all there is, and
+the step is told as a range.
+
+## What to change
+
+NaN within the first 10 steps with `train.mixed_precision: fp16`: use `bf16`, or for SDXL set `train.no_half_vae: true`. Otherwise
+the learning rate: 0.3 times `train.unet_lr`, with `train.max_grad_norm` at 1. Use the last checkpoint before the step; do not
+resume from a state saved after it.
+
+## When it is wrong
+
+With fp16 and loss scaling, the scaler skips steps whose *gradients* overflow; that does not show in the loss and is no fault. A
+NaN in the loss itself is always one.
+
+## Sources
+
+sd-scripts 48d368fa: `LossRecorder` (`avr_loss`), no check of the loss in `train_network.py`; sd-scripts issues 2137, 2313, 653,
+892. Two recorded runs of this project, by learning rates of 1000 and 10000: both go on to their last step and exit with 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import RAW_LOSS, fact, is_adaptive, raw_loss, setting, unet_lr
+from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals import first_nonfinite_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EARLY_STEPS = 10
+"""A NaN this early under fp16 is an overflow of the number format, not of the learning rate."""
+LR_FACTOR = 0.3
+"""What the learning rate is multiplied with after a later NaN: half a decade, the step people search in."""
+
+SAYS = Says("R030", "nan-loss")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Name the first step whose loss is not finite."""
+    loss = raw_loss(case)
+    if loss is not None:
+        step = first_nonfinite_step(loss)
+        if step is None:
+            yield SAYS.clear(
+                Text(f"All {len(loss)} loss values are finite.", f"全部 {len(loss)} 个损失值都是有限数。"),
+                [Evidence(Text("loss values that are not finite", "非有限损失值个数"), 0, 0, RAW_LOSS)],
+            )
+        else:
+            bad = sum(1 for s in loss.steps if s >= step)
+            yield _fired(case, step, str(step), RAW_LOSS, bad)
+        return
+    shown = fact(case, "first_nan_step")
+    if shown is not None:
+        low = fact(case, "last_finite_step")
+        begin = int(low) + 1 if low is not None else 1
+        yield _fired(case, int(shown), _range(begin, int(shown)), "console: avr_loss", None)
+    elif fact(case, "last_step") is not None:
+        yield SAYS.clear(
+            Text("`avr_loss` on the console never became NaN.", "控制台的 `avr_loss` 从未变成 NaN。"),
+            [
+                Evidence(
+                    Text("last step on the console", "控制台最后一步"),
+                    int(fact(case, "last_step") or 0),
+                    None,
+                    "console",
+                )
+            ],
+            confidence=Confidence.MEDIUM,
+        )
+    else:
+        yield SAYS.inconclusive(
+            Text("There is no loss to look at.", "没有可查看的损失值。"),
+            Text("TensorBoard files of the run, or its console log.", "该次训练的 TensorBoard 文件或控制台日志。"),
+        )
+
+
+def _range(begin: int, end: int) -> str:
+    return str(end) if begin >= end else f"{begin}-{end}"
+
+
+def _fired(case: Case, step: int, said: str, source: str, bad: int | None) -> Finding:
+    evidence = [Evidence(Text("first step whose loss is not finite", "首个非有限损失的步"), said, None, source, "step")]
+    if bad is not None:
+        evidence.append(Evidence(Text("steps from there to the end", "从该步到结束的步数"), bad, 0, source, "steps"))
+    return SAYS.fired(
+        Severity.STOP,
+        Confidence.HIGH,
+        Text(
+            f"The loss became NaN at step {said}; every file saved after it is useless.",
+            f"损失在第 {said} 步变为 NaN；此后保存的文件全部作废。",
+        ),
+        why=Text(
+            "Too large an update, or an overflow of 16-bit numbers, destroyed the weights. The trainer goes on as if nothing happened.",
+            "更新过大或 16 位数溢出毁掉了权重。训练器会若无其事地继续。",
+        ),
+        evidence=evidence,
+        fix=_fix(case, step),
+    )
+
+
+def _fix(case: Case, step: int) -> Fix:
+    if step <= EARLY_STEPS and setting(case, "mixed_precision") == "fp16":
+        change = Change("train.mixed_precision", "bf16", "fp16", is_safe=True)
+        return Fix(
+            Text(
+                "So early under fp16 it is an overflow: use bf16 (cards from 2020 on), or `no_half_vae` for SDXL.",
+                "fp16 下这么早出现说明是溢出：改用 bf16（2020 年以后的显卡），SDXL 可设 `no_half_vae`。",
+            ),
+            (change,),
+        )
+    advice = Text(
+        "Use the last checkpoint before that step. Next time: a learning rate of a third, gradients clipped at 1.",
+        "使用该步之前的最后一个检查点。下次把学习率降到三分之一，梯度裁剪设为 1。",
+    )
+    changes: list[Change] = []
+    lr, clip = unet_lr(case), setting(case, "max_grad_norm")
+    if lr and not is_adaptive(case):
+        changes.append(Change("train.unet_lr", float(f"{lr * LR_FACTOR:.2g}"), lr, is_safe=True))
+    if isinstance(clip, (int, float)) and (clip == 0 or clip > 1):
+        changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
+    return Fix(advice, tuple(changes))
+
+
+RULE = Rule(SAYS.id, SAYS.name, "after", check)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, Status, Verdict
+from orchestrator.core.text import Text
+from orchestrator.diagnose.engine import check_ignores, judge, next_changes
+from orchestrator.diagnose.pages import all_pages
+from orchestrator.diagnose.rule import Case, Phase, Rule
+from orchestrator.diagnose.rules import RULES
+from tests.diagnose.cases import recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAID = Text("it is so", "正是如此")
+
+
+def _finding(
+    name: str,
+    severity: Severity = Severity.FIX,
+    confidence: Confidence = Confidence.HIGH,
+    status: Status = Status.FIRED,
+    *changes: Change,
+) -> Finding:
+    return Finding("R900", name, status, severity, confidence, SAID, fix=Fix(SAID, changes))
+
+
+def _rule(name: str, finding: Finding, phase: Phase = "after", suppresses: tuple[str, ...] = ()) -> Rule:
+    return Rule("R900", name, phase, lambda _case: [finding], suppresses=suppresses)
+
+
+def _broken(_case: Case) -> Iterator[Finding]:
+    raise ZeroDivisionError("division by zero")
+
+
+def test_worst_first_then_most_certain() -> None:
+    made = [
+        _finding("watch", Severity.WATCH),
+        _finding("unsure", Severity.STOP, Confidence.LOW),
+        _finding("open", Severity.STOP, status=Status.INCONCLUSIVE),
+        _finding("sure", Severity.STOP),
+        _finding("fine", status=Status.CLEAR),
+    ]
+    verdict = judge(Case(), "after", rules=[_rule(f.name, f) for f in made])
+    assert [f.name for f in verdict.findings] == ["sure", "unsure", "watch", "open", "fine"]
+    assert verdict.worst is Severity.STOP
+
+
+def test_rules_of_the_other_phase_are_not_run() -> None:
+    rules = [_rule(phase, _finding(phase), phase) for phase in ("before", "after", "both")]
+    assert {f.name for f in judge(Case(), "before", rules=rules).findings} == {"before", "both"}
+    assert {f.name for f in judge(Case(), "after", rules=rules).findings} == {"after", "both"}
+
+
+def test_a_cause_hides_its_consequences_unless_it_is_ignored() -> None:
+    rules = [_rule("cause", _finding("cause"), suppresses=("effect",)), _rule("effect", _finding("effect"))]
+    assert [f.name for f in judge(Case(), "after", rules=rules).findings] == ["cause"]
+    ignoring = Case(recipe=recipe(ignore=[{"rule": "cause", "because": "on purpose"}]))
+    verdict = judge(ignoring, "after", rules=rules)
+    assert [f.name for f in verdict.fired] == ["effect"]
+    assert {f.name: f.ignored_because for f in verdict.findings} == {"cause": "on purpose", "effect": None}
+
+
+def test_a_cause_that_did_not_fire_hides_nothing() -> None:
+    rules = [
+        _rule("cause", _finding("cause", status=Status.CLEAR), suppresses=("effect",)),
+        _rule("effect", _finding("effect")),
+    ]
+    assert [f.name for f in judge(Case(), "after", rules=rules).fired] == ["effect"]
+
+
+def test_findings_made_elsewhere_join_in_and_can_be_ignored() -> None:
+    ignoring = Case(recipe=recipe(ignore=[{"rule": "R900", "because": "on purpose"}]))
+    verdict = judge(ignoring, "before", rules=[], further=[_finding("no-effect-option")])
+    assert [f.ignored_because for f in verdict.findings] == ["on purpose"]
+    assert verdict.worst is None
+
+
+def test_a_broken_rule_is_told_and_costs_nothing_else() -> None:
+    rules = [Rule("R901", "broken", "after", _broken), _rule("fine", _finding("fine"))]
+    verdict = judge(Case(), "after", rules=rules)
+    assert [f.name for f in verdict.findings] == ["fine", "rule-failed"]
+    assert "ZeroDivisionError" in verdict.findings[1].message.en
+    with pytest.raises(ZeroDivisionError):
+        judge(Case(), "after", rules=rules, reraise=True)
+
+
+def test_next_changes_never_stack_learning_rates_and_stop_at_three() -> None:
+    def safe(key: str, value: float = 1.0) -> Change:
+        return Change(key, value, is_safe=True)
+
+    verdict = Verdict(
+        (
+            _finding("a", Severity.STOP, Confidence.HIGH, Status.FIRED, safe("train.unet_lr", 3e-5)),
+            _finding(
+                "b", Severity.FIX, Confidence.HIGH, Status.FIRED, safe("train.unet_lr", 1e-6), Change("train.seed", 1)
+            ),
+            _finding(
+                "c",
+                Severity.FIX,
+                Confidence.HIGH,
+                Status.FIRED,
+                safe("network.network_alpha"),
+                safe("dataset.keep_tokens"),
+            ),
+            _finding("d", Severity.FIX, Confidence.HIGH, Status.CLEAR, safe("train.clip_skip")),
+            _finding(
+                "e",
+                Severity.WATCH,
+                Confidence.HIGH,
+                Status.FIRED,
+                safe("save.checkpoints"),
+                safe("train.max_grad_norm"),
+            ),
+        )
+    )
+    assert [(c.key, c.value) for c in next_changes(verdict)] == [
+        ("train.unet_lr", 3e-5),
+        ("dataset.keep_tokens", 1.0),
+        ("save.checkpoints", 1.0),
+    ]
+
+
+def test_an_ignore_of_no_rule_is_a_mistake_with_the_nearest_name() -> None:
+    entries = [{"rule": r, "because": "on purpose"} for r in ("nan-los", "nan-loss", "R003")]
+    problems = check_ignores(recipe(ignore=entries))
+    assert [p.code for p in problems] == ["unknown-rule"]
+    assert problems[0].fix is not None
+    assert "nan-loss" in problems[0].fix.en
+
+
+def test_ids_and_names_are_unique_and_causes_name_real_rules() -> None:
+    pages = all_pages()
+    assert len({p.id for p in pages}) == len({p.name for p in pages}) == len(pages)
+    names = {rule.name for rule in RULES}
+    assert {name for rule in RULES for name in rule.suppresses} <= names
+
+
+def test_every_rule_survives_a_case_of_which_nothing_is_known() -> None:
+    for phase in ("before", "after"):
+        verdict = judge(Case(), phase, reraise=True)
+        assert not verdict.fired

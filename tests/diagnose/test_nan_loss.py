@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.diagnose.rules.nan_loss import RULE
+from tests.diagnose.cases import catches, catches_not, observed
+
+FINE = [0.1, 0.2, 0.15]
+
+
+@pytest.mark.parametrize(("bad", "step"), [(math.nan, 4), (math.inf, 4), (-math.inf, 4)])
+def test_names_the_first_bad_step(bad: float, step: int) -> None:
+    finding = catches(RULE, observed([*FINE, bad, *FINE, bad]), Severity.STOP)
+    assert f"step {step};" in finding.message.en
+    assert finding.evidence[0].value == str(step)
+    assert finding.evidence[1].value == 5
+
+
+def test_early_nan_under_fp16_changes_the_number_format_alone() -> None:
+    finding = catches(RULE, observed([0.1, math.nan], mixed_precision="fp16", unet_lr=1e-4))
+    assert finding.fix is not None
+    assert [(c.key, c.value) for c in finding.fix.changes] == [("train.mixed_precision", "bf16")]
+
+
+def test_later_nan_takes_a_third_of_the_learning_rate_and_clips() -> None:
+    finding = catches(
+        RULE, observed([*FINE * 10, math.nan], mixed_precision="fp16", learning_rate=1e-3, max_grad_norm=0.0)
+    )
+    assert finding.fix is not None
+    assert [(c.key, c.value, c.is_safe) for c in finding.fix.changes] == [
+        ("train.unet_lr", 3e-4, True),
+        ("train.max_grad_norm", 1.0, True),
+    ]
+
+
+def test_prodigy_keeps_its_learning_rate_of_one() -> None:
+    finding = catches(RULE, observed([*FINE * 10, math.nan], optimizer_type="Prodigy", unet_lr=1.0, max_grad_norm=1.0))
+    assert finding.fix is not None
+    assert finding.fix.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [({"first_nan_step": 7, "last_finite_step": 5}, "6-7"), ({"first_nan_step": 7, "last_finite_step": 6}, "7")],
+)
+def test_without_event_files_the_console_gives_a_range(facts: dict[str, int | float | str], said: str) -> None:
+    assert f"step {said};" in catches(RULE, observed(facts=facts)).message.en
+
+
+def test_a_finite_loss_is_clear() -> None:
+    catches_not(RULE, observed(FINE), Status.CLEAR)
+
+
+def test_a_console_without_nan_is_clear_with_less_confidence() -> None:
+    assert catches_not(RULE, observed(facts={"last_step": 400}), Status.CLEAR).confidence is Confidence.MEDIUM
+
+
+def test_nothing_to_look_at_is_inconclusive() -> None:
+    catches_not(RULE, observed(), Status.INCONCLUSIVE)
