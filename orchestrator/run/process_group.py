@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import psutil
-
 from orchestrator.run import reaper
 
 if TYPE_CHECKING:
@@ -58,6 +56,8 @@ def is_any_left(process: subprocess.Popen[bytes], token: str) -> bool:
 
 def _push_windows(process: subprocess.Popen[bytes], how: Push) -> None:
     """Not run by this project's tests: written after the documentation of subprocess and psutil."""
+    import psutil  # noqa: PLC0415 - costs start-up and is needed here only
+
     with contextlib.suppress(psutil.Error, OSError):
         if how == "interrupt":
             process.send_signal(getattr(signal, "CTRL_BREAK_EVENT"))  # noqa: B009 - exists on Windows only
