@@ -1,0 +1,199 @@
+"""The report as one HTML file: works offline, loads nothing, runs nothing but the one script it names by hash."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from orchestrator.core.finding import Status
+from orchestrator.report.curves import charts
+from orchestrator.report.labels import label
+from orchestrator.report.numbers import NOTHING, count, duration, plain_value, short_number, size
+from orchestrator.report.privacy import Shortener, shortener
+from orchestrator.report.samples import sample_grid
+from orchestrator.report.tables import bucket_lines, checkpoint_rows, folder_rows, setting_rows, which_checkpoint
+from orchestrator.report.verdict import by_weight, level, next_steps
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from orchestrator.core.finding import Finding, Location
+    from orchestrator.core.text import Language, Text
+    from orchestrator.report.model import ReportData
+
+MAX_DIFF_CONTEXT = 2
+
+
+def render_html(data: ReportData, language: Language) -> str:
+    """Return the whole report as text. Pictures are read from `data.run_root`; nothing is written."""
+    clean = shortener(data)
+    environment = _environment(clean, language)
+    seen = data.case.observations
+    return environment.get_template("report.html.j2").render(
+        data=data,
+        level=level(data.verdict, data.outcome),
+        facts=_facts(data, language),
+        steps=next_steps(data.verdict),
+        fired_count=len(data.verdict.fired),
+        charts=charts(data, language, clean),
+        grid=sample_grid(data, language),
+        checkpoints=checkpoint_rows(data, language),
+        which=which_checkpoint(data),
+        folders=folder_rows(data, language),
+        buckets=bucket_lines(data, language),
+        settings=setting_rows(data, language),
+        groups=_groups(data),
+        missing=seen.missing if seen else (),
+        damage=seen.damage if seen else (),
+        diff=_diff(data),
+        commands=[shell_line(command.argv, clean) for command in data.commands],
+        versions=_versions(data, language),
+    )
+
+
+def shell_line(argv: tuple[str, ...], clean: Shortener) -> str:
+    """Return an argument list as one line for people; every argument is shortened by itself, then quoted where needed."""
+    return " ".join(_quoted(clean(argument)) for argument in argv)
+
+
+def _quoted(word: str) -> str:
+    is_plain = bool(word) and all(letter.isalnum() or letter in "@%+=:,./-_~…" for letter in word)
+    return word if is_plain else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _environment(clean: Shortener, language: Language) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (90 ms that only a report needs)
+
+    def shown(value: Any) -> Any:
+        # Markup was made by this package from numbers and escaped text; everything else is somebody's data.
+        return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=PackageLoader("orchestrator.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+    def translated(text: Text | None) -> str:
+        return "" if text is None else text.to(language)
+
+    def worded(key: str, **values: Any) -> str:
+        return label(key, language).format(**values) if values else label(key, language)
+
+    environment.globals.update(
+        t=worded, tr=translated, value=plain_value, measured=_measured, pieces=_pieces, lang=language, **_assets()
+    )
+    return environment
+
+
+@cache
+def _assets() -> dict[str, Markup]:
+    """Style and script with the policy that allows them and nothing else."""
+    folder = files("orchestrator.report") / "templates"
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    # All three come from this package, not from data.
+    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    fired: list[Finding]
+    ignored: list[Finding]
+    clear: list[Finding]
+    inconclusive: list[Finding]
+
+
+def _groups(data: ReportData) -> _Groups:
+    found = data.verdict.findings
+    return _Groups(
+        by_weight(data.verdict.fired),
+        [f for f in found if f.status is Status.FIRED and f.ignored_because is not None],
+        [f for f in found if f.status is Status.CLEAR],
+        [f for f in found if f.status is Status.INCONCLUSIVE],
+    )
+
+
+def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:
+    """(label, value) of what one wants to know at a glance; unknown ones left out."""
+    seen, outcome, plan = data.case.observations, data.outcome, data.case.plan
+    facts: list[tuple[str, str]] = []
+    if data.family:
+        facts.append(("fact_family", data.family))
+    if data.kind:
+        facts.append(("fact_kind", label(f"kind_{data.kind}", language)))
+    if outcome is not None:
+        facts.append(("fact_ending", label(f"ending_{outcome.ending.value}", language)))
+    done = seen.facts.get("last_step") if seen else None
+    planned = plan.steps.total_steps if plan else (seen.facts.get("total_steps") if seen else None)
+    if done is not None or planned is not None:
+        words = label("of_planned", language).format(done=_whole(done), planned=_whole(planned))
+        facts.append(("fact_steps", words if done != planned else _whole(done)))
+    if outcome is not None and outcome.seconds is not None:
+        facts.append(("fact_time", duration(outcome.seconds, language)))
+    if data.case.dataset is not None:
+        facts.append(("fact_pictures", count(data.case.dataset.train_picture_count)))
+    final = next((point for point in (seen.checkpoints if seen else ()) if point.is_final), None)
+    if final is not None:
+        facts.append(("fact_final", f"{final.path.rsplit('/', 1)[-1]} · {size(final.size_bytes)}"))
+    return [(label(key, language), value) for key, value in facts]
+
+
+def _whole(value: object) -> str:
+    return count(int(value)) if isinstance(value, (int, float)) else NOTHING
+
+
+def _measured(value: float | str | None, unit: str = "") -> str:
+    """Evidence as a short number with its unit."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    text = short_number(value) if is_number else plain_value(value)  # type: ignore[arg-type]
+    return f"{text} {unit}" if unit and value is not None else text
+
+
+def _pieces(where: Location) -> tuple[str, str, str]:
+    """The source line before, inside and after the marked place."""
+    start = max(where.column - 1, 0)
+    end = start + max(where.length, 1)
+    return where.source[:start], where.source[start:end], where.source[end:]
+
+
+def _diff(data: ReportData) -> list[tuple[str, str]]:
+    """(class, line) of recipe against next recipe."""
+    if data.recipe_text is None or data.next_text is None:
+        return []
+    lines = difflib.unified_diff(
+        data.recipe_text.splitlines(),
+        data.next_text.splitlines(),
+        "recipe.yaml",
+        "next.yaml",
+        lineterm="",
+        n=MAX_DIFF_CONTEXT,
+    )
+    looks = {"+": "add", "-": "del", "@": "hunk"}
+    return [(looks.get(line[:1], "same"), line) for line in lines if not line.startswith(("+++", "---"))]
+
+
+def _versions(data: ReportData, language: Language) -> list[tuple[str, str]]:
+    rows = [("lora-run", data.tool_version)]
+    if data.trainer is not None:
+        changed = f" ({label('modified', language)})" if data.trainer.is_modified else ""
+        rows.append((data.trainer.name, data.trainer.commit + changed))
+    return rows + list(data.versions.items())

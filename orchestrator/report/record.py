@@ -1,0 +1,167 @@
+"""report.json: the facts of the report for programs. Described in docs/report.schema.json."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.finding import Status
+from orchestrator.core.record import to_plain
+from orchestrator.core.text import LANGUAGES
+from orchestrator.report.curves import trend_line
+from orchestrator.report.privacy import shortener
+from orchestrator.report.tables import is_broken, which_checkpoint
+from orchestrator.report.verdict import level, next_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.core.finding import Problem, Verdict
+    from orchestrator.core.observation import Series
+    from orchestrator.core.text import Language
+    from orchestrator.plan.model import Plan
+    from orchestrator.report.model import ReportData
+
+KIND = "report"
+VERSION = 1
+
+
+def report_record(data: ReportData) -> dict[str, Any]:
+    """Return the content of report.json: JSON types only, both languages, private paths shortened.
+
+    Write it with `core.record.write_record(path, KIND, VERSION, ...)`.
+    """
+    seen, case = data.case.observations, data.case
+    body = {
+        "name": data.name,
+        "created": data.created,
+        "tool_version": data.tool_version,
+        "family": data.family,
+        "kind": data.kind,
+        "is_foreign": data.is_foreign,
+        "level": level(data.verdict, data.outcome),
+        "headline": data.headline,
+        "next_steps": [finding.name for finding in next_steps(data.verdict)],
+        "findings": data.verdict.findings,
+        "not_judged": {
+            "inconclusive": [f.name for f in data.verdict.findings if f.status is Status.INCONCLUSIVE],
+            "missing": seen.missing if seen else (),
+            "damage": seen.damage if seen else (),
+        },
+        "outcome": data.outcome,
+        "facts": dict(seen.facts) if seen else {},
+        "series": {tag: _series(series) for tag, series in (seen.series if seen else {}).items()},
+        "checkpoints": [
+            {**_without(to_plain(point), "metadata"), "is_usable": not is_broken(point)}
+            for point in (seen.checkpoints if seen else ())
+        ],
+        "which_checkpoint": which_checkpoint(data),
+        "samples": seen.samples if seen else (),
+        "dataset": _dataset(data),
+        "plan": _plan(case.plan) if case.plan else None,
+        "settings": case.settings if case.plan is None else {},
+        "commands": [{"purpose": command.purpose, "argv": command.argv} for command in data.commands],
+        "trainer": _without(to_plain(data.trainer), "python", "root") if data.trainer else None,
+        "versions": data.versions,
+        "recipe": data.recipe_text,
+        "next_changes": data.next_changes,
+        "notes": data.notes,
+    }
+    plain: dict[str, Any] = shortener(data).plain(to_plain(body))
+    return plain
+
+
+def _without(body: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in keys}
+
+
+def _series(series: Series) -> dict[str, Any]:
+    """What a program needs to judge a curve without the 200,000 points, which stay in the log."""
+    bad = [step for step, value in zip(series.steps, series.values, strict=True) if not math.isfinite(value)]
+    finite = [value for value in series.values if math.isfinite(value)]
+    steps, values = trend_line(series)
+    return {
+        "points": len(series),
+        "first_step": series.steps[0] if len(series) else None,
+        "last_step": series.steps[-1] if len(series) else None,
+        "last": series.values[-1] if len(series) else None,
+        "min": min(finite, default=None),
+        "max": max(finite, default=None),
+        "nonfinite": len(bad),
+        "first_nonfinite_step": bad[0] if bad else None,
+        "block_medians": [[step, value] for step, value in zip(steps, values, strict=True)],
+        "source": series.source,
+    }
+
+
+def _dataset(data: ReportData) -> dict[str, Any] | None:
+    if data.case.dataset is None:
+        return None
+    folders = [
+        {
+            "image_dir": folder.image_dir.name if folder.image_dir.is_absolute() else folder.image_dir.as_posix(),
+            "pictures": len(folder.pictures),
+            "captioned": folder.captioned,
+            "caption_extension": folder.caption_extension,
+            "is_reg": folder.is_reg,
+            "problems": sum(1 for picture in folder.pictures if picture.problem or picture.caption_problem),
+        }
+        for folder in data.case.dataset.folders
+    ]
+    return {"folders": folders, "not_looked_at": data.case.dataset.not_looked_at}
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "output_name": plan.output_name,
+        "trigger": plan.trigger,
+        "train": {key: _resolved(item) for key, item in plan.train.items()},
+        "dataset_general": {key: _resolved(item) for key, item in plan.dataset_general.items()},
+        "subsets": [
+            {
+                "image_dir": subset.image_dir,
+                "num_repeats": subset.num_repeats,
+                "pictures": len(subset.sizes),
+                "is_reg": subset.is_reg,
+                "is_validation": subset is plan.validation,
+            }
+            for subset in (*plan.subsets, *((plan.validation,) if plan.validation else ()))
+        ],
+        "steps": plan.steps,
+        "notes": plan.notes,
+    }
+
+
+def _resolved(item: Any) -> dict[str, Any]:
+    return {"value": to_plain(item.value), "source": item.source.value, "because": to_plain(item.because)}
+
+
+def problems_record(problems: Sequence[Problem], language: Language) -> list[dict[str, Any]]:
+    """Return mistakes of form for `--format json`, in one language."""
+    return [
+        {
+            "code": problem.code,
+            "what": problem.what.to(language),
+            "why": problem.why.to(language) if problem.why else None,
+            "fix": problem.fix.to(language) if problem.fix else None,
+            "where": to_plain(problem.where),
+        }
+        for problem in problems
+    ]
+
+
+def verdict_record(verdict: Verdict, language: Language) -> dict[str, Any]:
+    """Return all findings for `--format json`, in one language."""
+    return {
+        "worst": verdict.worst.value if verdict.worst else None,
+        "findings": [_in_language(to_plain(finding), language) for finding in verdict.findings],
+    }
+
+
+def _in_language(value: Any, language: Language) -> Any:
+    if isinstance(value, dict):
+        if set(value) == set(LANGUAGES):
+            return value[language]
+        return {key: _in_language(item, language) for key, item in value.items()}
+    return [_in_language(item, language) for item in value] if isinstance(value, list) else value

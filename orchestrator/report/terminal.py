@@ -1,0 +1,296 @@
+"""The only room besides `cli` that prints. Colour through rich, loaded when the first coloured line is due.
+
+Captions, paths and log lines never pass as markup: `(tag:1.2) [a|b]` must come out as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from orchestrator.core.finding import Status
+from orchestrator.core.problem_text import column_width, render_problem
+from orchestrator.core.record import scrub
+from orchestrator.report.labels import label
+from orchestrator.report.live import Progress, progress_text
+from orchestrator.report.numbers import duration, plain_value, short_number
+from orchestrator.report.privacy import visible
+from orchestrator.report.verdict import by_weight, level, next_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rich.console import Console, RenderableType
+    from rich.text import Text as Line
+
+    from orchestrator.core.finding import Change, Finding, Problem, Verdict
+    from orchestrator.core.text import Language
+    from orchestrator.plan.model import Plan, Resolved
+    from orchestrator.run.model import Outcome
+
+STYLES = {
+    "stop": "bold red",
+    "fix": "bold yellow",
+    "watch": "yellow",
+    "info": "blue",
+    "clear": "green",
+    "unjudged": "dim",
+}
+PLAIN_EVERY_SECONDS = 30.0
+PLAIN_EVERY_SHARE = 0.05
+REDRAW_SECONDS = 0.2
+
+
+def make_console(stream: TextIO | None = None) -> Console:
+    """Return a console for `stream` (standard output). NO_COLOR holds; what the stream cannot encode becomes `?`, never an error."""
+    from rich.console import Console  # noqa: PLC0415 (118 ms that `--version` need not pay)
+
+    stream = stream if stream is not None else sys.stdout
+    tolerate(stream)
+    return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=not stream.isatty())
+
+
+def tolerate(stream: TextIO) -> None:
+    """Let a GBK or ASCII stream replace what it cannot write."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+
+
+def can_show(stream: TextIO, text: str) -> bool:
+    """Whether the stream's encoding has these characters."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _safe(text: str) -> str:
+    """Text of others without escapes that would drive the terminal, and without secrets."""
+    return scrub(visible(text))
+
+
+def _line(*parts: tuple[str, str]) -> Line:
+    """One line of (text, style) pieces."""
+    from rich.text import Text as RichText  # noqa: PLC0415
+
+    return RichText.assemble(*((_safe(text), style) for text, style in parts))
+
+
+def show_problems(problems: Sequence[Problem], language: Language, console: Console) -> None:
+    """Print mistakes of form the way a compiler does, with their number at the end."""
+    for problem in problems:
+        first, *rest = render_problem(problem, language)
+        head, separator, message = first.partition(": ")
+        console.print(_line((head, "bold red"), (separator + message, "bold")))
+        for row in rest:
+            style = "red" if row.strip(" |^") == "" else "cyan" if row.lstrip().startswith("= ") else ""
+            console.print(_line((row, style)))
+        console.print()
+    key = "term_error" if len(problems) == 1 else "term_errors"
+    console.print(_line((label(key, language).format(count=len(problems)), "bold red")))
+
+
+def show_verdict(verdict: Verdict, language: Language, console: Console, outcome: Outcome | None = None) -> None:
+    """Print the fired findings worst first with evidence and advice, then counts of the rest."""
+    for finding in by_weight(verdict.fired):
+        _show_finding(finding, language, console)
+    counts = [
+        ("term_inconclusive", sum(1 for f in verdict.findings if f.status is Status.INCONCLUSIVE), "dim"),
+        ("term_clear", sum(1 for f in verdict.findings if f.status is Status.CLEAR), "green"),
+        ("term_ignored", sum(1 for f in verdict.findings if f.status is Status.FIRED and not f.is_fired), "dim"),
+    ]
+    rest = [(label(key, language).format(count=number), style) for key, number, style in counts if number]
+    for position, (text, style) in enumerate(rest):
+        console.print(_line((" · " if position else "", "dim"), (text, style)), end="")
+    console.print()
+    if not verdict.fired:
+        word = level(verdict, outcome)
+        console.print(_line((label(f"level_{word}", language), STYLES[word])))
+
+
+def _show_finding(finding: Finding, language: Language, console: Console) -> None:
+    name = finding.severity.value
+    head = f"{label(f'level_{name}', language)}[{finding.rule}]"
+    console.print(_line((head, STYLES[name]), (": " + finding.message.to(language), "bold")))
+    if finding.where is not None:
+        console.print(_line((f"  --> {finding.where}", "dim")))
+    for fact in finding.evidence:
+        value = short_number(fact.value) if isinstance(fact.value, float) else plain_value(fact.value)
+        limit = f"  ({label('col_limit', language)} {plain_value(fact.limit)})" if fact.limit is not None else ""
+        unit = f" {fact.unit}" if fact.unit else ""
+        console.print(_line((f"  {fact.what.to(language)}: {value}{unit}{limit}", "")))
+    if finding.fix is not None:
+        console.print(_line((f"  = {label('fix', language)}: ", "cyan"), (finding.fix.advice.to(language), "")))
+        for change in finding.fix.changes:
+            console.print(_line((f"      {_change(change, language)}", "cyan")))
+    console.print()
+
+
+def _change(change: Change, language: Language) -> str:
+    after = label("remove_key", language) if change.value is None else plain_value(change.value)
+    return f"{change.key}: {plain_value(change.before)} -> {after}"
+
+
+def show_plan(plan: Plan, language: Language, console: Console) -> None:
+    """Print the sum of the steps, then every number with its reason."""
+    for line in (*plan.steps.lines, *plan.notes):
+        console.print(_line((line.to(language), "")))
+    console.print()
+    groups = (plan.train, plan.dataset_general)
+    rows = [_plan_row(key, item, language) for group in groups for key, item in group.items()]
+    heads = [label(key, language) for key in ("col_setting", "col_value", "col_source_of", "col_because")]
+    show_table(heads, rows, console)
+
+
+def _plan_row(key: str, item: Resolved, language: Language) -> tuple[str, str, str, str]:
+    return key, plain_value(item.value), label(f"source_{item.source.value}", language), item.because.to(language)
+
+
+def show_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], console: Console, styles: Sequence[str] = ()
+) -> None:
+    """Print a table. On a terminal it is wrapped to the width; in a pipe one line per row, columns two spaces apart."""
+    cells = [[_safe(cell) for cell in row] for row in rows]
+    if console.is_terminal:
+        console.print(_rich_table(heads, cells, styles))
+        return
+    widths = [max(column_width(row[index]) for row in ([*heads], *cells)) for index in range(len(heads))]
+    for row in ([*heads], *cells):
+        padded = [cell + " " * (width - column_width(cell)) for cell, width in zip(row, widths, strict=True)]
+        console.print("  ".join(padded).rstrip())
+
+
+def _rich_table(heads: Sequence[str], cells: Sequence[Sequence[str]], styles: Sequence[str]) -> RenderableType:
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text as RichText  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for index, head in enumerate(heads):
+        table.add_column(RichText(head), style=styles[index] if index < len(styles) else None, overflow="fold")
+    for row in cells:
+        table.add_row(*(RichText(cell) for cell in row))
+    return table
+
+
+def show_doctor(rows: Iterable[tuple[str, str, str, str]], language: Language, console: Console) -> None:
+    """Print (level, what, found, fix) rows; `level` is `ok` or a severity, `fix` may be empty."""
+    for name, what, found, fix in rows:
+        word = label("term_ok" if name == "ok" else f"level_{name}", language)
+        console.print(_line((word, STYLES["clear" if name == "ok" else name]), (f"  {what}: ", "bold"), (found, "")))
+        if fix:
+            console.print(_line((f"    = {label('fix', language)}: ", "cyan"), (fix, "")))
+
+
+def show_end(
+    headline: str,
+    verdict: Verdict,
+    language: Language,
+    console: Console,
+    *,
+    outcome: Outcome | None = None,
+    files: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Print the end of a run: the verdict, what to do next, and where the report lies. `files`: (label key, path)."""
+    word = level(verdict, outcome)
+    console.print(_line((label(f"level_{word}", language), STYLES[word]), ("  " + headline, "bold")))
+    for number, finding in enumerate(next_steps(verdict), start=1):
+        advice = finding.fix.advice.to(language) if finding.fix else ""
+        console.print(_line((f"  {number}. ", "cyan"), (advice, ""), (f"  {finding.rule} {finding.name}", "dim")))
+    if outcome is not None and outcome.seconds is not None:
+        console.print(_line((f"{label('fact_time', language)}: {duration(outcome.seconds, language)}", "dim")))
+    for key, path in files:
+        console.print(_line((f"{label(key, language)}: ", "dim"), (path, "bold")))
+
+
+class LiveLine:
+    """The progress of a run: one line redrawn on a terminal, now and then a plain line everywhere else."""
+
+    def __init__(
+        self, stream: TextIO, language: Language, total: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`total`: planned optimizer steps; `clock`: seconds, never going back."""
+        tolerate(stream)
+        self.progress = Progress(total)
+        self._stream, self._language, self._clock = stream, language, clock
+        self._is_live = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_ascii = not can_show(stream, "▁█━─")
+        self._finding = ""
+        self._shown_at: float | None = None
+        self._shown_step = 0
+
+    def update(self, step: int, loss: float | None = None) -> None:
+        """Note a finished step and show it when it is time."""
+        now = self._clock()
+        self.progress.advance(step, now, loss)
+        if self._is_due(now):
+            self._show(now)
+
+    def set_finding(self, text: str) -> None:
+        """Show a finding at the end of the line from now on; in a pipe it gets a line of its own at once."""
+        self._finding = _safe(text)
+        if self._is_live:
+            self._show(self._clock())
+        else:
+            self._write(self._finding + "\n")
+
+    def message(self, text: str) -> None:
+        """Print a line of its own above the progress."""
+        self._write(("\r\x1b[2K" if self._is_live else "") + _safe(text) + "\n")
+
+    def close(self) -> None:
+        """Show the last state and end the line."""
+        if self.progress.step and self._shown_step != self.progress.step:
+            self._show(self._clock())
+        if self._is_live and self._shown_at is not None:
+            self._write("\n")
+
+    def _is_due(self, now: float) -> bool:
+        if self._shown_at is None:
+            return True
+        waited = now - self._shown_at
+        if self._is_live:
+            return waited >= REDRAW_SECONDS
+        total = self.progress.total
+        return waited >= PLAIN_EVERY_SECONDS or bool(
+            total and self.progress.step - self._shown_step >= total * PLAIN_EVERY_SHARE
+        )
+
+    def _show(self, now: float) -> None:
+        self._shown_at, self._shown_step = now, self.progress.step
+        finding = "" if not self._is_live else self._finding
+        if not self._is_live:
+            self._write(progress_text(self.progress, self._language, finding, is_ascii=self._is_ascii) + "\n")
+            return
+        width = _columns(self._stream) - 1
+        text = progress_text(
+            self.progress, self._language, finding, is_ascii=self._is_ascii, bar=16 if width > 90 else 0
+        )
+        self._write("\r\x1b[2K" + cut_columns(text, width))
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def cut_columns(text: str, width: int) -> str:
+    """Return as much of `text` as fits into `width` terminal columns; wide characters are never halved."""
+    if column_width(text) <= width:
+        return text
+    kept, used = [], 0
+    for letter in text:
+        used += column_width(letter)
+        if used > width:
+            break
+        kept.append(letter)
+    return "".join(kept)
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 80
