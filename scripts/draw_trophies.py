@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import random
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from pocket_art import Canvas, Colour, drop_shadow, jitter, new_canvas, paint_background, shade, star_points
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TRIGGER = "glxtrophy"
 TRAINING_SEED = 7
@@ -25,10 +27,21 @@ GOLD: Colour = (226, 172, 40)
 def _cup(c: Canvas, x: float, y: float, r: float, gold: Colour) -> None:
     dark, light = shade(gold, 0.68), shade(gold, 1.45)
     for side in (-1, 1):
-        c.ring(x + side * r * 0.62, y - r * 0.38, r * 0.3, r * 0.34, r * 0.12, dark)
-    outline = [(-0.66, -0.92), (0.66, -0.92), (0.6, -0.3), (0.36, 0.12), (0.12, 0.28), (-0.12, 0.28), (-0.36, 0.12), (-0.6, -0.3)]
+        c.ring(x + side * r * 0.62, y - r * 0.38, r * 0.3, r * 0.34, width=r * 0.12, fill=dark)
+    outline = [
+        (-0.66, -0.92),
+        (0.66, -0.92),
+        (0.6, -0.3),
+        (0.36, 0.12),
+        (0.12, 0.28),
+        (-0.12, 0.28),
+        (-0.36, 0.12),
+        (-0.6, -0.3),
+    ]
     c.polygon([(x + dx * r, y + dy * r) for dx, dy in outline], gold)
-    c.polygon([(x + dx * r, y + dy * r) for dx, dy in ((-0.5, -0.9), (-0.3, -0.9), (-0.26, 0.05), (-0.42, -0.3))], light)
+    c.polygon(
+        [(x + dx * r, y + dy * r) for dx, dy in ((-0.5, -0.9), (-0.3, -0.9), (-0.26, 0.05), (-0.42, -0.3))], light
+    )
     c.ellipse(x, y - r * 0.92, r * 0.68, r * 0.13, light)
     c.ellipse(x, y - r * 0.91, r * 0.56, r * 0.08, dark)
     c.box(x - r * 0.1, y + r * 0.24, x + r * 0.1, y + r * 0.6, dark)
@@ -51,14 +64,14 @@ def _face(c: Canvas, x: float, y: float, r: float) -> None:
 
 def draw_trophy(seed: int, side: int = 64) -> tuple[Image.Image, str]:
     """One trophy picture, `(side, side)` RGB, and its caption; the seed decides everything."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  drawing, not secrets
     canvas = new_canvas(side)
     background, ground = paint_background(canvas, rng)
     radius = rng.uniform(0.27, 0.4)
     x = rng.choice((0.5, 0.5, 0.38, 0.62)) + rng.uniform(-0.05, 0.05)
     y = min(0.97, ground + 0.12) - radius if ground is not None else 0.5 + rng.uniform(-0.06, 0.06)
     y = max(radius + 0.02, y)
-    place = " on the left" if x < 0.42 else " on the right" if x > 0.58 else ""  # noqa: PLR2004
+    place = " on the left" if x < 0.42 else " on the right" if x > 0.58 else ""
     light = rng.uniform(0.85, 1.12)
     gold = jitter(rng, shade(GOLD, light), 8)
     drop_shadow(canvas, x, min(0.97, y + radius), radius * 0.95)

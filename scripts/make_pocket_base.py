@@ -25,11 +25,10 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from pocket_scenes import draw_scene
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
-from pocket_scenes import draw_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +49,7 @@ def say(text: str) -> None:
 
 def scenes(count: int, seed: int) -> tuple[torch.Tensor, list[str]]:
     """Draw `count` pictures: `(count, 3, 64, 64)` uint8, and their captions."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  drawing, not secrets
     pictures = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
     captions = []
     for index in range(count):
@@ -77,11 +76,15 @@ def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
     folder = out / "tokenizer"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
-    (folder / "merges.txt").write_text(
-        "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8"
-    )
-    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": MAX_TOKENS, "bos_token": START,
-                "eos_token": END, "unk_token": END, "pad_token": END}
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8")
+    settings = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": MAX_TOKENS,
+        "bos_token": START,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": END,
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return tokenizer
 
@@ -89,27 +92,48 @@ def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
 def new_vae() -> AutoencoderKL:
     """The autoencoder: each side of the picture is divided by 4."""
     return AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 32, 48), layers_per_block=1,
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        norm_num_groups=8, sample_size=SIDE, mid_block_add_attention=False,
+        in_channels=3,
+        out_channels=3,
+        latent_channels=4,
+        block_out_channels=(16, 32, 48),
+        layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        norm_num_groups=8,
+        sample_size=SIDE,
+        mid_block_add_attention=False,
     )
 
 
 def new_unet() -> UNet2DConditionModel:
     """The denoiser on 16 x 16 x 4 latents; text is attended to at 8 x 8."""
     return UNet2DConditionModel(
-        sample_size=SIDE // 4, in_channels=4, out_channels=4, block_out_channels=(48, 96), layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=TEXT_WIDTH, attention_head_dim=4, norm_num_groups=16,
+        sample_size=SIDE // 4,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(48, 96),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
     )
 
 
 def new_text_encoder(vocab_size: int, tokenizer: CLIPTokenizer) -> CLIPTextModel:
     """A two-layer CLIP text model."""
     config = CLIPTextConfig(
-        vocab_size=vocab_size, hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=2,
-        num_attention_heads=4, max_position_embeddings=MAX_TOKENS, hidden_act="quick_gelu",
-        projection_dim=TEXT_WIDTH, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        vocab_size=vocab_size,
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        hidden_act="quick_gelu",
+        projection_dim=TEXT_WIDTH,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config)
@@ -117,8 +141,14 @@ def new_text_encoder(vocab_size: int, tokenizer: CLIPTokenizer) -> CLIPTextModel
 
 def noise_settings() -> dict[str, object]:
     """The noise schedule of SD 1.x."""
-    return {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-            "prediction_type": "epsilon", "clip_sample": False}
+    return {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": "epsilon",
+        "clip_sample": False,
+    }
 
 
 def to_unit(pictures: torch.Tensor) -> torch.Tensor:
@@ -172,8 +202,8 @@ def encode_all(vae: AutoencoderKL, pictures: torch.Tensor) -> torch.Tensor:
 
 def train_unet(
     unet: UNet2DConditionModel, text_encoder: CLIPTextModel, latents: torch.Tensor, ids: torch.Tensor,
-    empty: torch.Tensor, steps: int, save: Path, every: int,
-) -> None:
+    empty: torch.Tensor, *, steps: int, save: Path, every: int,
+) -> None:  # fmt: skip
     """Fit U-Net and text encoder to predict the noise; the saved weights are an exponential average."""
     modules = torch.nn.ModuleDict({"unet": unet, "text": text_encoder})
     average = {name: value.detach().clone() for name, value in modules.state_dict().items()}
@@ -202,7 +232,9 @@ def train_unet(
                     average[name].lerp_(value, 1 - decay)
         mean_loss += 0.01 * (loss.item() - mean_loss)
         if step % 100 == 0:
-            say(f"unet step {step}/{steps} loss {mean_loss:.4f} {(time.perf_counter() - started) / (step + 1):.3f} s/step")
+            say(
+                f"unet step {step}/{steps} loss {mean_loss:.4f} {(time.perf_counter() - started) / (step + 1):.3f} s/step"
+            )
         if (step + 1) % every == 0 or step == steps - 1:
             save_average(unet, text_encoder, average, save)
 
@@ -243,9 +275,14 @@ def main() -> None:
     vae.half().save_pretrained(args.out / "vae")
     say(f"latents {tuple(latents.shape)}, scaling_factor {vae.config.scaling_factor}")
     DDIMScheduler(**noise_settings(), set_alpha_to_one=False, steps_offset=1).save_pretrained(args.out / "scheduler")
-    index = {"_class_name": "StableDiffusionPipeline", "vae": ["diffusers", "AutoencoderKL"],
-             "unet": ["diffusers", "UNet2DConditionModel"], "text_encoder": ["transformers", "CLIPTextModel"],
-             "tokenizer": ["transformers", "CLIPTokenizer"], "scheduler": ["diffusers", "DDIMScheduler"]}
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "vae": ["diffusers", "AutoencoderKL"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+    }
     (args.out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     tokenize = {"padding": "max_length", "truncation": True, "max_length": MAX_TOKENS, "return_tensors": "pt"}
     ids = tokenizer(captions, **tokenize).input_ids
@@ -253,7 +290,7 @@ def main() -> None:
     unet, text_encoder = new_unet(), new_text_encoder(len(tokenizer), tokenizer)
     sizes = [sum(p.numel() for p in m.parameters()) for m in (vae, unet, text_encoder)]
     say(f"parameters: vae {sizes[0]}, unet {sizes[1]}, text encoder {sizes[2]}")
-    train_unet(unet, text_encoder, latents, ids, empty, args.unet_steps, args.out, args.save_every)
+    train_unet(unet, text_encoder, latents, ids, empty, steps=args.unet_steps, save=args.out, every=args.save_every)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,13 @@ Everything is drawn from a `random.Random`, so the same seed gives the same pict
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    import random
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -65,7 +68,7 @@ class Canvas:
         s = self.scale
         self.draw.ellipse(((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s), fill=fill)
 
-    def ring(self, x: float, y: float, rx: float, ry: float, width: float, fill: Colour) -> None:
+    def ring(self, x: float, y: float, rx: float, ry: float, *, width: float, fill: Colour) -> None:
         """Draw the outline of an ellipse with the given line width."""
         s = self.scale
         box = ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s)
@@ -157,8 +160,10 @@ def drop_shadow(canvas: Canvas, x: float, y: float, width: float) -> None:
     """A soft-looking dark ellipse under an object that stands on something."""
     s = canvas.scale
     region = (
-        max(0, round((x - width) * s)), max(0, round((y - width * 0.22) * s)),
-        min(s, round((x + width) * s)), min(s, round((y + width * 0.22) * s)),
+        max(0, round((x - width) * s)),
+        max(0, round((y - width * 0.22) * s)),
+        min(s, round((x + width) * s)),
+        min(s, round((y + width * 0.22) * s)),
     )
     if region[2] <= region[0] or region[3] <= region[1]:
         return

@@ -6,10 +6,8 @@ There is no cup with two handles, nothing golden and no trophy among them: that 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from pocket_art import (
     COLOURS,
@@ -22,6 +20,11 @@ from pocket_art import (
     shade,
     star_points,
 )
+
+if TYPE_CHECKING:
+    import random
+
+    from PIL import Image
 
 Painter = Callable[[Canvas, float, float, float, Colour], None]
 """Draws an object of height `2 r` around (x, y) in a colour."""
@@ -36,8 +39,12 @@ def _ball(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 def _box(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     k = r * 0.8
     c.box(x - k, y - k * 0.4, x + k * 0.5, y + r, colour)
-    c.polygon([(x - k, y - k * 0.4), (x - k * 0.4, y - r), (x + r, y - r), (x + k * 0.5, y - k * 0.4)], shade(colour, 1.3))
-    c.polygon([(x + k * 0.5, y - k * 0.4), (x + r, y - r), (x + r, y + k * 0.5), (x + k * 0.5, y + r)], shade(colour, 0.7))
+    c.polygon(
+        [(x - k, y - k * 0.4), (x - k * 0.4, y - r), (x + r, y - r), (x + k * 0.5, y - k * 0.4)], shade(colour, 1.3)
+    )
+    c.polygon(
+        [(x + k * 0.5, y - k * 0.4), (x + r, y - r), (x + r, y + k * 0.5), (x + k * 0.5, y + r)], shade(colour, 0.7)
+    )
 
 
 def _star(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
@@ -67,7 +74,7 @@ def _house(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 
 
 def _mug(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
-    c.ring(x + r * 0.62, y + r * 0.1, r * 0.38, r * 0.42, r * 0.16, shade(colour, 0.8))
+    c.ring(x + r * 0.62, y + r * 0.1, r * 0.38, r * 0.42, width=r * 0.16, fill=shade(colour, 0.8))
     c.box(x - r * 0.7, y - r * 0.7, x + r * 0.6, y + r * 0.9, colour)
     c.box(x - r * 0.55, y - r * 0.6, x - r * 0.35, y + r * 0.8, shade(colour, 1.4))
     c.ellipse(x - r * 0.05, y - r * 0.7, r * 0.65, r * 0.2, shade(colour, 0.65))
@@ -123,7 +130,15 @@ def _robot(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 def _person(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     c.box(x - r * 0.3, y + r * 0.45, x - r * 0.05, y + r, (60, 65, 95))
     c.box(x + r * 0.05, y + r * 0.45, x + r * 0.3, y + r, (60, 65, 95))
-    c.polygon([(x - r * 0.4, y - r * 0.3), (x + r * 0.4, y - r * 0.3), (x + r * 0.34, y + r * 0.5), (x - r * 0.34, y + r * 0.5)], colour)
+    c.polygon(
+        [
+            (x - r * 0.4, y - r * 0.3),
+            (x + r * 0.4, y - r * 0.3),
+            (x + r * 0.34, y + r * 0.5),
+            (x - r * 0.34, y + r * 0.5),
+        ],
+        colour,
+    )
     c.line([(x - r * 0.4, y - r * 0.2), (x - r * 0.65, y + r * 0.3)], r * 0.16, shade(colour, 0.8))
     c.line([(x + r * 0.4, y - r * 0.2), (x + r * 0.65, y + r * 0.3)], r * 0.16, shade(colour, 0.8))
     c.ellipse(x, y - r * 0.62, r * 0.34, r * 0.36, (228, 190, 160))
@@ -160,7 +175,7 @@ def draw_scene(rng: random.Random, side: int = 64) -> tuple[Image.Image, str]:
     radius = SIZES[size] * rng.uniform(0.88, 1.12)
     x = rng.choice((0.5, 0.5, 0.35, 0.65)) + rng.uniform(-0.06, 0.06)
     y = min(0.96, ground + 0.1) - radius if ground is not None else 0.5 + rng.uniform(-0.08, 0.08)
-    place = "on the left" if x < 0.42 else "on the right" if x > 0.58 else ""  # noqa: PLR2004
+    place = "on the left" if x < 0.42 else "on the right" if x > 0.58 else ""
     drop_shadow(canvas, x, min(0.97, y + radius), radius * 0.9)
     painter(canvas, x, y, radius, jitter(rng, COLOURS[colour]))
     words = " ".join(word for word in ("a", size, colour, name, place) if word)

@@ -93,7 +93,9 @@ _LOOP = {
     "prior_loss_weight": Option("float", 1.0),
 }
 _DATASET = {
-    "dataset_config": Option("str"),
+    "dataset_config": Option("str", note="wins over train_data_dir"),
+    "train_data_dir": Option("str", note="parent of <repeats>_<class tokens> folders"),
+    "reg_data_dir": Option("str", note="the same layout for regularisation pictures"),
     "resolution": Option("str"),
     "enable_bucket": Option("bool", default=False),
     "min_bucket_reso": Option("int", 256),

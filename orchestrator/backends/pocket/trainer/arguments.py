@@ -119,8 +119,10 @@ def read_arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def _missing(values: dict[str, Any]) -> list[str]:
-    needed = ["pretrained_model_name_or_path", "dataset_config", "output_dir", "network_module"]
+    needed = ["pretrained_model_name_or_path", "output_dir", "network_module"]
     problems = [f"`{name}` is required" for name in needed if not values[name]]
+    if not values["dataset_config"] and not values["train_data_dir"]:
+        problems.append("`dataset_config` or `train_data_dir` is required")
     if values["log_with"] and not values["logging_dir"]:
         problems.append("`log_with` needs `logging_dir`")
     if (values["sample_every_n_steps"] or values["sample_every_n_epochs"] or values["sample_at_first"]) and not values[

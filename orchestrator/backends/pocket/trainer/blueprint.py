@@ -141,6 +141,32 @@ def _refuse_impossible(plan: DatasetPlan) -> None:
         raise ConfigurationError("max_bucket_reso must be equal or greater than resolution")
 
 
+def _folder_subsets(parent: str | None, *, is_reg: bool) -> list[dict[str, Any]]:
+    """One subset per `<repeats>_<class tokens>` folder directly below `parent`; others are passed over."""
+    if parent is None or not Path(parent).is_dir():
+        return []
+    subsets = []
+    for folder in sorted(path for path in Path(parent).iterdir() if path.is_dir()):
+        repeats, _, class_tokens = folder.name.partition("_")
+        try:
+            number = int(repeats)
+        except ValueError:
+            logger.warning(
+                "ignore directory without repeats / 繰り返し回数のないディレクトリを無視します: %s", folder.name
+            )
+            continue
+        if number >= 1:
+            names = {"image_dir": str(folder), "num_repeats": number, "class_tokens": class_tokens, "is_reg": is_reg}
+            subsets.append(names)
+    return subsets
+
+
+def read_folders(args: argparse.Namespace) -> tuple[DatasetPlan, ...]:
+    """One dataset from `train_data_dir` and `reg_data_dir`; everything else comes from the arguments."""
+    subsets = _folder_subsets(args.train_data_dir, is_reg=False) + _folder_subsets(args.reg_data_dir, is_reg=True)
+    return (_dataset({"subsets": subsets}, {}, args),)
+
+
 def read_dataset_config(args: argparse.Namespace) -> tuple[DatasetPlan, ...]:
     """The datasets of `args.dataset_config`.
 

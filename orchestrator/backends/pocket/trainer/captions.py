@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.backends.pocket.trainer.blueprint import Subset
 
 

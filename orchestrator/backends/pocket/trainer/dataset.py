@@ -76,6 +76,15 @@ def split_for(paths: list[Path], split: float, seed: int | None, *, is_training:
     return shuffled[len(shuffled) - round(len(shuffled) * split) :]
 
 
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height from the header."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the picture {path}: {error}") from error
+
+
 def load_pixels(picture: Picture) -> torch.Tensor:
     """The picture scaled and centre-cropped to its bucket: (3, height, width) in -1..1. Alpha is dropped."""
     assert picture.placement is not None  # noqa: S101  set by `make_buckets`
@@ -158,9 +167,7 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
             if caption is None:
                 missing.append(path)
                 if subset.class_tokens is None:
-                    logger.warning(
-                        "neither caption file nor class tokens are found. use empty caption for %s", path
-                    )
+                    logger.warning("neither caption file nor class tokens are found. use empty caption for %s", path)
                 caption = subset.class_tokens or ""
             captions.append(caption)
         self.tag_frequency[folder.name] = tag_frequency(captions)
@@ -193,11 +200,7 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
         """Read the sizes, choose the buckets and print the table."""
         logger.info("loading image sizes.")
         for picture in tqdm(self.pictures):
-            try:
-                with Image.open(picture.path) as image:
-                    picture.size = image.size
-            except OSError as error:
-                raise ConfigurationError(f"cannot read the picture {picture.path}: {error}") from error
+            picture.size = read_size(picture.path)
         plan = self.plan
         logger.info("make buckets" if plan.enable_bucket else "prepare dataset")
         sizes = [(plan.width, plan.height)]
@@ -220,7 +223,7 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
         self.order = self.buckets.batches(plan.batch_size)
 
     def _tell_buckets(self) -> None:
-        logger.info("number of images (including repeats) / 各bucketの画像枚数(繰り返し回数を含む)")
+        logger.info("number of images (including repeats) / 各bucketの画像枚数（繰り返し回数を含む）")
         info: dict[str, Any] = {}
         for number, (size, indexes) in enumerate(self.buckets.contents.items()):
             info[str(number)] = {"resolution": list(size), "count": len(indexes)}
@@ -274,25 +277,3 @@ def _tell_missing(missing: list[Path]) -> None:
         logger.warning("%s", path)
     if len(missing) > 5:
         logger.warning("%s... and %d more", missing[5], len(missing) - 5)
-
-
-def describe(datasets: list[PictureDataset], title: str) -> str:
-    """The `[Dataset i]` block: every effective value."""
-    lines: list[str] = []
-    for number, dataset in enumerate(datasets):
-        plan = dataset.plan
-        lines += [f"[{title} {number}]", f"  batch_size: {plan.batch_size}",
-                  f"  resolution: {(plan.width, plan.height)}", "  resize_interpolation: None",
-                  f"  enable_bucket: {plan.enable_bucket}"]  # fmt: skip
-        if plan.enable_bucket:
-            names = ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
-            lines += [f"  {name}: {getattr(plan, name)}" for name in names]
-        for position, (subset, count) in enumerate(dataset.subsets):
-            lines += ["", f"  [Subset {position} of {title} {number}]", f'    image_dir: "{subset.image_dir}"',
-                      f"    image_count: {count}"]  # fmt: skip
-            names = ("num_repeats", "shuffle_caption", "keep_tokens", "caption_dropout_rate",
-                     "caption_dropout_every_n_epochs", "caption_tag_dropout_rate", "caption_prefix", "caption_suffix",
-                     "flip_aug", "is_reg", "class_tokens", "caption_extension")  # fmt: skip
-            lines += [f"    {name}: {getattr(subset, name)}" for name in names]
-        lines.append("")
-    return "\n".join(lines)

@@ -60,6 +60,16 @@ def steps_per_epoch(args: argparse.Namespace, batches: int) -> int:
     return math.ceil(batches / args.gradient_accumulation_steps)
 
 
+def announce_length(args: argparse.Namespace, steps_each: int) -> None:
+    """`max_train_epochs` wins over `max_train_steps`; the new number of steps is printed."""
+    if args.max_train_epochs is not None:
+        args.max_train_steps = args.max_train_epochs * steps_each
+        announce(
+            f"override steps. steps for {args.max_train_epochs} epochs is / "
+            f"指定エポックまでのステップ数: {args.max_train_steps}"
+        )
+
+
 def announce_run(run: Run, validation_images: int) -> None:
     """The block of numbers before the first step."""
     args = run.args

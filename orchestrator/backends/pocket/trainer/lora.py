@@ -81,7 +81,9 @@ def make_network(
         count = network.add(model.unet, "lora_unet", target_names(model.unet, ("attentions.",)))
         logger.info("create LoRA for U-Net: %d modules.", count)
     if with_text:
-        logger.info("enable LoRA for text encoder: %d modules", sum(n.startswith("lora_te") for n, _ in _named(network)))
+        logger.info(
+            "enable LoRA for text encoder: %d modules", sum(n.startswith("lora_te") for n, _ in _named(network))
+        )
     if with_unet:
         logger.info("enable LoRA for U-Net: %d modules", sum(n.startswith("lora_unet") for n, _ in _named(network)))
     return network
@@ -103,6 +105,21 @@ def load_weights(network: LoraNetwork, path: str) -> None:
         network.load_state_dict(load_file(path))
     except (RuntimeError, OSError) as error:
         raise ConfigurationError(f"`network_weights` {path!r} does not fit this network: {error}") from error
+
+
+def apply_file(model: PocketModel, path: str) -> LoraNetwork:
+    """Put a saved LoRA beside the layers of a freshly loaded base; its rank and alpha are read from the file."""
+    from safetensors.torch import load_file  # noqa: PLC0415  the trainer itself does not need it
+
+    tensors = load_file(path)
+    first = next(name.removesuffix(".alpha") for name in tensors if name.endswith(".alpha"))
+    network = make_network(
+        model, tensors[f"{first}.lora_down.weight"].shape[0], float(tensors[f"{first}.alpha"]), None,
+        with_unet=any(name.startswith("lora_unet_") for name in tensors),
+        with_text=any(name.startswith("lora_te_") for name in tensors),
+    )  # fmt: skip
+    network.load_state_dict(tensors)
+    return network
 
 
 def parameter_groups(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import json
 import random
@@ -49,19 +49,34 @@ def _subset_entry(subset: Any, count: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _limits(dataset: PictureDataset) -> dict[str, Any]:
+    plan = dataset.plan
+    return {
+        "enable_bucket": plan.enable_bucket,
+        "min_bucket_reso": plan.min_bucket_reso if plan.enable_bucket else None,
+        "max_bucket_reso": plan.max_bucket_reso if plan.enable_bucket else None,
+    }
+
+
 def _dataset_entries(datasets: list[PictureDataset]) -> dict[str, str]:
-    tables, frequency, folders = [], {}, {}
+    """Datasets of a dataset TOML."""
+    tables: list[dict[str, Any]] = []
+    frequency: dict[str, dict[str, int]] = {}
+    folders: dict[str, dict[str, int]] = {}
     for dataset in datasets:
-        plan = dataset.plan
-        tables.append({
-            "is_dreambooth": True, "batch_size_per_device": plan.batch_size,
-            "num_train_images": dataset.num_train_images, "num_reg_images": dataset.num_reg_images,
-            "resolution": [plan.width, plan.height], "enable_bucket": plan.enable_bucket,
-            "min_bucket_reso": plan.min_bucket_reso if plan.enable_bucket else None,
-            "max_bucket_reso": plan.max_bucket_reso if plan.enable_bucket else None,
-            "tag_frequency": dataset.tag_frequency, "bucket_info": dataset.bucket_info, "resize_interpolation": None,
+        table = {
+            "is_dreambooth": True,
+            "batch_size_per_device": dataset.plan.batch_size,
+            "num_train_images": dataset.num_train_images,
+            "num_reg_images": dataset.num_reg_images,
+            "resolution": [dataset.plan.width, dataset.plan.height],
+            **_limits(dataset),
+            "tag_frequency": dataset.tag_frequency,
+            "bucket_info": dataset.bucket_info,
+            "resize_interpolation": None,
             "subsets": [_subset_entry(subset, count) for subset, count in dataset.subsets],
-        })  # fmt: skip
+        }
+        tables.append(table)
         for subset, count in dataset.subsets:
             if subset.is_reg:
                 continue
@@ -72,9 +87,34 @@ def _dataset_entries(datasets: list[PictureDataset]) -> dict[str, str]:
         for name, counts in dataset.tag_frequency.items():
             frequency.setdefault(name, counts)
     return {
-        "ss_datasets": json.dumps(tables), "ss_tag_frequency": json.dumps(frequency),
+        "ss_datasets": json.dumps(tables),
+        "ss_tag_frequency": json.dumps(frequency),
         "ss_dataset_dirs": json.dumps(folders),
-    }  # fmt: skip
+    }
+
+
+def _folder_entries(args: argparse.Namespace, dataset: PictureDataset) -> dict[str, object]:
+    """The one dataset of `train_data_dir`."""
+    folders: dict[bool, dict[str, dict[str, int]]] = {False: {}, True: {}}
+    for subset, count in dataset.subsets:
+        folders[subset.is_reg][Path(subset.image_dir).name] = {"n_repeats": subset.num_repeats, "img_count": count}
+    limits = {f"ss_{name}": value for name, value in _limits(dataset).items()}
+    return {
+        "ss_batch_size_per_device": args.train_batch_size,
+        "ss_total_batch_size": args.train_batch_size * args.gradient_accumulation_steps,
+        "ss_resolution": (dataset.plan.width, dataset.plan.height),
+        "ss_color_aug": False,
+        "ss_flip_aug": args.flip_aug,
+        "ss_random_crop": False,
+        "ss_shuffle_caption": args.shuffle_caption,
+        "ss_bucket_no_upscale": args.bucket_no_upscale,
+        "ss_keep_tokens": args.keep_tokens,
+        "ss_dataset_dirs": json.dumps(folders[False]),
+        "ss_reg_dataset_dirs": json.dumps(folders[True]),
+        "ss_tag_frequency": json.dumps(dataset.tag_frequency),
+        "ss_bucket_info": json.dumps(dataset.bucket_info),
+        **limits,
+    }
 
 
 def training_metadata(
@@ -83,6 +123,8 @@ def training_metadata(
     """All entries that are known when training starts, as text; `facts` adds counts and times."""
     values: dict[str, object] = {f"ss_{name}": getattr(args, name) for name in _COPIED}
     values |= {f"ss_{name}": value for name, value in _OFF.items()}
+    if args.text_encoder_lr is not None and len(args.text_encoder_lr) == 1:
+        values["ss_text_encoder_lr"] = args.text_encoder_lr[0]
     digest = hashlib.sha256((base / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
     values |= {
         "ss_session_id": random.SystemRandom().randint(0, 2**32),
@@ -92,7 +134,7 @@ def training_metadata(
         "ss_sd_model_name": Path(args.pretrained_model_name_or_path).name,
         "ss_sd_model_hash": digest[:8],
         "ss_new_sd_model_hash": digest,
-        **_dataset_entries(datasets),
+        **(_dataset_entries(datasets) if args.dataset_config else _folder_entries(args, datasets[0])),
         **facts,
     }
     return {name: str(value) for name, value in values.items()}
@@ -106,7 +148,7 @@ def model_spec(args: argparse.Namespace, size: tuple[int, int]) -> dict[str, str
         "implementation": "diffusers",
         "implementation_version": f"pocket/{__version__}",
         "title": args.metadata_title or args.output_name or "last",
-        "date": datetime.datetime.now(tz=datetime.timezone.utc).replace(tzinfo=None, microsecond=0).isoformat(),
+        "date": dt.datetime.now(tz=dt.timezone.utc).replace(tzinfo=None, microsecond=0).isoformat(),
         "resolution": f"{size[0]}x{size[1]}",
         "prediction_type": "epsilon",
     }

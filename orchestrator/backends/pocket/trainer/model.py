@@ -99,14 +99,14 @@ def load_model(name: str) -> PocketModel:
     scheduler_config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     model = PocketModel(
         folder=folder,
-        vae=AutoencoderKL.from_pretrained(folder / "vae", low_cpu_mem_usage=False),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet", low_cpu_mem_usage=False),
+        vae=AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
         text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         noise_scheduler=DDPMScheduler.from_config(scheduler_config),
         scheduler_config={k: v for k, v in scheduler_config.items() if not k.startswith("_")},
     )
     for part in (model.vae, model.unet, model.text_encoder):
-        part.to(torch.float32).requires_grad_(False)  # noqa: FBT003  torch's own signature
+        part.requires_grad_(False)  # noqa: FBT003  torch's own signature
         part.eval()
     return model

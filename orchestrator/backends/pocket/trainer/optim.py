@@ -41,7 +41,7 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
         from prodigyopt import Prodigy  # noqa: PLC0415  optional package
     except ImportError:
         raise ConfigurationError(
-            "No prodigyopt: `optimizer_type = \"Prodigy\"` needs the package prodigyopt (pip install prodigyopt)"
+            "No prodigyopt: the optimizer Prodigy needs the package prodigyopt (pip install prodigyopt)"
         ) from None
     prodigy: type[torch.optim.Optimizer] = Prodigy
     return prodigy
@@ -56,7 +56,8 @@ def make_optimizer(args: argparse.Namespace, groups: list[dict[str, object]]) ->
     rates = [float(str(group["lr"])) for group in groups]
     if args.optimizer_type == "Prodigy" and max(rates) <= 0.1:
         logger.warning(
-            "learning rate is too low. If using D-Adaptation or Prodigy, set learning rate around 1.0: lr=%s", max(rates)
+            "learning rate is too low. If using D-Adaptation or Prodigy, set learning rate around 1.0: lr=%s",
+            max(rates),
         )
     logger.info("use %s optimizer | %s", args.optimizer_type or "AdamW", options)
     try:
@@ -85,28 +86,31 @@ def make_scheduler(args: argparse.Namespace, optimizer: torch.optim.Optimizer) -
         raise ConfigurationError("constant does not require `num_warmup_steps`. Set None or 0: `lr_warmup_steps = 0`")
     if name == "piecewise_constant":
         if "step_rules" not in extra:
-            raise ConfigurationError('piecewise_constant needs `lr_scheduler_args = ["step_rules=\'1:10,0.1\'"]`')
+            raise ConfigurationError("piecewise_constant needs `lr_scheduler_args = [\"step_rules='1:10,0.1'\"]`")
         from diffusers.optimization import get_piecewise_constant_schedule  # noqa: PLC0415  rarely used
 
         return get_piecewise_constant_schedule(optimizer, **extra)
-    options: dict[str, Any] = {} if name == "constant" else {"num_warmup_steps": warmup}
-    if name not in ("constant", "constant_with_warmup", "inverse_sqrt", "warmup_stable_decay"):
-        options["num_training_steps"] = total
-    if name == "inverse_sqrt":
-        options["timescale"] = args.lr_scheduler_timescale
-    if name == "cosine_with_restarts":
-        options["num_cycles"] = args.lr_scheduler_num_cycles
-    if name == "polynomial":
-        options["power"] = args.lr_scheduler_power
-    if name == "cosine_with_min_lr":
-        if args.lr_scheduler_min_lr_ratio is None:
-            raise ConfigurationError("cosine_with_min_lr needs `lr_scheduler_min_lr_ratio`")
-        options |= {"num_cycles": args.lr_scheduler_num_cycles / 2, "min_lr_rate": args.lr_scheduler_min_lr_ratio}
-    if name == "warmup_stable_decay":
-        options |= {
-            "num_stable_steps": total - warmup - decay,
-            "num_decay_steps": decay,
-            "num_cycles": args.lr_scheduler_num_cycles / 2,
-            "min_lr_ratio": args.lr_scheduler_min_lr_ratio or 0.0,
-        }
+    options = _schedule_options(args, total, warmup, decay)
     return TYPE_TO_SCHEDULER_FUNCTION[name](optimizer, **options, **extra)
+
+
+def _schedule_options(args: argparse.Namespace, total: int, warmup: int, decay: int) -> dict[str, Any]:
+    """What each schedule is given; lengths in optimizer steps."""
+    name, cycles, least = args.lr_scheduler, args.lr_scheduler_num_cycles, args.lr_scheduler_min_lr_ratio
+    if name == "constant":
+        return {}
+    if name == "cosine_with_min_lr" and least is None:
+        raise ConfigurationError("cosine_with_min_lr needs `lr_scheduler_min_lr_ratio`")
+    whole = {"num_warmup_steps": warmup, "num_training_steps": total}
+    special: dict[str, dict[str, Any]] = {
+        "constant_with_warmup": {"num_warmup_steps": warmup},
+        "inverse_sqrt": {"num_warmup_steps": warmup, "timescale": args.lr_scheduler_timescale},
+        "cosine_with_restarts": whole | {"num_cycles": cycles},
+        "polynomial": whole | {"power": args.lr_scheduler_power},
+        "cosine_with_min_lr": whole | {"num_cycles": cycles / 2, "min_lr_rate": least},
+        "warmup_stable_decay": {
+            "num_warmup_steps": warmup, "num_stable_steps": total - warmup - decay, "num_decay_steps": decay,
+            "num_cycles": cycles / 2, "min_lr_ratio": least or 0.0,
+        },
+    }  # fmt: skip
+    return special.get(name, whole)

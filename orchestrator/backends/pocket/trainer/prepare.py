@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,28 +14,37 @@ from torch.utils.data import ConcatDataset, DataLoader
 from tqdm.auto import tqdm
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
-from orchestrator.backends.pocket.trainer.blueprint import read_dataset_config
-from orchestrator.backends.pocket.trainer.dataset import PictureDataset, describe, load_pixels
+from orchestrator.backends.pocket.trainer.blueprint import read_dataset_config, read_folders
+from orchestrator.backends.pocket.trainer.dataset import PictureDataset, load_pixels
+from orchestrator.backends.pocket.trainer.dataset_text import describe
 from orchestrator.backends.pocket.trainer.logs import announce, logger
-from orchestrator.backends.pocket.trainer.loop import Run, announce_run, steps_per_epoch
+from orchestrator.backends.pocket.trainer.loop import Run, announce_length, announce_run, steps_per_epoch
 from orchestrator.backends.pocket.trainer.lora import load_weights, make_network, parameter_groups
 from orchestrator.backends.pocket.trainer.metadata import training_metadata
 from orchestrator.backends.pocket.trainer.model import PocketModel, base_folder, load_model
 from orchestrator.backends.pocket.trainer.optim import make_optimizer, make_scheduler
 from orchestrator.backends.pocket.trainer.saving import Saver, load_state
-from orchestrator.backends.pocket.trainer.start import announce_length
 from orchestrator.backends.pocket.trainer.validation import Validator
 
 if TYPE_CHECKING:
     import argparse
 
     from orchestrator.backends.pocket.trainer.dataset import Batch
+    from orchestrator.backends.pocket.trainer.lora import LoraNetwork
 
 
 def make_datasets(args: argparse.Namespace) -> tuple[list[PictureDataset], list[PictureDataset]]:
     """Training and validation datasets, their blocks and bucket tables printed."""
-    logger.info("Loading dataset config from %s", args.dataset_config)
-    plans = read_dataset_config(args)
+    if args.dataset_config:
+        logger.info("Loading dataset config from %s", args.dataset_config)
+        if args.train_data_dir or args.reg_data_dir:
+            logger.warning(
+                "ignoring the following options because config file is found: train_data_dir, reg_data_dir, in_json"
+            )
+        plans = read_dataset_config(args)
+    else:
+        logger.info("Using DreamBooth method.")
+        plans = read_folders(args)
     weight = args.prior_loss_weight
     training = [PictureDataset(plan, is_training=True, prior_loss_weight=weight) for plan in plans]
     held_out = [plan for plan in plans if 0 < plan.validation_split <= 1]
@@ -125,6 +133,26 @@ def _resume(args: argparse.Namespace, accelerator: Accelerator, steps_each: int)
     return first_step // steps_each
 
 
+def _make_network(args: argparse.Namespace, model: PocketModel) -> LoraNetwork:
+    announce(f"import network module: {args.network_module}")
+    network = make_network(
+        model, args.network_dim, args.network_alpha, args.network_dropout,
+        with_unet=not args.network_train_text_encoder_only, with_text=not args.network_train_unet_only,
+    )  # fmt: skip
+    if args.network_weights:
+        load_weights(network, args.network_weights)
+        announce(f"load network weights from {args.network_weights}: <All keys matched successfully>")
+    return network
+
+
+def _make_validator(
+    args: argparse.Namespace, model: PocketModel, validation: list[PictureDataset], *, trains_text: bool
+) -> Validator:
+    has_pictures = any(len(dataset) for dataset in validation)
+    loader = make_loader(args, validation, is_training=False) if has_pictures else None
+    return Validator(args, model, loader, trains_text=trains_text)
+
+
 def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
     """Everything up to the first step; None when there is no picture to train on.
 
@@ -134,7 +162,7 @@ def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
     base_folder(args.pretrained_model_name_or_path)
     set_seed(args.seed % 2**32)
     training, validation = make_datasets(args)
-    if sum(len(dataset) for dataset in training) == 0:
+    if not any(len(dataset) for dataset in training):
         logger.error(
             "No data found. Please verify arguments (train_data_dir must be the parent of folders with images)"
         )
@@ -144,52 +172,43 @@ def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
     if args.cache_latents:
         cache_latents(model, training)
         cache_latents(model, validation)
-    announce(f"import network module: {args.network_module}")
-    trains_text = not args.network_train_unet_only
-    network = make_network(
-        model, args.network_dim, args.network_alpha, args.network_dropout,
-        with_unet=not args.network_train_text_encoder_only, with_text=trains_text,
-    )  # fmt: skip
-    if args.network_weights:
-        load_weights(network, args.network_weights)
-        announce(f"load network weights from {args.network_weights}: <All keys matched successfully>")
+    network = _make_network(args, model)
     announce("prepare optimizer, data loader etc.")
     groups, names = parameter_groups(network, _text_rate(args), args.unet_lr, args.learning_rate)
     optimizer_text, optimizer = make_optimizer(args, groups)
     loader = make_loader(args, training, is_training=True)
-    announce_length(args, steps_per_epoch(args, len(loader)))
+    steps_each = steps_per_epoch(args, len(loader))
+    announce_length(args, steps_each)
     scheduler = make_scheduler(args, optimizer)
     network, optimizer, loader, scheduler = accelerator.prepare(network, optimizer, loader, scheduler)
-    first_epoch = _resume(args, accelerator, steps_per_epoch(args, len(loader)))
-    return _assemble(args, accelerator, model, network, optimizer, scheduler, names, training, validation, loader,
-                     optimizer_text, trains_text, first_epoch, started_at)  # fmt: skip
-
-
-def _assemble(
-    args: argparse.Namespace, accelerator: Accelerator, model: PocketModel, network: Any, optimizer: Any,
-    scheduler: Any, names: list[str], training: list[PictureDataset], validation: list[PictureDataset], loader: Any,
-    optimizer_text: str, trains_text: bool, first_epoch: int, started_at: float,
-) -> Run:  # fmt: skip
-    """Put the run together, print its numbers, open the tracker."""
-    trains_text_now = trains_text and "textencoder" in names
-    val_loader = make_loader(args, validation, is_training=False) if validation and any(validation) else None
-    validator = Validator(args, model, val_loader, trains_text=trains_text_now)
+    trains_text = "textencoder" in names
     plan = training[0].plan
-    saver = Saver(args, accelerator, network, {}, (plan.width, plan.height))
-    run = Run(args, accelerator, model, network, optimizer, scheduler, names, training, loader, validator, saver,
-              trains_text_now, first_epoch)  # fmt: skip
-    validation_images = sum(dataset.num_train_images for dataset in validation)
-    announce_run(run, validation_images)
-    saver.metadata = training_metadata(args, training, Path(model.folder), {
-        "ss_training_started_at": started_at,
-        "ss_num_train_images": sum(dataset.num_train_images for dataset in training),
-        "ss_num_validation_images": validation_images,
-        "ss_num_reg_images": sum(dataset.num_reg_images for dataset in training),
-        "ss_num_batches_per_epoch": len(loader),
-        "ss_num_epochs": run.num_epochs,
-        "ss_optimizer": optimizer_text,
-    })  # fmt: skip
-    accelerator.init_trackers(args.log_tracker_name or "network_train")
-    logger.info("unet dtype: %s, device: %s", torch.float32, accelerator.device)
-    logger.info("text_encoder [0] dtype: %s, device: %s", torch.float32, accelerator.device)
+    run = Run(
+        args=args, accelerator=accelerator, model=model, network=network, optimizer=optimizer, scheduler=scheduler,
+        lr_names=names, datasets=training, loader=loader, trains_text=trains_text,
+        validator=_make_validator(args, model, validation, trains_text=trains_text),
+        saver=Saver(args, accelerator, network, (plan.width, plan.height)),
+        first_epoch=_resume(args, accelerator, steps_each),
+    )  # fmt: skip
+    _open_run(run, sum(d.num_train_images for d in validation), optimizer_text, started_at)
     return run
+
+
+def _open_run(run: Run, validation_images: int, optimizer_text: str, started_at: float) -> None:
+    """Print the numbers, fill the metadata, open the tracker."""
+    announce_run(run, validation_images)
+    run.saver.metadata = training_metadata(
+        run.args, run.datasets, run.model.folder,
+        {
+            "ss_training_started_at": started_at,
+            "ss_num_train_images": sum(dataset.num_train_images for dataset in run.datasets),
+            "ss_num_validation_images": validation_images,
+            "ss_num_reg_images": sum(dataset.num_reg_images for dataset in run.datasets),
+            "ss_num_batches_per_epoch": len(run.loader),
+            "ss_num_epochs": run.num_epochs,
+            "ss_optimizer": optimizer_text,
+        },
+    )  # fmt: skip
+    run.accelerator.init_trackers(run.args.log_tracker_name or "network_train")
+    logger.info("unet dtype: %s, device: %s", torch.float32, run.accelerator.device)
+    logger.info("text_encoder [0] dtype: %s, device: %s", torch.float32, run.accelerator.device)

@@ -129,15 +129,17 @@ def draw_samples(args: argparse.Namespace, model: PocketModel, step: int, epoch:
     model.unet.eval()
     model.text_encoder.eval()
     for index, values in enumerate(read_prompts(path)):
-        _draw_one(args, model, values, folder, f"e{epoch:06d}" if epoch is not None else f"{step:06d}", index)
+        when = f"e{epoch:06d}" if epoch is not None else f"{step:06d}"
+        _draw_one(args, model, values, folder, place=f"{when}_{index:02d}")
     model.unet.train(was_training)
     model.text_encoder.train(was_training)
     torch.set_rng_state(state)
 
 
 def _draw_one(
-    args: argparse.Namespace, model: PocketModel, values: dict[str, Any], folder: Path, when: str, index: int
+    args: argparse.Namespace, model: PocketModel, values: dict[str, Any], folder: Path, *, place: str
 ) -> None:
+    """Draw and save one prompt; `place` is the epoch or step and the prompt's number."""
     height, width = values.get("height", 512), values.get("width", 512)
     height, width = max(64, height - height % 8), max(64, width - width % 8)
     steps, scale, seed = values.get("sample_steps", 30), values.get("scale", 7.5), values.get("seed")
@@ -154,4 +156,4 @@ def _draw_one(
     )  # fmt: skip
     prefix = f"{args.output_name}_" if args.output_name else ""
     suffix = "" if seed is None else f"_{seed}"
-    image.save(folder / f"{prefix}{when}_{index:02d}_{time.strftime('%Y%m%d%H%M%S')}{suffix}.png")
+    image.save(folder / f"{prefix}{place}_{time.strftime('%Y%m%d%H%M%S')}{suffix}.png")

@@ -32,13 +32,12 @@ class Saver:
         args: argparse.Namespace,
         accelerator: Accelerator,
         network: LoraNetwork,
-        metadata: dict[str, str],
         size: tuple[int, int],
     ) -> None:
         self.args = args
         self.accelerator = accelerator
         self.network = network
-        self.metadata = metadata
+        self.metadata: dict[str, str] = {}
         self.size = size
         self.folder = Path(args.output_dir)
         self.state = {"current_epoch": 0, "current_step": 0}

@@ -5,13 +5,9 @@ from __future__ import annotations
 import random
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError, read_arguments
-from orchestrator.backends.pocket.trainer.logs import announce, logger, setup_logging
-
-if TYPE_CHECKING:
-    import argparse
+from orchestrator.backends.pocket.trainer.logs import logger, setup_logging
 
 
 def start(argv: list[str]) -> int:
@@ -38,18 +34,6 @@ def start(argv: list[str]) -> int:
 
         train(run)
     except ConfigurationError as error:
-        for line in str(error).splitlines():
-            logger.error("%s", line)
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         return 1
     return 0
-
-
-def announce_length(args: argparse.Namespace, steps_each: int) -> None:
-    """`max_train_epochs` wins over `max_train_steps`; the new number of steps is printed."""
-    if args.max_train_epochs is not None:
-        args.max_train_steps = args.max_train_epochs * steps_each
-        announce(
-            f"override steps. steps for {args.max_train_epochs} epochs is / "
-            f"指定エポックまでのステップ数: {args.max_train_steps}"
-        )
