@@ -18,7 +18,9 @@ from orchestrator.core.errors import RecordError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 
-_SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16})\b")
+_SECRET_VALUE = re.compile(
+    r"\b(hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16})\b"
+)
 _SECRET_KEY = re.compile(
     r"(?i)\b(wandb_api_key|huggingface_token|hf_token|api[_-]?key|access[_-]?token|password|secret)\b(\s*[=:]\s*)(['\"]?)([^\s'\",]+)\3"
 )
@@ -33,6 +35,11 @@ def scrub(text: str) -> str:
     return _SECRET_KEY.sub(rf"\1\2\3{HIDDEN}\3", text)
 
 
+def holds_secret(text: str) -> bool:
+    """Return whether `text` holds an access token, or a password inside an address."""
+    return _SECRET_VALUE.search(text) is not None or _CREDENTIAL_URL.search(text) is not None
+
+
 def to_plain(value: Any) -> Any:
     """Return `value` as JSON types. Dataclasses become objects, NaN and infinities the strings `NaN`, `Infinity`, `-Infinity`."""
     if isinstance(value, str):
@@ -40,7 +47,11 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else ("NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity")
+        return (
+            value
+            if math.isfinite(value)
+            else ("NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity")
+        )
     if isinstance(value, PurePath):
         return scrub(value.as_posix())
     if is_dataclass(value) and not isinstance(value, type):
@@ -87,7 +98,13 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     if not isinstance(body.get("version"), int) or body["version"] > version:
         found = body.get("version")
         raise RecordError(
-            [_bad_record(path, f"has version {found}, this tool reads up to {version}", f"版本为 {found}，本工具最多读到 {version}")]
+            [
+                _bad_record(
+                    path,
+                    f"has version {found}, this tool reads up to {version}",
+                    f"版本为 {found}，本工具最多读到 {version}",
+                )
+            ]
         )
     return body
 

@@ -1,0 +1,240 @@
+"""The keys of the recipe, read from the models: what each may hold, where it belongs, which one was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, StringConstraints
+from pydantic.fields import FieldInfo
+
+from orchestrator.core.text import Text, same
+from orchestrator.recipe.model import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from orchestrator.core.source import KeyPath
+
+PATH_KEYS = frozenset(
+    {
+        "image_dir", "pretrained_model_name_or_path", "vae", "clip_l", "clip_g", "t5xxl", "ae", "tokenizer_cache_dir", "network_weights",
+    }
+)  # fmt: skip
+"""Keys that name files or folders relative to the file they stand in."""
+
+OTHER_NAMES: Mapping[str, str] = {
+    "lr": "train.learning_rate",
+    "te_lr": "train.text_encoder_lr",
+    "text_encoder_lr1": "train.text_encoder_lr",
+    "rank": "network.network_dim",
+    "dim": "network.network_dim",
+    "alpha": "network.network_alpha",
+    "epochs": "train.max_train_epochs",
+    "epoch": "train.max_train_epochs",
+    "num_epochs": "train.max_train_epochs",
+    "steps": "train.target_steps",
+    "max_train_steps": "train.target_steps",
+    "batch_size": "train.train_batch_size",
+    "optimizer": "train.optimizer_type",
+    "scheduler": "train.lr_scheduler",
+    "warmup": "train.lr_warmup_steps",
+    "lr_warmup_ratio": "train.lr_warmup_steps",
+    "sdpa": "train.attention",
+    "xformers": "train.attention",
+    "conv_dim": "network.network_args.conv_dim",
+    "conv_alpha": "network.network_args.conv_alpha",
+    "algo": "network.network_args.algo",
+    "weight_decay": "train.optimizer_args.weight_decay",
+    "betas": "train.optimizer_args.betas",
+    "d_coef": "train.optimizer_args.d_coef",
+    "repeats": "concepts[0].num_repeats",
+    "train_data_dir": "concepts[0].image_dir",
+    "reg_data_dir": "concepts[0].is_reg",
+    "model": "base_model.pretrained_model_name_or_path",
+    "base_model_path": "base_model.pretrained_model_name_or_path",
+    "v2": "base_model.family",
+    "trigger_word": "subject.trigger",
+    "class": "subject.class_tokens",
+    "output_name": "name",
+    "sample_prompts": "sample.prompts",
+    "validation_split": "validate.hold_out",
+    "metadata_title": "metadata.title",
+    "metadata_author": "metadata.author",
+    "metadata_description": "metadata.description",
+    "metadata_license": "metadata.license",
+    "metadata_tags": "metadata.tags",
+}
+"""What other tools, or the trainer, call a thing that the recipe has under another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the recipe."""
+
+    path: str
+    """Dotted; items of lists as `[0]`: `concepts[0].image_dir`."""
+    name: str
+    annotation: Any
+    is_required: bool
+    meaning: str
+    """The model's own docstring of the field."""
+    section: type[BaseModel] | None = None
+    """Model of the section or list items behind this key."""
+
+
+@lru_cache(maxsize=1)
+def all_keys() -> tuple[Key, ...]:
+    """Return every key, sections before what they hold, in the order of the models."""
+    return tuple(_walk(Recipe, ""))
+
+
+@lru_cache(maxsize=1)
+def keys_by_path() -> dict[str, Key]:
+    """Return every key by its dotted path."""
+    return {key.path: key for key in all_keys()}
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[Key]:
+    hints = get_type_hints(model, include_extras=True)
+    for field, info in model.model_fields.items():
+        name = info.alias or field
+        section, is_list = _section_of(hints[field])
+        path = f"{prefix}{name}"
+        meaning = info.description or (section.__doc__ if section else "") or ""
+        yield Key(path, name, hints[field], info.is_required(), meaning, section)
+        if section is not None:
+            yield from _walk(section, f"{path}[0]." if is_list else f"{path}.")
+
+
+def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the model inside an annotation and whether it is an item of a list."""
+    for part in alternatives(annotation):
+        bare = get_args(part)[0] if get_origin(part) is Annotated else part
+        if isinstance(bare, type) and issubclass(bare, BaseModel):
+            return bare, False
+        if get_origin(bare) is list:
+            return _section_of(get_args(bare)[0])[0], True
+    return None, False
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Return the branches of a union apart from None; anything else as the only branch."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(a for a in get_args(annotation) if a is not type(None))
+    return (annotation,)
+
+
+def is_only(annotation: Any, kind: type) -> bool:
+    """Return whether a field may hold values of `kind` and nothing else (None apart)."""
+    return all((get_args(a)[0] if get_origin(a) is Annotated else a) is kind for a in alternatives(annotation))
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the words a field may hold, empty where it is not a choice."""
+    return tuple(value for a in alternatives(annotation) if get_origin(a) is Literal for value in get_args(a))
+
+
+def expected(annotation: Any) -> Text:
+    """Return what a field may hold, as the end of the sentence `it must be ...`."""
+    parts = [_expected_one(a) for a in alternatives(annotation)]
+    return Text(" or ".join(p.en for p in parts), "，或".join(p.zh for p in parts))
+
+
+def _expected_one(annotation: Any) -> Text:
+    rules: dict[str, Any] = {}
+    if get_origin(annotation) is Annotated:
+        annotation, *metadata = get_args(annotation)
+        rules = _rules(metadata)
+    if get_origin(annotation) is Literal:
+        return _one_of(get_args(annotation))
+    if get_origin(annotation) is list:
+        return _list_of(get_args(annotation)[0], rules)
+    if annotation in (int, float):
+        return _number(annotation, rules)
+    words = {
+        bool: Text("true or false", "true 或 false"),
+        str: Text("text", "文本"),
+    }
+    if annotation in words:
+        return words[annotation]
+    if annotation is Any:
+        return Text("a value", "一个值")
+    return Text("a section of `key: value` lines", "一段 `键: 值`")
+
+
+def _rules(metadata: Sequence[Any]) -> dict[str, Any]:
+    rules: dict[str, Any] = {}
+    for item in metadata:
+        for part in item.metadata if isinstance(item, FieldInfo) else (item,):
+            names = (
+                ("max_length", "min_length")
+                if isinstance(part, StringConstraints)
+                else ("ge", "gt", "le", "max_length", "min_length")
+            )
+            rules.update({n: getattr(part, n) for n in names if getattr(part, n, None) is not None})
+    return rules
+
+
+def _one_of(values: tuple[Any, ...]) -> Text:
+    shown = [f"`{v}`" for v in values]
+    if len(shown) == 1:
+        return same(shown[0])
+    return Text(f"one of {', '.join(shown)}", f"{'、'.join(shown)} 之一")
+
+
+def _list_of(item: Any, rules: Mapping[str, Any]) -> Text:
+    inner = expected(item)
+    count = rules.get("max_length")
+    if count is not None and count == rules.get("min_length"):
+        return Text(f"a list of {count}, each {inner.en}", f"含 {count} 项的列表，每项为{inner.zh}")
+    return Text(f"a list, each entry {inner.en}", f"列表，每项为{inner.zh}")
+
+
+def _number(kind: type, rules: Mapping[str, Any]) -> Text:
+    en, zh = ("a whole number", "整数") if kind is int else ("a number", "数")
+    low, above, high = rules.get("ge"), rules.get("gt"), rules.get("le")
+    if low is not None and high is not None:
+        return Text(f"{en} from {low} to {high}", f"{low} 到 {high} 的{zh}")
+    if above is not None and high is not None:
+        return Text(f"{en} above {above}, at most {high}", f"大于 {above}、不超过 {high} 的{zh}")
+    if low is not None:
+        return Text(f"{en} of at least {low}", f"不小于 {low} 的{zh}")
+    if above is not None:
+        return Text(f"{en} above {above}", f"大于 {above} 的{zh}")
+    return Text(en, zh)
+
+
+def annotation_at(path: KeyPath) -> Any:
+    """Return the annotation of the field at `path`, `Any` inside free tables, None where the recipe has no such key."""
+    here: Any = Recipe
+    for part in path:
+        here = _step(here, part)
+        if here is None or here is Any:
+            return here
+    return here
+
+
+def _step(annotation: Any, part: str | int) -> Any:
+    for branch in alternatives(annotation):
+        bare = get_args(branch)[0] if get_origin(branch) is Annotated else branch
+        if isinstance(part, int) and get_origin(bare) is list:
+            return get_args(bare)[0]
+        if isinstance(part, str) and get_origin(bare) is dict:
+            return get_args(bare)[1]
+        if isinstance(part, str) and isinstance(bare, type) and issubclass(bare, BaseModel):
+            for field, info in bare.model_fields.items():
+                if part == (info.alias or field):
+                    return get_type_hints(bare, include_extras=True)[field]
+    return None
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """Return the known word that was probably meant, or None."""
+    lowered = word.lower().replace("-", "_")
+    if lowered in known:
+        return lowered
+    return next(iter(difflib.get_close_matches(lowered, known, n=1, cutoff=0.75)), None)

@@ -1,0 +1,227 @@
+"""What pydantic refused, in the user's words, at the place where it was written."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.finding import Problem
+from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
+from orchestrator.core.source import dotted
+from orchestrator.core.text import Text
+from orchestrator.recipe.keys import alternatives, annotation_at, choices, expected, is_only, nearest
+from orchestrator.recipe.model import RECIPE_VERSION
+from orchestrator.recipe.unknown_keys import unknown_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from orchestrator.core.source import KeyPath
+    from orchestrator.recipe.merge import Layers
+
+_TEXT_ERRORS = {"string_too_long", "string_too_short", "string_pattern_mismatch"}
+_EXAMPLES = {
+    "recipe_version": "recipe_version: 1",
+    "name": "name: alice-v1",
+    "subject": "subject: {kind: character, trigger: alicechr}",
+    "kind": "kind: character",
+    "base_model": "base_model: {family: sdxl, pretrained_model_name_or_path: ./model.safetensors}",
+    "family": "family: sdxl",
+    "concepts": "concepts: [{image_dir: ./pictures}]",
+    "image_dir": "image_dir: ./pictures",
+    "prompt": "prompt: alicechr, portrait",
+    "rule": "rule: too-many-steps",
+    "because": "because: tried with 3000 steps last week",
+}
+
+
+def mistakes(error: ValidationError, layers: Layers, trainer_options: Collection[str]) -> Iterator[Problem]:
+    """Yield one problem per mistake. A key that is misspelt is not told again as missing."""
+    by_path: dict[KeyPath, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        by_path.setdefault(_data_path(detail, layers.data), []).append(detail)
+    meant: list[str] = []
+    for path, details in by_path.items():
+        if details[0]["type"] == "extra_forbidden":
+            problem, target = unknown_key(path, layers.where_key(path), trainer_options)
+            meant += [target] if target is not None else []
+            yield problem
+    for path, details in by_path.items():
+        kind = details[0]["type"]
+        if kind == "extra_forbidden" or _is_told_deeper(path, by_path):
+            continue
+        if kind == "missing":
+            if not _is_meant(path, meant):
+                yield _missing(path, layers)
+        else:
+            yield _wrong_value(path, details, layers)
+
+
+def _data_path(detail: ErrorDetails, data: Any) -> KeyPath:
+    """Return the place in the user's data: pydantic's own names of union branches are left out."""
+    path: list[str | int] = []
+    here = data
+    for part in detail["loc"]:
+        is_item = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if is_item or (isinstance(here, dict) and part in here):
+            here = here[part]
+            path.append(part)
+    if detail["type"] == "missing":
+        path.append(detail["loc"][-1])
+    return tuple(path)
+
+
+def _is_told_deeper(path: KeyPath, paths: Collection[KeyPath]) -> bool:
+    """In a union the branch that fits best is the one that got furthest."""
+    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
+
+
+def _is_meant(path: KeyPath, meant: list[str]) -> bool:
+    name = dotted(tuple(0 if isinstance(part, int) else part for part in path))
+    return any(target == name or target.startswith((f"{name}.", f"{name}[")) for target in meant)
+
+
+def _missing(path: KeyPath, layers: Layers) -> Problem:
+    name = str(path[-1])
+    example = _EXAMPLES.get(name, f"{name}: ...")
+    return Problem(
+        "missing-key",
+        Text(f"`{dotted(path)}` is missing", f"缺少 `{dotted(path)}`"),
+        fix=Text(f"write for example `{example}`", f"例如写 `{example}`"),
+        where=layers.where_key(path[:-1]),
+    )
+
+
+def _wrong_value(path: KeyPath, details: list[ErrorDetails], layers: Layers) -> Problem:
+    name, place = dotted(path), layers.place(path)
+    value = details[0]["input"]
+    if name == "recipe_version":
+        return _wrong_version(value, layers)
+    rule = next((d for d in details if d["type"] in _TEXT_ERRORS), None)
+    if rule is not None and isinstance(value, str):
+        what, fix = _wrong_text(name, rule), None
+    elif any(d["type"] == "too_short" for d in details) and value == []:
+        what, fix = Text(f"`{name}` needs at least one entry", f"`{name}` 至少要有一项"), None
+    else:
+        annotation = annotation_at(path)
+        wanted, found = expected(annotation), shown(value)
+        what = Text(f"`{name}` must be {wanted.en}; it is {found.en}", f"`{name}` 应为{wanted.zh}；现在是{found.zh}")
+        fix = value_fix(value, place.raw, annotation)
+    return Problem("wrong-value", what, fix=fix, where=place.value)
+
+
+def _wrong_version(value: Any, layers: Layers) -> Problem:
+    found = shown(value)
+    is_newer = isinstance(value, int) and value > RECIPE_VERSION
+    why = Text("it was written for a newer version of this tool", "它是为本工具的更新版本写的") if is_newer else None
+    fix = (
+        Text("update the tool", "请更新本工具")
+        if is_newer
+        else Text(f"write `recipe_version: {RECIPE_VERSION}`", f"写 `recipe_version: {RECIPE_VERSION}`")
+    )
+    what = Text(
+        f"`recipe_version` must be {RECIPE_VERSION}; it is {found.en}",
+        f"`recipe_version` 应为 {RECIPE_VERSION}；现在是{found.zh}",
+    )
+    return Problem("wrong-version", what, why, fix, layers.place(("recipe_version",)).value)
+
+
+def _wrong_text(name: str, detail: ErrorDetails) -> Text:
+    limits = detail.get("ctx", {})
+    if detail["type"] == "string_too_long":
+        return Text(
+            f"`{name}` is longer than {limits['max_length']} characters", f"`{name}` 超过 {limits['max_length']} 个字符"
+        )
+    if detail["type"] == "string_too_short":
+        if limits["min_length"] == 1:
+            return Text(f"`{name}` is empty", f"`{name}` 是空的")
+        return Text(
+            f"`{name}` needs at least {limits['min_length']} characters",
+            f"`{name}` 至少要 {limits['min_length']} 个字符",
+        )
+    return Text(f"`{name}` must stay on one line", f"`{name}` 必须写在一行里")
+
+
+def shown(value: Any) -> Text:
+    """Return a value for a message, e.g. `the text "abc"`, `the number 5`."""
+    if isinstance(value, bool):
+        return Text(f"`{str(value).lower()}`", f" `{str(value).lower()}`")
+    if isinstance(value, str):
+        cut = value if len(value) <= 40 else f"{value[:37]}..."
+        return Text(f'the text "{cut}"', f"文本“{cut}”")
+    if isinstance(value, (int, float)):
+        return Text(f"the number {value}", f"数字 {value}")
+    if isinstance(value, list):
+        return Text(f"a list of {len(value)}", f"含 {len(value)} 项的列表")
+    if isinstance(value, dict):
+        return Text("a section of `key: value` lines", "一段 `键: 值`")
+    return Text("nothing", "空的")
+
+
+def value_fix(value: Any, raw: str | None, annotation: Any) -> Text | None:
+    """Return what to write instead, where that can be guessed from the value."""
+    words = [word for word in choices(annotation) if isinstance(word, str)]
+    if isinstance(value, bool) and not value and "no" in words:
+        return _write("no")
+    if isinstance(value, str):
+        return _fix_text(value, raw, annotation, words)
+    if isinstance(value, float) and value.is_integer() and plain_fits(int(value), annotation):
+        return _write(int(value))
+    if isinstance(value, (bool, int, float)) and any(is_only(a, str) for a in alternatives(annotation)):
+        written = raw if raw is not None else value
+        return Text(f"put it in quotes: `'{written}'`", f"加上引号：`'{written}'`")
+    if isinstance(value, dict) and "list" in expected(annotation).en:
+        return Text("put `- ` before its first line", "在它的第一行前面加 `- `")
+    return None
+
+
+def _fix_text(value: str, raw: str | None, annotation: Any, words: list[str]) -> Text | None:
+    if raw is None:
+        unquoted = _plain(value)
+        if not isinstance(unquoted, str) and unquoted is not None and plain_fits(unquoted, annotation):
+            return Text(f"remove the quotes: `{value}`", f"去掉引号：`{value}`")
+    close = nearest(value, words)
+    if close is not None:
+        return _write(close)
+    if is_only(annotation, bool) or any(is_only(a, bool) for a in alternatives(annotation)):
+        word = word_bool(value)
+        return _write(str(word).lower()) if word is not None else None
+    for tidy in _tidied(value):
+        number = _plain(tidy)
+        if isinstance(number, (int, float)) and plain_fits(number, annotation):
+            return _write(tidy)
+    sides = re.fullmatch(r"(\d+) ?[x*×] ?(\d+)", value)
+    if sides is not None and "list of 2" in expected(annotation).en:
+        return _write(f"[{sides[1]}, {sides[2]}]")
+    return None
+
+
+def _tidied(value: str) -> Iterator[str]:
+    """Yield what `1_000`, `1,5` and `1,000` may have meant."""
+    joined = re.sub(r"(?<=\d)[_ ](?=\d)", "", value)
+    for tidy in (joined, joined.replace(",", ".", 1), joined.replace(",", "")):
+        if tidy != value:
+            yield tidy
+
+
+def _write(value: Any) -> Text:
+    return Text(f"write `{value}`", f"写 `{value}`")
+
+
+def _plain(text: str) -> Any:
+    try:
+        return plain_value(text)
+    except NumberOutOfRangeError:
+        return text
+
+
+def plain_fits(value: Any, annotation: Any) -> bool:
+    """Return whether a number or truth value is of a type the field takes."""
+    if isinstance(value, bool):
+        return any(is_only(a, bool) for a in alternatives(annotation))
+    kinds = (int, float) if isinstance(value, int) else (float,)
+    is_choice = value in choices(annotation)
+    return is_choice or any(is_only(a, kind) for a in alternatives(annotation) for kind in kinds)
