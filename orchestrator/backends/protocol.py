@@ -27,6 +27,10 @@ class Trainer:
     """40 hex digits; for pocket the version of this project."""
     is_modified: bool = False
     """Local edits were adopted on purpose."""
+    options_dir: Path | None = None
+    """Folder with `<commit>.json`, the options read from this checkout when it was installed; looked at before the shipped ones."""
+    num_cpu_threads_per_process: int = 1
+    """Threads each training process may use (OMP_NUM_THREADS)."""
 
 
 @dataclass(frozen=True, slots=True)

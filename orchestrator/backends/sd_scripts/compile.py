@@ -1,0 +1,66 @@
+"""A plan becomes sd-scripts' files and command. Pure: text in memory; the same plan and trainer give the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.backends.argspec import load_options
+from orchestrator.backends.assemble import assemble
+from orchestrator.backends.dataset_toml import dataset_problems
+from orchestrator.backends.launch_command import launch_command
+from orchestrator.backends.sd_scripts.effects import ineffective
+from orchestrator.backends.sd_scripts.families import FAMILIES
+from orchestrator.backends.sd_scripts.forbidden import forbidden_problems
+from orchestrator.backends.sd_scripts.refusals import refuse
+from orchestrator.backends.sd_scripts.settings import Settings
+from orchestrator.backends.train_toml import option_problems, train_values
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.backends.protocol import Build, Trainer
+    from orchestrator.plan.model import Plan
+
+NAME = "sd-scripts"
+
+
+def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of this project
+    """Return the files, links and command of one run, with what the trainer would refuse or ignore.
+
+    Raises EnvironmentFault when the options of the trainer's commit are not known, or the family is not sd-scripts'.
+    """
+    if plan.family not in FAMILIES:
+        what = Text(f"sd-scripts does not train {plan.family}", f"sd-scripts 不训练 {plan.family}")
+        raise EnvironmentFault([Problem("family-of-another-trainer", what)])
+    facts = FAMILIES[plan.family]
+    options = load_options(trainer.commit, facts.entry, trainer.options_dir)
+    values = train_values(plan, options)
+    if plan.family == "sd2":
+        values = dict(sorted({"v2": True, **values}.items()))
+    settings = Settings(plan, values, options)
+    problems = (
+        *option_problems(plan, values, options, NAME),
+        *forbidden_problems(plan, values),
+        *dataset_problems(plan),
+        *refuse(settings),
+    )
+    command = launch_command(
+        trainer,
+        trainer.root / f"{facts.entry}.py",
+        num_processes=plan.num_processes,
+        mixed_precision=str(values.get("mixed_precision", "no")),
+        is_cpu=False,
+        is_offline=_is_offline(values),
+    )
+    return assemble(plan, values, command, problems, ineffective(settings))
+
+
+def _is_offline(values: Mapping[str, Any]) -> bool:
+    """Whether nothing is left to fetch: the tokenizers have their folder and the base is a path."""
+    base = str(values.get("pretrained_model_name_or_path", ""))
+    is_path = PurePosixPath(base).is_absolute() or PureWindowsPath(base).is_absolute()
+    return bool(values.get("tokenizer_cache_dir")) and is_path

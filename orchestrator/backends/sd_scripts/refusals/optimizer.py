@@ -1,0 +1,150 @@
+"""The optimizer and its arguments."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from typing import TYPE_CHECKING
+
+from orchestrator.backends.sd_scripts.refusals.model import Refusal, drop
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from orchestrator.backends.sd_scripts.settings import Settings
+
+KNOWN = (
+    "AdamW", "AdamW8bit", "PagedAdamW", "PagedAdamW8bit", "PagedAdamW32bit", "Lion", "Lion8bit", "PagedLion8bit",
+    "SGDNesterov", "SGDNesterov8bit", "DAdaptation", "DAdaptAdamPreprint", "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan",
+    "DAdaptAdanIP", "DAdaptLion", "DAdaptSGD", "Prodigy", "AdaFactor", "RAdamScheduleFree", "AdamWScheduleFree",
+    "SGDScheduleFree",
+)  # fmt: skip
+"""Names the trainer knows itself, in any case of letters."""
+TORCH_OPTIMIZERS = (
+    "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam", "RMSprop", "Rprop",
+    "SGD", "SparseAdam",
+)  # fmt: skip
+"""Classes of torch.optim; these names are case-sensitive."""
+PACKAGES = (
+    "torch", "bitsandbytes", "pytorch_optimizer", "prodigyplus", "prodigyopt", "schedulefree", "lion_pytorch",
+    "dadaptation", "transformers", "came_pytorch",
+)  # fmt: skip
+"""Packages a dotted name may come from; any other module would be imported and run."""
+
+_ADAM = "betas eps weight_decay amsgrad"
+_BNB = f"{_ADAM} optim_bits args min_8bit_size percentile_clipping block_wise is_paged"
+_ARGUMENTS = {
+    "adamw": f"{_ADAM} maximize foreach capturable differentiable fused",
+    "adamw8bit": _BNB,
+    "pagedadamw": _BNB,
+    "pagedadamw8bit": _BNB,
+    "pagedadamw32bit": _BNB,
+    "adafactor": "eps clip_threshold decay_rate beta1 weight_decay scale_parameter relative_step warmup_init",
+    "prodigy": "betas beta3 eps weight_decay decouple use_bias_correction safeguard_warmup d0 d_coef growth_rate "
+    "fsdp_in_use slice_p",
+    "lion": "betas weight_decay use_triton decoupled_weight_decay",
+    "adamwschedulefree": "betas eps weight_decay warmup_steps r weight_lr_power foreach",
+}
+"""Keyword arguments of the usual optimizers."""
+
+
+def is_relative_adafactor(settings: Settings) -> bool:
+    """Whether Adafactor decides the learning rate itself: its default in this trainer."""
+    arguments = settings.pairs("optimizer_args")
+    fixed = arguments.get("relative_step") == "False" and arguments.get("warmup_init") != "True"
+    return settings.optimizer == "adafactor" and not fixed
+
+
+def literal_trouble(item: str) -> str | None:
+    """Return why `key=value` is not what the trainer splits and evaluates, or None."""
+    if item.count("=") != 1:
+        return "needs exactly one `=`"
+    key, value = item.split("=")
+    if key != key.strip() or value != value.strip():
+        return "has spaces at the `=`"
+    try:
+        ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return "is no Python literal after the `=`"
+    return None
+
+
+def malformed(settings: Settings, name: str) -> str | None:
+    """Return the first item of a list of arguments that the trainer could not read, with the reason."""
+    for item in settings.list_of(name):
+        trouble = literal_trouble(item)
+        if trouble is not None:
+            return f"{item!r} {trouble}"
+    return None
+
+
+def _unknown_argument(settings: Settings) -> str | None:
+    known = _ARGUMENTS.get(settings.optimizer)
+    if known is None:
+        return None
+    for key in settings.pairs("optimizer_args"):
+        if key not in known.split():
+            near = difflib.get_close_matches(key, known.split(), n=1)
+            return key + (f" ({near[0]}?)" if near else "")
+    return None
+
+
+def _unknown_name(settings: Settings) -> str | None:
+    name = settings.text("optimizer_type")
+    if not name or name.lower() in {k.lower() for k in KNOWN} or name in TORCH_OPTIMIZERS:
+        return None
+    if "." in name:
+        return None if name.partition(".")[0] in PACKAGES else name
+    near = difflib.get_close_matches(name, (*KNOWN, *TORCH_OPTIMIZERS), n=1)
+    return name + (f" ({near[0]}?)" if near else "")
+
+
+def _fused(settings: Settings) -> bool:
+    is_fit = settings.optimizer == "adafactor" and settings.number("gradient_accumulation_steps") == 1
+    return bool(settings.get("fused_backward_pass")) and not is_fit
+
+
+REFUSALS = (
+    Refusal(
+        "two-optimizers",
+        ("use_8bit_adam", "use_lion_optimizer", "optimizer_type"),
+        lambda s: sum(bool(s.get(n)) for n in ("use_8bit_adam", "use_lion_optimizer", "optimizer_type")) > 1,
+        Text("more than one optimizer is named", "指定了多个优化器"),
+        "both option use_8bit_adam and optimizer_type are specified",
+        drop("use_8bit_adam", "use_lion_optimizer"),
+    ),
+    Refusal(
+        "unknown-optimizer",
+        ("optimizer_type",),
+        _unknown_name,
+        Text("the optimizer is not known: {0}", "未知的优化器：{0}"),
+        "module 'torch.optim' has no attribute ...",
+        Text(f"one of: {', '.join(KNOWN)}", f"可用：{'、'.join(KNOWN)}"),
+    ),
+    Refusal(
+        "optimizer-args-unreadable",
+        ("optimizer_args",),
+        lambda s: malformed(s, "optimizer_args"),
+        Text("an optimizer argument cannot be read: {0}", "无法读取优化器参数：{0}"),
+        "malformed node or string / too many values to unpack",
+        Text("write Python literals: `True`, `0.1`, `0.9,0.99`", "请写 Python 字面量：`True`、`0.1`、`0.9,0.99`"),
+    ),
+    Refusal(
+        "unknown-optimizer-argument",
+        ("optimizer_args",),
+        _unknown_argument,
+        Text("the optimizer has no argument {0}", "该优化器没有参数 {0}"),
+        "TypeError: __init__() got an unexpected keyword argument",
+        Text("correct its name or leave it out", "请更正名称或去掉它"),
+    ),
+    Refusal(
+        "fused-backward-needs-adafactor",
+        ("fused_backward_pass",),
+        _fused,
+        Text(
+            "`fused_backward_pass` works with AdaFactor and `gradient_accumulation_steps: 1` only",
+            "`fused_backward_pass` 只能与 AdaFactor 和 `gradient_accumulation_steps: 1` 一起使用",
+        ),
+        "fused_backward_pass currently only works with optimizer_type Adafactor",
+        drop("fused_backward_pass"),
+    ),
+)
