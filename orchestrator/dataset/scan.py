@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _LOWER = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 TAKEN_EXTENSIONS = frozenset((*_LOWER, *(e.upper() for e in _LOWER)))
 """What sd-scripts takes without further packages: all lower or all upper case, so `.Jpg` is not among them."""
-_PICTURE_LIKE = frozenset((*_LOWER, *".gif .tif .tiff .heic .heif .avif .jxl .jfif .jpe .jp2 .apng .psd .svg".split()))
+_OTHER = (".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jfif", ".jpe", ".jp2", ".apng", ".psd", ".svg")
+_PICTURE_LIKE = frozenset((*_LOWER, *_OTHER))
 _NO_CAPTION_STEMS = frozenset(("readme", "license", "licence", "notes"))
 _DEEPEST = 4
 _NOT_A_FILE = Header(0, 0, 0, "", "not-a-file")

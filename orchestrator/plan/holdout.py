@@ -1,0 +1,84 @@
+"""Pictures kept out of training: the only proof of overfitting."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.dataset.model import Picture
+    from orchestrator.plan.concepts import ConceptPictures
+    from orchestrator.plan.given import Draft
+
+LEAST_PICTURES = 12
+LEAST_HELD_OUT = 2
+MOST_HELD_OUT = 8
+DEFAULT_VALIDATION_SEED = 42
+
+Held = tuple[int, "Picture"]
+"""Place of the concept in the recipe, and the picture."""
+
+
+def hold_out(draft: Draft, concepts: Sequence[ConceptPictures]) -> tuple[list[ConceptPictures], list[Held]]:
+    """Return the concepts without their held-out pictures, and those pictures in the order of their names.
+
+    The same pictures, recipe and seed give the same choice. No concept loses its last picture.
+    """
+    count = _decide_count(draft, concepts)
+    if count == 0:
+        return list(concepts), []
+    # A caption tells what is in the picture: prefer pictures that have one.
+    candidates = [(c.index, p) for c in concepts if not c.is_reg for p in c.pictures]
+    draw = random.Random(draft.value("validation_seed"))  # noqa: S311 - reproducible on purpose
+    draw.shuffle(candidates)
+    candidates.sort(key=lambda held: held[1].caption is None)
+    left = {c.index: len(c.pictures) for c in concepts}
+    held: list[Held] = []
+    for index, picture in candidates:
+        if len(held) < count and left[index] > 1:
+            left[index] -= 1
+            held.append((index, picture))
+    held.sort(key=lambda h: (h[0], h[1].path.name))
+    gone = {picture.path for _, picture in held}
+    kept = [replace(c, pictures=tuple(p for p in c.pictures if p.path not in gone)) for c in concepts]
+    return kept, held
+
+
+def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
+    """Decide how many pictures are held out, and write the seed of their choice."""
+    validate = draft.recipe.validate_
+    pictures = sum(len(c.pictures) for c in concepts if not c.is_reg)
+    groups = sum(1 for c in concepts if not c.is_reg and c.pictures)
+    wanted = "auto" if validate.hold_out is None else validate.hold_out
+    if wanted == "auto":
+        count = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, pictures // 10)) if pictures >= LEAST_PICTURES else 0
+        if count == 0:
+            draft.notes.append(Text(
+                f"no pictures are held out: with {pictures} pictures (fewer than {LEAST_PICTURES}) each one is needed for training, "
+                "so overfitting cannot be measured, only seen in the samples",
+                f"不留出验证图片：只有 {pictures} 张（少于 {LEAST_PICTURES} 张），每张都要用于训练，因此无法测量过拟合，只能看样图",
+            ))  # fmt: skip
+    else:
+        count = int(wanted)
+        if count and count > pictures - groups:
+            draft.refuse(
+                "hold-out-too-large",
+                Text(f"`hold_out` {count} leaves nothing to train on: there are {pictures} pictures",
+                     f"`hold_out` {count} 之后没有可训练的图片：共 {pictures} 张"),
+                None,
+                Text(f"write at most {max(0, pictures - groups)}, better `auto`", f"最多写 {max(0, pictures - groups)}，最好写 `auto`"),
+                "validate.hold_out",
+            )  # fmt: skip
+            count = 0
+    if count:
+        draft.train["validation_seed"] = draft.choose(
+            validate.validation_seed, "validate.validation_seed", DEFAULT_VALIDATION_SEED,
+            Text(f"fixed, so that the {count} held-out pictures and their noise stay the same; without a seed the trainer's split leaks",
+                 f"固定种子，使留出的 {count} 张图片及其噪声不变；不设种子时训练器的划分会泄漏"),
+        )  # fmt: skip
+    return count

@@ -1,0 +1,95 @@
+"""The base model's files and the LoRA itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from orchestrator.plan.given import Draft
+
+_FILES = ("vae", "clip_l", "clip_g", "t5xxl", "ae", "tokenizer_cache_dir")
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+_FILE_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+POCKET_BASE = "pocket"
+
+
+def decide_model(draft: Draft) -> None:
+    """Write the base model and the files its family needs. Existence is not looked at: rules do that."""
+    base = draft.recipe.base_model
+    _decide_checkpoint(draft)
+    for name in _FILES:
+        if getattr(base, name) is not None:
+            key = f"base_model.{name}"
+            draft.train[name] = draft.given(str(draft.loaded.resolve_path(key)), key)
+    if base.family == "sd2":
+        draft.train["v2"] = draft.derive(
+            value=True, because=Text("sd2 has another text encoder than sd15", "sd2 的文本编码器与 sd15 不同")
+        )
+    draft.pass_on("v_parameterization", base.v_parameterization, "base_model.v_parameterization")
+    if base.family == "flux":
+        draft.train["model_type"] = draft.choose(
+            base.model_type,
+            "base_model.model_type",
+            "flux",
+            Text("a FLUX.1 model unless told otherwise", "未注明则为 FLUX.1"),
+        )
+    required = [n for n in draft.facts.required if not (n == "clip_l" and base.model_type == "chroma")]
+    for name in required:
+        if getattr(base, name) is None:
+            draft.refuse(
+                "missing-model-file",
+                Text(f"{base.family} needs `base_model.{name}`", f"{base.family} 需要 `base_model.{name}`"),
+                Text("the trainer stops after it has loaded the rest", "训练器会在加载完其他文件后停止"),
+                Text(f"write the path of the file under `{name}`", f"请在 `{name}` 下写该文件的路径"),
+                "base_model.family",
+            )
+
+
+def decide_network(draft: Draft) -> None:
+    """Write module, rank, alpha and what else the recipe says about the network."""
+    network, start, facts = draft.recipe.network, draft.start, draft.facts
+    family, kind = draft.recipe.base_model.family, draft.recipe.subject.kind
+    draft.train["network_module"] = draft.choose(
+        network.network_module, "network.network_module", facts.network_module,
+        Text(f"the plain LoRA of {family}", f"{family} 的普通 LoRA"),
+    )  # fmt: skip
+    rank = draft.choose(
+        network.network_dim, "network.network_dim", start.network_dim,
+        Text(f"usual for {family} and `kind: {kind}`; the trainer's own 4 is small", f"{family} 与该类主体的常用值；训练器默认的 4 偏小"),
+    )  # fmt: skip
+    draft.train["network_dim"] = rank
+    alpha = rank.value * start.network_alpha / start.network_dim
+    draft.train["network_alpha"] = draft.choose(
+        None if network.network_alpha is None else float(network.network_alpha), "network.network_alpha", float(alpha),
+        Text(f"scale alpha/rank = {alpha:g}/{rank.value}; the trainer's own 1 would make the update {rank.value:g} times weaker",
+             f"缩放 alpha/rank = {alpha:g}/{rank.value}；训练器默认的 1 会使更新弱 {rank.value:g} 倍"),
+    )  # fmt: skip
+    draft.pass_on("network_dropout", network.network_dropout, "network.network_dropout")
+    draft.pass_on("scale_weight_norms", network.scale_weight_norms, "network.scale_weight_norms")
+    if network.network_args is not None:
+        draft.train["network_args"] = draft.given(
+            [f"{k}={v}" for k, v in network.network_args.items()], "network.network_args"
+        )
+    if network.network_weights is not None:
+        key = "network.network_weights"
+        draft.train["network_weights"] = draft.given(str(draft.loaded.resolve_path(key)), key)
+
+
+def _decide_checkpoint(draft: Draft) -> None:
+    base, key = draft.recipe.base_model, "base_model.pretrained_model_name_or_path"
+    name = base.pretrained_model_name_or_path
+    if name is None:
+        if base.family == "pocket":
+            draft.train["pretrained_model_name_or_path"] = draft.derive(
+                POCKET_BASE, Text("the base that comes with this tool", "本工具自带的基础模型")
+            )
+        return
+    if base.family == "pocket" and name == POCKET_BASE:
+        draft.train["pretrained_model_name_or_path"] = draft.given(name, key)
+        return
+    path = draft.loaded.resolve_path(key)
+    is_hub_id = bool(_HUB_ID.match(name)) and not name.lower().endswith(_FILE_ENDINGS) and not path.exists()
+    draft.train["pretrained_model_name_or_path"] = draft.given(name if is_hub_id else str(path), key)

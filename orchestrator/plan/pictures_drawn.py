@@ -1,0 +1,110 @@
+"""Sample pictures and saved files: when, and what is drawn."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
+from orchestrator.plan.model import Prompt
+
+if TYPE_CHECKING:
+    from orchestrator.plan.given import Draft
+    from orchestrator.plan.model import Resolved, StepPlan
+    from orchestrator.recipe.model import SamplePrompt
+
+DEFAULT_CHECKPOINTS = 10
+DEFAULT_SEED = 42
+MOST_VALIDATIONS = 30
+
+
+def decide_saving(draft: Draft, steps: StepPlan, *, is_validated: bool) -> None:
+    """Write how often files are kept, samples drawn and held-out pictures measured."""
+    recipe = draft.recipe
+    draft.train["save_every_n_epochs"] = _save_every(draft, steps.epochs)
+    draft.train["save_model_as"] = draft.derive(
+        "safetensors", Text("holds numbers only, no code", "只含数据，不含代码")
+    )
+    draft.pass_on("save_state", recipe.save.save_state, "save.save_state")
+    draft.train["log_with"] = draft.derive("tensorboard", Text("the diagnosis reads these logs", "诊断读取该日志"))
+    if is_validated:
+        every = max(1, math.ceil(steps.epochs / MOST_VALIDATIONS))
+        draft.train["validate_every_n_epochs"] = draft.choose(
+            recipe.validate_.validate_every_n_epochs, "validate.validate_every_n_epochs", every,
+            Text(f"{steps.epochs} epochs: a point every {every} shows where the held-out loss turns; step validation mixes in its own past",
+                 f"共 {steps.epochs} 轮：每 {every} 轮一个点可看出验证损失的拐点；按步验证会混入旧值"),
+        )  # fmt: skip
+
+
+def decide_samples(draft: Draft) -> tuple[Prompt, ...]:
+    """Return the prompts with nothing left open, and write when they are drawn. None are drawn for an empty list."""
+    sample, facts = draft.recipe.sample, draft.facts
+    given = _default_prompts(draft) if sample.prompts is None else list(sample.prompts)
+    prompts = tuple(_prompt(draft, p) for p in given)
+    if not prompts:
+        return ()
+    every = draft.train["save_every_n_epochs"]
+    draft.train["sample_every_n_epochs"] = draft.choose(
+        sample.sample_every_n_epochs, "sample.sample_every_n_epochs", every.value,
+        Text("at every save: each file has its pictures", "每次保存时：每个文件都有对应样图"),
+    )  # fmt: skip
+    draft.train["sample_at_first"] = draft.choose(
+        sample.sample_at_first, "sample.sample_at_first", default=True,
+        because=Text("shows what the base model does by itself", "显示基础模型本身的效果"),
+    )  # fmt: skip
+    if facts.sample_sampler is not None:
+        draft.train["sample_sampler"] = draft.choose(
+            sample.sample_sampler, "sample.sample_sampler", facts.sample_sampler,
+            Text("adds no noise of its own: pictures of different steps can be compared", "自身不加噪声：不同步数的样图可比"),
+        )  # fmt: skip
+    else:
+        draft.pass_on("sample_sampler", sample.sample_sampler, "sample.sample_sampler")
+    return prompts
+
+
+def _save_every(draft: Draft, epochs: int) -> Resolved:
+    save = draft.recipe.save
+    wanted = save.checkpoints or DEFAULT_CHECKPOINTS
+    # The last epoch's file is the final one, so every n epochs leaves ceil(epochs / n) files.
+    every = min(range(1, epochs + 1), key=lambda n: (abs(math.ceil(epochs / n) - wanted), n))
+    files = math.ceil(epochs / every)
+    because = Text(
+        f"{epochs} epochs / {every} = {files} files, nearest to {wanted}",
+        f"{epochs} 轮 / {every} = {files} 个文件，最接近 {wanted} 个",
+    )
+    if save.save_every_n_epochs is None and save.checkpoints is not None:
+        return draft.given(every, "save.checkpoints", because)
+    return draft.choose(save.save_every_n_epochs, "save.save_every_n_epochs", every, because)
+
+
+def _default_prompts(draft: Draft) -> list[str]:
+    """Return prompts with the trigger, with it in another setting, and without it: what leaks into the class shows there."""
+    subject = draft.recipe.subject
+    trigger, tokens = subject.trigger, subject.class_tokens
+    called = ", ".join(word for word in (trigger, tokens) if word)
+    plain = tokens or ("a landscape" if subject.kind == "style" else "a photo")
+    if not called:
+        return [plain, f"{plain}, in a forest, daylight", f"{plain}, at night"]
+    return [called, f"{called}, in a forest, daylight", plain]
+
+
+def _prompt(draft: Draft, given: SamplePrompt | str) -> Prompt:
+    facts = draft.facts
+    width, height = draft.dataset_general["resolution"].value
+    wanted = None if isinstance(given, str) else given
+    scale = None if wanted is None else wanted.scale
+    return Prompt(
+        prompt=given if isinstance(given, str) else given.prompt,
+        width=_cut((wanted and wanted.width) or width, facts.size_divisor),
+        height=_cut((wanted and wanted.height) or height, facts.size_divisor),
+        sample_steps=(wanted and wanted.sample_steps) or facts.sample_steps,
+        scale=float(facts.sample_scale if scale is None else scale),
+        seed=DEFAULT_SEED if wanted is None or wanted.seed is None else wanted.seed,
+        negative_prompt=None if wanted is None else wanted.negative_prompt,
+        guidance_scale=facts.sample_guidance,
+    )
+
+
+def _cut(side: int, divisor: int) -> int:
+    """The trainer cuts sides down and takes nothing below 64 pixels."""
+    return max(64, side - side % divisor)
