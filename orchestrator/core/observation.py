@@ -27,6 +27,8 @@ class Series:
     times: array[float] = field(default_factory=lambda: array("d"))
     source: str = ""
     """File it was read from, relative to the run."""
+    note: str = ""
+    """What a reader of the numbers must know: series that the trainer itself spoils are handed on as logged."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -57,6 +59,8 @@ class Checkpoint:
     is_readable: bool
     problem: str = ""
     """Why it is not readable."""
+    is_scanned: bool = False
+    """Whether the numbers were read and not only the header: the counts below and `norms` mean nothing otherwise."""
     key_count: int = 0
     nonfinite_count: int = 0
     """Tensors that hold at least one NaN or infinity."""
