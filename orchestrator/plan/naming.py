@@ -55,10 +55,8 @@ def ascii_stem(name: str) -> str:
 
 
 def decide_metadata(draft: Draft) -> str:
-    """Write output name and metadata; return the output name."""
+    """Write the metadata; return the stem of the file names."""
     recipe = draft.recipe
-    stem = ascii_stem(recipe.name)
-    draft.train["output_name"] = draft.derive(stem, Text(f"from the name `{recipe.name}`", f"取自名称 `{recipe.name}`"))
     draft.train["metadata_title"] = draft.choose(
         recipe.metadata.title, "metadata.title", recipe.name, Text("the recipe's name", "配方名称")
     )
@@ -71,7 +69,7 @@ def decide_metadata(draft: Draft) -> str:
             "subject.trigger",
             Text("whoever gets the file finds its trigger there", "拿到文件的人可在其中找到触发词"),
         )
-    return stem
+    return ascii_stem(recipe.name)
 
 
 def merge_trainer_args(draft: Draft) -> None:

@@ -88,7 +88,9 @@ def is_schedule_free(draft: Draft) -> bool:
 def _decide_optimizer_args(draft: Draft) -> None:
     args = draft.recipe.train.optimizer_args
     if args is not None:
-        draft.train["optimizer_args"] = draft.given([f"{k}={v!r}" for k, v in args.items()], "train.optimizer_args")
+        draft.train["optimizer_args"] = draft.given(
+            [f"{k}={_literal(v)}" for k, v in args.items()], "train.optimizer_args"
+        )
     elif str(draft.value("optimizer_type")).lower() == "adafactor":
         draft.train["optimizer_args"] = draft.derive(
             ["relative_step=False", "scale_parameter=False", "warmup_init=False"],
@@ -220,3 +222,8 @@ def _decide_scheduler(draft: Draft) -> None:
 
 def _float(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _literal(value: Any) -> str:
+    """Return `value` as the trainer evaluates it: a Python literal, pairs such as betas as tuples."""
+    return repr(tuple(value)) if isinstance(value, list) else repr(value)
