@@ -1,0 +1,110 @@
+"""A recipe as YAML text that this tool reads back unchanged."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
+from orchestrator.recipe.keys import PATH_KEYS, keys_by_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.recipe.load import LoadedRecipe
+
+_MODEL_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+
+
+def dump_resolved(loaded: LoadedRecipe) -> str:
+    """Return the recipe with `extends` and `--set` applied, keys in the order of the models.
+
+    Paths stay as written; those that came from a file in another folder, or from the command line, are made absolute.
+    """
+    return to_yaml(_ordered(loaded, dict(loaded.data), ""))
+
+
+def to_yaml(data: Any) -> str:
+    """Return plain data as YAML text of ours: `parse_document` gives equal data back."""
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6, default_flow_style=False
+    )
+    return text
+
+
+def scalar_text(value: str | float | bool | None) -> str:
+    """Return one value as it is written in a recipe, on one line."""
+    style = '"' if isinstance(value, str) and "\n" in value else None
+    text: str = yaml.dump(
+        [value], Dumper=_Dumper, allow_unicode=True, width=10**6, default_flow_style=True, default_style=style
+    )
+    return text.strip()[1:-1]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes by the rules of our reader: what it would take for a number or a truth value gets quotes, 1e-05 gets none."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """Return the tag that our reader gives to an unquoted scalar."""
+        if kind is yaml.ScalarNode and implicit[0]:
+            try:
+                return _TAGS[type(plain_value(value))]
+            except NumberOutOfRangeError:
+                return _TAGS[float]
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+
+
+_TAGS = {
+    kind: f"tag:yaml.org,2002:{name}"
+    for kind, name in {str: "str", int: "int", float: "float", bool: "bool", type(None): "null"}.items()
+}
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(_TAGS[str], value, style="'" if word_bool(value) is not None else None)
+
+
+def _number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    return dumper.represent_scalar(_TAGS[float], repr(value))
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(float, _number)
+
+
+def _ordered(loaded: LoadedRecipe, value: Any, at: str) -> Any:
+    if isinstance(value, list):
+        return [_ordered(loaded, item, f"{at}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        order = {path: index for index, path in enumerate(keys_by_path())}
+        prefix = _general(f"{at}." if at else "")
+        keys = sorted(value, key=lambda key: order.get(f"{prefix}{key}", len(order)))
+        return {
+            key: _ordered(loaded, value[key], f"{at}.{key}" if at else key) for key in keys if value[key] is not None
+        }
+    if at.rpartition(".")[2] in PATH_KEYS and isinstance(value, str) and not at.startswith("trainer_args"):
+        return _path(value, loaded.base_dirs[at], loaded.base_dir)
+    return value
+
+
+def _general(path: str) -> str:
+    """Return the dotted path with every list index as 0."""
+    head, *tail = path.split("[")
+    return head + "".join(f"[0{part[part.index(']') :]}" for part in tail)
+
+
+def _path(value: str, written_in: Path, base_dir: Path) -> str:
+    """Return a path that means the same from the recipe's own folder. A Hugging Face id stays an id."""
+    absolute = os.path.normpath((written_in / value).absolute())
+    is_file = (
+        value.startswith(("./", "../", ".\\", "..\\")) or value.endswith(_MODEL_FILES) or os.path.lexists(absolute)
+    )
+    if written_in.absolute() == base_dir.absolute() or value.startswith("~") or not is_file:
+        return value
+    return absolute
