@@ -1,0 +1,126 @@
+"""Finding the installed trainer, and making sure before each launch that it is still the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orchestrator
+from orchestrator.backends.protocol import Trainer
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text, same
+from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, read_state, vendor_home
+
+if TYPE_CHECKING:
+    from orchestrator.run.vendor_home import VendorState
+
+POCKET = "pocket"
+POCKET_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "tensorboard")
+POCKET_COMMAND = 'pip install "lora-orchestrator[pocket]"'
+
+
+def find_trainer(family: str) -> Trainer:
+    """Return the trainer of a model family. Quick: nothing is run and git is not needed.
+
+    Raises EnvironmentFault, with what to install, when it is absent, incomplete, or not the commit that was installed.
+    """
+    if family == POCKET:
+        return _find_pocket()
+    home = vendor_home(SD_SCRIPTS)
+    state = read_state(home)
+    if state is None:
+        raise EnvironmentFault([_not_installed(family)])
+    for path in (state.python, state.path / ENTRY):
+        if not path.exists():
+            raise EnvironmentFault([_gone(path)])
+    from orchestrator.backends.argspec import read_commit  # noqa: PLC0415 - not needed for pocket
+
+    commit = read_commit(state.path)
+    if commit != state.commit:
+        raise EnvironmentFault([_moved(state, commit)])
+    return Trainer(SD_SCRIPTS, state.python, state.path, state.commit, state.is_modified)
+
+
+def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
+    """Compare the trainer's files with its commit, right before a launch. Return the local edits, adopted ones only.
+
+    Raises EnvironmentFault for edits that were not adopted on purpose.
+    """
+    if trainer.name == POCKET:
+        return ()
+    from orchestrator.run.manifest import find_changes, read_manifest  # noqa: PLC0415 - before a launch only
+
+    home = vendor_home(trainer.name)
+    changes = find_changes(trainer.root, read_manifest(home.manifest))
+    if changes and not trainer.is_modified:
+        from orchestrator.run.checkout import Checkout, edits_problem  # noqa: PLC0415
+
+        raise EnvironmentFault([edits_problem(Checkout(trainer.root, trainer.commit, "", {}, changes))])
+    return changes
+
+
+def missing_pocket_packages() -> tuple[str, ...]:
+    """Return which packages of the embedded trainer are not installed. Looks for them without importing them."""
+    return tuple(name for name in POCKET_PACKAGES if importlib.util.find_spec(name) is None)
+
+
+def _find_pocket() -> Trainer:
+    missing = missing_pocket_packages()
+    if missing:
+        names = ", ".join(missing)
+        raise EnvironmentFault(
+            [
+                Problem(
+                    "pocket-not-installed",
+                    Text(
+                        f"the pocket trainer needs packages that are not installed: {names}",
+                        f"pocket 训练器需要的包未安装：{names}",
+                    ),
+                    fix=same(POCKET_COMMAND),
+                )
+            ]
+        )
+    root = Path(orchestrator.__file__).parent / "backends" / "pocket" / "trainer"
+    return Trainer(POCKET, Path(sys.executable), root, orchestrator.__version__)
+
+
+def _not_installed(family: str) -> Problem:
+    return Problem(
+        "trainer-not-installed",
+        Text(
+            f"`{family}` is trained by sd-scripts, which is not installed",
+            f"`{family}` 由 sd-scripts 训练，但它尚未安装",
+        ),
+        fix=Text(
+            "run `lora-run vendor install sd-scripts`; without a network add `--from /path/to/mirror.git`; "
+            "an existing installation is adopted with `--path CHECKOUT --python EXE`",
+            "运行 `lora-run vendor install sd-scripts`；没有网络时加 `--from /path/to/mirror.git`；"
+            "已有安装用 `--path 检出目录 --python 解释器` 采用",
+        ),
+    )
+
+
+def _gone(path: Path) -> Problem:
+    return Problem(
+        "trainer-gone",
+        Text(f"the installed trainer is no longer whole: {path} is gone", f"已安装的训练器不完整：{path} 不见了"),
+        fix=Text("run `lora-run vendor install sd-scripts` again", "请重新运行 `lora-run vendor install sd-scripts`"),
+    )
+
+
+def _moved(state: VendorState, commit: str) -> Problem:
+    return Problem(
+        "trainer-moved",
+        Text(
+            f"the trainer's checkout is at {commit}, installed was {state.commit}",
+            f"训练器检出位于 {commit}，安装时是 {state.commit}",
+        ),
+        why=Text("its options may be others now", "它的选项可能已经不同"),
+        fix=Text(
+            f"`git checkout {state.commit}` in {state.path}, or install again to adopt the new commit",
+            f"在 {state.path} 执行 `git checkout {state.commit}`，或重新安装以采用新的提交",
+        ),
+    )

@@ -1,0 +1,232 @@
+"""Installing a trainer: its source at one commit, and an environment of its own. See also trainers.py, which finds it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.backends.protocol import Trainer
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text, same
+from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, VendorHome, VendorState, vendor_home, write_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.run.checkout import Checkout
+    from orchestrator.run.pins import Pin
+
+REQUIREMENTS = "requirements.txt"
+_SHOWN_DIFFERENCES = 20
+
+
+def install(
+    name: str,
+    *,
+    source: str | None = None,
+    python: str | None = None,
+    path: Path | None = None,
+    commit: str | None = None,
+    allow_changes: bool = False,
+    cuda: str | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Trainer:
+    """Install a trainer, or adopt a checkout (`path`) or an environment (`python`); return it.
+
+    `source`: URL or local repository instead of the pinned address; `commit`: another one than the pin (told and recorded);
+    `allow_changes`: take local edits as they are (recorded); `cuda`: `cpu`, `cu124` ... instead of what the machine suggests.
+    `tell` gets each line of progress. Raises EnvironmentFault; the record of what is installed changes only at the very end.
+    """
+    from orchestrator.run.manifest import write_manifest  # noqa: PLC0415
+    from orchestrator.run.pins import read_pin  # noqa: PLC0415
+
+    pin = read_pin(name)
+    home = vendor_home(name)
+    with _locked(home):
+        checkout = _get_source(
+            home, pin, path=path, source=source, commit=commit, allow_changes=allow_changes, tell=tell
+        )
+        _tell_about(checkout, pin, tell)
+        _check_entry(checkout)
+        _extract_options(checkout, pin, home, tell)
+        interpreter, variant = _get_environment(home, pin, checkout, python=python, cuda=cuda, tell=tell)
+        state = _state(checkout, interpreter, variant, "adopted" if path else source or pin.url)
+        write_manifest(home.manifest, checkout.files)
+        write_state(home, state)
+    tell(f"{name} is ready: {state.path} at {state.commit[:12]}, {state.python}")
+    return Trainer(name, state.python, state.path, state.commit, state.is_modified)
+
+
+def _get_source(
+    home: VendorHome,
+    pin: Pin,
+    *,
+    path: Path | None,
+    source: str | None,
+    commit: str | None,
+    allow_changes: bool,
+    tell: Callable[[str], None],
+) -> Checkout:
+    """Return the checkout to use: the user's own, the one that is there, or a fetched one. Refuses edits not adopted."""
+    from orchestrator.run.checkout import check_commit, edits_problem, fetch_checkout, look_at_checkout  # noqa: PLC0415
+
+    wanted = check_commit(commit or pin.commit)
+    if path is not None:
+        checkout = look_at_checkout(path.expanduser().absolute())
+    elif allow_changes and home.checkout.exists():
+        checkout = look_at_checkout(home.checkout)
+    else:
+        checkout = fetch_checkout(source or pin.url, wanted, home.checkout, tell)
+    if commit is not None and checkout.commit != wanted:
+        raise EnvironmentFault([_other_commit(checkout, wanted)])
+    if checkout.changes and not allow_changes:
+        raise EnvironmentFault([edits_problem(checkout)])
+    return checkout
+
+
+def _get_environment(
+    home: VendorHome,
+    pin: Pin,
+    checkout: Checkout,
+    *,
+    python: str | None,
+    cuda: str | None,
+    tell: Callable[[str], None],
+) -> tuple[Path, str]:
+    """Return the trainer's interpreter and which torch it got (`cpu`, `cu124`, ... or `adopted`)."""
+    from orchestrator.run.environment import adopt_interpreter, detect_torch, make_environment  # noqa: PLC0415
+
+    if python is not None:
+        return adopt_interpreter(Path(python), _requirements(checkout), tell), "adopted"
+    torch = detect_torch(pin, cuda)
+    tell(f"torch {torch.torch} with torchvision {torch.torchvision} for {torch.cuda}")
+    return make_environment(home.venv, pin, torch, _requirements(checkout), tell), torch.cuda
+
+
+@contextmanager
+def _locked(home: VendorHome) -> Iterator[None]:
+    import filelock  # noqa: PLC0415 - while installing only
+
+    lock = filelock.FileLock(home.lock, timeout=0)
+    try:
+        home.state.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise EnvironmentFault(
+            [
+                Problem(
+                    "installation-running",
+                    Text(f"another installation of {home.name} is going on", f"另一个 {home.name} 安装正在进行"),
+                    fix=Text("wait until it has ended", "请等它结束"),
+                )
+            ]
+        ) from error
+    except OSError as error:
+        raise EnvironmentFault(
+            [
+                Problem(
+                    "cannot-write",
+                    Text(
+                        f"the folder of the trainers cannot be written: {home.root}", f"无法写入训练器目录：{home.root}"
+                    ),
+                    why=same(str(error)),
+                    fix=Text("choose another with LORA_ORCHESTRATOR_HOME", "用 LORA_ORCHESTRATOR_HOME 换一个目录"),
+                )
+            ]
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _other_commit(checkout: Checkout, wanted: str) -> Problem:
+    return Problem(
+        "other-commit",
+        Text(
+            f"{checkout.path} is at {checkout.commit}, not at {wanted}",
+            f"{checkout.path} 位于 {checkout.commit}，而不是 {wanted}",
+        ),
+        why=Text(
+            "a checkout of your own, or with edits of your own, is never moved", "您自己的或有修改的检出不会被改动"
+        ),
+        fix=Text(
+            f"`git checkout {wanted}` there, or leave out `--commit`",
+            f"在那里执行 `git checkout {wanted}`，或去掉 `--commit`",
+        ),
+    )
+
+
+def _check_entry(checkout: Checkout) -> None:
+    if (checkout.path / ENTRY).is_file():
+        return
+    raise EnvironmentFault(
+        [
+            Problem(
+                "not-the-trainer",
+                Text(
+                    f"{checkout.path} is no checkout of sd-scripts: it has no {ENTRY}",
+                    f"{checkout.path} 不是 sd-scripts 的检出：没有 {ENTRY}",
+                ),
+                fix=Text("give the folder that git cloned", "请给出 git 克隆的目录"),
+            )
+        ]
+    )
+
+
+def _tell_about(checkout: Checkout, pin: Pin, tell: Callable[[str], None]) -> None:
+    if checkout.commit != pin.commit:
+        tell(f"this is commit {checkout.commit}, not the pinned {pin.commit}: every run will say so")
+    elif checkout.tree != pin.tree:
+        raise EnvironmentFault(
+            [
+                Problem(
+                    "wrong-tree",
+                    Text(
+                        f"the content of the pinned commit is not the pinned one: tree {checkout.tree}",
+                        f"固定提交的内容不符：树 {checkout.tree}",
+                    ),
+                    why=Text(f"the pin says {pin.tree}", f"固定的树是 {pin.tree}"),
+                    fix=Text("fetch from another source", "请换一个来源"),
+                )
+            ]
+        )
+    else:
+        tell(f"commit and tree are the pinned ones ({pin.commit[:12]}, licence {pin.licence})")
+    for change in checkout.changes:
+        tell(f"local edit, adopted on purpose: {change}")
+
+
+def _extract_options(checkout: Checkout, pin: Pin, home: VendorHome, tell: Callable[[str], None]) -> None:
+    """Store the options of a source that is not the pinned one, and tell what differs from the pinned options."""
+    stored = home.options / f"{checkout.commit}.json"
+    stored.unlink(missing_ok=True)
+    if checkout.commit == pin.commit and not checkout.changes:
+        return
+    from orchestrator.backends import argspec  # noqa: PLC0415 - for other commits only
+
+    argspec.save_options(checkout.path, checkout.commit, home.options)
+    new = argspec.extract_options(checkout.path)
+    old = {entry: argspec.load_options(pin.commit, entry) for entry in argspec.ENTRIES}
+    found = argspec.differences(old, new)
+    tell(f"options were read from this source: {len(found)} differ from the pinned commit's")
+    for difference in found[:_SHOWN_DIFFERENCES]:
+        tell(f"  {difference.text}")
+    if len(found) > _SHOWN_DIFFERENCES:
+        tell(f"  ... and {len(found) - _SHOWN_DIFFERENCES} more")
+
+
+def _requirements(checkout: Checkout) -> str:
+    path = checkout.path / REQUIREMENTS
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _state(checkout: Checkout, python: Path, cuda: str, source: str) -> VendorState:
+    now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+    is_modified, changes = bool(checkout.changes), checkout.changes
+    return VendorState(
+        SD_SCRIPTS, checkout.path, python, checkout.commit, checkout.tree, is_modified, changes, source, cuda, now
+    )

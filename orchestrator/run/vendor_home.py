@@ -1,0 +1,111 @@
+"""Where trainers live on this machine, and the record of the installed one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.record import read_record, write_record
+
+SD_SCRIPTS = "sd-scripts"
+ENTRY = "train_network.py"
+"""Every checkout of sd-scripts has it."""
+HOME_VARIABLE = "LORA_ORCHESTRATOR_HOME"
+KIND = "vendor-state"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VendorHome:
+    """Paths of one trainer's checkout, environment and state."""
+
+    root: Path
+    name: str = SD_SCRIPTS
+
+    @property
+    def checkout(self) -> Path:
+        """The trainer's source, as fetched by this tool."""
+        return self.root / self.name
+
+    @property
+    def venv(self) -> Path:
+        """The trainer's own environment, as made by this tool."""
+        return self.root / f"{self.name}-venv"
+
+    @property
+    def state(self) -> Path:
+        """Records of what is installed."""
+        return self.root / "state"
+
+    @property
+    def record(self) -> Path:
+        """Which checkout and which interpreter are in use."""
+        return self.state / f"{self.name}.json"
+
+    @property
+    def manifest(self) -> Path:
+        """Every file of the commit with its git hash."""
+        return self.state / f"{self.name}.manifest.json"
+
+    @property
+    def options(self) -> Path:
+        """Options read from a commit other than the pinned one: `<commit>.json`."""
+        return self.state / "options"
+
+    @property
+    def lock(self) -> Path:
+        """Held while installing."""
+        return self.state / f"{self.name}.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class VendorState:
+    """The installed trainer."""
+
+    name: str
+    path: Path
+    """Checkout."""
+    python: Path
+    commit: str
+    tree: str
+    is_modified: bool
+    changes: tuple[str, ...]
+    """What differed from the commit when it was adopted on purpose."""
+    source: str
+    """Where the checkout came from: a URL, or `adopted`."""
+    cuda: str
+    """`cpu`, `cu124` ... or `adopted`."""
+    installed_at: str
+    """ISO 8601, UTC."""
+
+
+def vendor_home(name: str = SD_SCRIPTS) -> VendorHome:
+    """Return where trainers live: $LORA_ORCHESTRATOR_HOME, else `vendor/` of the source checkout, else the user's data folder."""
+    wanted = os.environ.get(HOME_VARIABLE)
+    if wanted:
+        return VendorHome(Path(wanted).expanduser().absolute(), name)
+    repository = Path(__file__).parents[2]
+    if (repository / "vendor" / "pins.toml").is_file() and (repository / "pyproject.toml").is_file():
+        return VendorHome(repository / "vendor", name)
+    from platformdirs import user_data_path  # noqa: PLC0415 - not needed in a source checkout
+
+    return VendorHome(user_data_path("lora-orchestrator", appauthor=False), name)
+
+
+def write_state(home: VendorHome, state: VendorState) -> None:
+    """Record what is installed. Raises OSError."""
+    home.state.mkdir(parents=True, exist_ok=True)
+    write_record(home.record, KIND, VERSION, asdict(state))
+
+
+def read_state(home: VendorHome) -> VendorState | None:
+    """Return what is installed, None when nothing is. Raises RecordError for a damaged or newer record."""
+    if not home.record.is_file():
+        return None
+    body: dict[str, Any] = read_record(home.record, KIND, VERSION)
+    body.pop("record")
+    body.pop("version")
+    body["changes"] = tuple(body["changes"])
+    return VendorState(**{**body, "path": Path(body["path"]), "python": Path(body["python"])})
