@@ -1,9 +1,12 @@
-"""Train the small latent-diffusion model that the pocket trainer ships, from pictures this project draws itself.
+r"""Train the small latent-diffusion model that the pocket trainer ships, from pictures this project draws itself.
 
-    OMP_NUM_THREADS=2 python scripts/make_pocket_base.py --out orchestrator/backends/pocket/base
+    python scripts/make_pocket_base.py --out orchestrator/backends/pocket/base
+    python scripts/make_pocket_base.py --out orchestrator/backends/pocket/base --further \
+        --unet-steps 2000 --peak-rate 5e-4 --noisy-share 0.6 --seed 20261122
 
-Four stages, about half an hour on two CPU cores: a byte-level BPE vocabulary from the captions, an autoencoder
+Four stages, about forty minutes on two CPU cores: a byte-level BPE vocabulary from the captions, an autoencoder
 (64 x 64 pixels <-> 16 x 16 x 4 latents), the latents of all pictures, then U-Net and text encoder together.
+The second command trains those two further, with more of the noisy timesteps that decide colours and places.
 The result is a directory in the diffusers layout, all weights in half precision.
 """
 
@@ -15,7 +18,6 @@ import math
 import random
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,18 +27,22 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from pocket_architecture import (
+    MAX_TOKENS,
+    SIDE,
+    make_tokenizer,
+    new_text_encoder,
+    new_unet,
+    new_vae,
+    noise_settings,
+)
 from pocket_scenes import draw_scene
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch.nn import functional
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIDE = 64
-MAX_TOKENS = 40
-TEXT_WIDTH = 96
-START, END = "<|startoftext|>", "<|endoftext|>"
 CAPTION_DROPOUT = 0.1
 EMA_DECAY = 0.9993
 
@@ -57,98 +63,6 @@ def scenes(count: int, seed: int) -> tuple[torch.Tensor, list[str]]:
         pictures[index] = np.asarray(picture)
         captions.append(caption)
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), captions
-
-
-def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
-    """A CLIP tokenizer: every byte is a token, so any trigger word can be written, and the captions' words are whole."""
-    words = Counter(word for caption in captions for word in caption.replace(",", " ,").split())
-    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    learner.normalizer = normalizers.Lowercase()
-    learner.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(vocab_size=4000, end_of_word_suffix="</w>", show_progress=False)
-    learner.train_from_iterator((f"{word} " * min(count, 50) for word, count in sorted(words.items())), trainer)
-    learned = json.loads(learner.to_str())["model"]["merges"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned]
-    names = [START, END, *alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges)]
-    vocab = {name: index for index, name in enumerate(dict.fromkeys(names))}
-    tokenizer = CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)
-    folder = out / "tokenizer"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8")
-    settings = {
-        "tokenizer_class": "CLIPTokenizer",
-        "model_max_length": MAX_TOKENS,
-        "bos_token": START,
-        "eos_token": END,
-        "unk_token": END,
-        "pad_token": END,
-    }
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    return tokenizer
-
-
-def new_vae() -> AutoencoderKL:
-    """The autoencoder: each side of the picture is divided by 4."""
-    return AutoencoderKL(
-        in_channels=3,
-        out_channels=3,
-        latent_channels=4,
-        block_out_channels=(16, 32, 48),
-        layers_per_block=1,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        norm_num_groups=8,
-        sample_size=SIDE,
-        mid_block_add_attention=False,
-    )
-
-
-def new_unet() -> UNet2DConditionModel:
-    """The denoiser on 16 x 16 x 4 latents; text is attended to at 8 x 8."""
-    return UNet2DConditionModel(
-        sample_size=SIDE // 4,
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(48, 96),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=4,
-        norm_num_groups=16,
-    )
-
-
-def new_text_encoder(vocab_size: int, tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """A two-layer CLIP text model."""
-    config = CLIPTextConfig(
-        vocab_size=vocab_size,
-        hidden_size=TEXT_WIDTH,
-        intermediate_size=4 * TEXT_WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=MAX_TOKENS,
-        hidden_act="quick_gelu",
-        projection_dim=TEXT_WIDTH,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return CLIPTextModel(config)
-
-
-def noise_settings() -> dict[str, object]:
-    """The noise schedule of SD 1.x."""
-    return {
-        "num_train_timesteps": 1000,
-        "beta_start": 0.00085,
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "prediction_type": "epsilon",
-        "clip_sample": False,
-    }
 
 
 def to_unit(pictures: torch.Tensor) -> torch.Tensor:
@@ -202,7 +116,7 @@ def encode_all(vae: AutoencoderKL, pictures: torch.Tensor) -> torch.Tensor:
 
 def train_unet(
     unet: UNet2DConditionModel, text_encoder: CLIPTextModel, latents: torch.Tensor, ids: torch.Tensor,
-    empty: torch.Tensor, *, steps: int, save: Path, every: int,
+    empty: torch.Tensor, *, steps: int, save: Path, every: int, peak: float, noisy_share: float,
 ) -> None:  # fmt: skip
     """Fit U-Net and text encoder to predict the noise; the saved weights are an exponential average."""
     modules = torch.nn.ModuleDict({"unet": unet, "text": text_encoder})
@@ -214,11 +128,11 @@ def train_unet(
     mean_loss, started = 1.0, time.perf_counter()
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = _rate(step, steps, 1.5e-3)
+            group["lr"] = _rate(step, steps, peak)
         pick = next(source)
         tokens = torch.where(torch.rand(len(pick), 1) < CAPTION_DROPOUT, empty, ids[pick])
         x = latents[pick]
-        noise, timesteps = torch.randn_like(x), torch.randint(0, 1000, (len(pick),))
+        noise, timesteps = torch.randn_like(x), draw_timesteps(len(pick), noisy_share)
         noisy = noise_scheduler.add_noise(x, noise, timesteps)
         loss = functional.mse_loss(unet(noisy, timesteps, text_encoder(tokens)[0]).sample, noise)
         optimizer.zero_grad(set_to_none=True)
@@ -239,6 +153,12 @@ def train_unet(
             save_average(unet, text_encoder, average, save)
 
 
+def draw_timesteps(count: int, noisy_share: float) -> torch.Tensor:
+    """Uniform timesteps; a share of them from the noisy half, where colours and places are decided."""
+    noisy = torch.randint(500, 1000, (count,))
+    return torch.where(torch.rand(count) < noisy_share, noisy, torch.randint(0, 1000, (count,)))
+
+
 def save_average(
     unet: UNet2DConditionModel, text_encoder: CLIPTextModel, average: dict[str, torch.Tensor], out: Path
 ) -> None:
@@ -252,45 +172,60 @@ def save_average(
     say(f"saved to {out}")
 
 
+def first_stages(args: argparse.Namespace, pictures: torch.Tensor, captions: list[str]) -> AutoencoderKL:
+    """Vocabulary, autoencoder and the small files of the folder."""
+    out: Path = args.out
+    say(f"vocabulary of {len(make_tokenizer(captions, out))} tokens")
+    vae = new_vae()
+    train_vae(vae, pictures, args.vae_steps)
+    vae.register_to_config(scaling_factor=round(1 / float(encode_all(vae, pictures[:2000]).std()), 5))
+    vae.half().save_pretrained(out / "vae")
+    DDIMScheduler(**noise_settings(), set_alpha_to_one=False, steps_offset=1).save_pretrained(out / "scheduler")
+    index = {"_class_name": "StableDiffusionPipeline", "vae": ["diffusers", "AutoencoderKL"],
+             "unet": ["diffusers", "UNet2DConditionModel"], "text_encoder": ["transformers", "CLIPTextModel"],
+             "tokenizer": ["transformers", "CLIPTokenizer"], "scheduler": ["diffusers", "DDIMScheduler"]}  # fmt: skip
+    (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    return vae.float()
+
+
 def main() -> None:
-    """Parse the arguments and run the four stages."""
+    """Parse the arguments and run the stages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--further", action="store_true", help="train U-Net and text encoder in --out further")
     parser.add_argument("--pictures", type=int, default=20000)
     parser.add_argument("--vae-steps", type=int, default=2000)
     parser.add_argument("--unet-steps", type=int, default=8000)
+    parser.add_argument("--peak-rate", type=float, default=1.5e-3)
+    parser.add_argument("--noisy-share", type=float, default=0.0)
     parser.add_argument("--save-every", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20261121)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     pictures, captions = scenes(args.pictures, args.seed)
-    tokenizer = make_tokenizer(captions, args.out)
-    say(f"{len(pictures)} pictures drawn, vocabulary of {len(tokenizer)} tokens")
-    vae = new_vae()
-    train_vae(vae, pictures, args.vae_steps)
-    latents = encode_all(vae, pictures)
-    vae.register_to_config(scaling_factor=round(1 / float(latents.std()), 5))
-    latents = latents * vae.config.scaling_factor
-    vae.half().save_pretrained(args.out / "vae")
-    say(f"latents {tuple(latents.shape)}, scaling_factor {vae.config.scaling_factor}")
-    DDIMScheduler(**noise_settings(), set_alpha_to_one=False, steps_offset=1).save_pretrained(args.out / "scheduler")
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "vae": ["diffusers", "AutoencoderKL"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-    }
-    (args.out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    say(f"{len(pictures)} pictures drawn")
+    if args.further:
+        vae = AutoencoderKL.from_pretrained(args.out / "vae", torch_dtype=torch.float32)
+    else:
+        vae = first_stages(args, pictures, captions)
+    latents = encode_all(vae, pictures) * vae.config.scaling_factor
+    tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
     tokenize = {"padding": "max_length", "truncation": True, "max_length": MAX_TOKENS, "return_tensors": "pt"}
-    ids = tokenizer(captions, **tokenize).input_ids
-    empty = tokenizer([""], **tokenize).input_ids
-    unet, text_encoder = new_unet(), new_text_encoder(len(tokenizer), tokenizer)
-    sizes = [sum(p.numel() for p in m.parameters()) for m in (vae, unet, text_encoder)]
+    ids, empty = tokenizer(captions, **tokenize).input_ids, tokenizer([""], **tokenize).input_ids
+    if args.further:
+        unet = UNet2DConditionModel.from_pretrained(args.out / "unet", torch_dtype=torch.float32)
+        text_encoder = CLIPTextModel.from_pretrained(args.out / "text_encoder", dtype=torch.float32)
+        unet.train()
+        text_encoder.train()
+    else:
+        unet, text_encoder = new_unet(), new_text_encoder(len(tokenizer), tokenizer)
+    sizes = [sum(p.numel() for p in module.parameters()) for module in (vae, unet, text_encoder)]
     say(f"parameters: vae {sizes[0]}, unet {sizes[1]}, text encoder {sizes[2]}")
-    train_unet(unet, text_encoder, latents, ids, empty, steps=args.unet_steps, save=args.out, every=args.save_every)
+    train_unet(
+        unet, text_encoder, latents, ids, empty, steps=args.unet_steps, save=args.out, every=args.save_every,
+        peak=args.peak_rate, noisy_share=args.noisy_share,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

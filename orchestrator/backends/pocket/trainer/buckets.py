@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
+
 Size = tuple[int, int]
 """(width, height) in pixels."""
 
@@ -42,7 +44,11 @@ def place_in(sizes: list[Size], width: int, height: int) -> Placement:
 
 
 def place_without_upscale(area_size: Size, steps: int, width: int, height: int) -> Placement:
-    """`bucket_no_upscale`: the picture keeps its size, or shrinks to the area, floored to multiples of `steps`."""
+    """`bucket_no_upscale`: the picture keeps its size, or shrinks to the area, floored to multiples of `steps`.
+
+    Raises:
+        ConfigurationError: a side is shorter than one step.
+    """
     aspect, area = width / height, area_size[0] * area_size[1]
     resized = (width, height)
     if width * height > area:
@@ -56,6 +62,10 @@ def place_without_upscale(area_size: Size, steps: int, width: int, height: int) 
         else:
             resized = (int(by_height * aspect + 0.5), by_height)
     bucket = (resized[0] - resized[0] % steps, resized[1] - resized[1] % steps)
+    if 0 in bucket:
+        raise ConfigurationError(
+            f"bucket_no_upscale: a picture of {width}x{height} is smaller than bucket_reso_steps {steps}"
+        )
     return Placement(bucket, resized, bucket[0] / bucket[1] - aspect)
 
 
