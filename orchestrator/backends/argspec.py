@@ -204,12 +204,7 @@ def differences(
 def value_problem(option: Option, value: Any) -> Text | None:
     """Return what is wrong with a TOML value of this option, or None. argparse's types and choices, made to hold."""
     if option.is_list:
-        items = value if isinstance(value, (list, tuple)) else None
-        if items is None and option.kind == "float" and _fits("float", value):
-            return None  # the trainer takes one number for `text_encoder_lr`
-        if items is None or not all(_fits(option.kind, item) for item in items):
-            return _wanted(f"a list of {option.kind} values", f"{option.kind} 值的列表", value)
-        return None
+        return None if _fits_list(option, value) else _wanted(f"a list of {option.kind}", f"{option.kind} 列表", value)
     if not _fits(option.kind, value):
         if option.kind == "int_or_float" and isinstance(value, float):
             return _share_above_one(value)
@@ -218,6 +213,12 @@ def value_problem(option: Option, value: Any) -> Text | None:
         return None
     names = ", ".join(str(c) for c in option.choices if c is not None)
     return Text(f"must be one of {names}; it is {value!r}", f"必须是以下之一：{names}；现在是 {value!r}")
+
+
+def _fits_list(option: Option, value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_fits(option.kind, item) for item in value)
+    return option.kind == "float" and _fits("float", value)  # the trainer takes one number for `text_encoder_lr`
 
 
 def _share_above_one(value: float) -> Text:

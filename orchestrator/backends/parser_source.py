@@ -7,6 +7,7 @@ syntax trees instead. What cannot be evaluated is an error with its place, never
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,9 @@ class ParserReader:
             relative = name.replace(".", "/") + ".py"
             path = self._checkout / relative
             try:
-                tree = ast.parse(path.read_text(encoding="utf-8"))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # the trainer's invalid escapes are not ours to tell
+                    tree = ast.parse(path.read_text(encoding="utf-8"))
             except (OSError, ValueError, SyntaxError) as error:
                 raise UnreadableParserError(relative, str(error)) from error
             self._modules[name] = module = _Module(relative)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.backends.argspec import value_problem
 from orchestrator.backends.toml_text import lost_values, render
 from orchestrator.core.finding import Problem
+from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def own_key_problems(plan: Plan) -> list[Problem]:
     """Return the options of the recipe that belong to the run folder and may not be set."""
     found: list[Problem] = []
     for name in _OURS:
-        if name in plan.train:
+        if name in plan.train and plan.train[name].source is not Source.DERIVED:
             what = Text(f"`{name}` is decided by the run folder", f"`{name}` 由运行文件夹决定")
             why = Text("the report looks for everything there", "报告只在那里查找所有内容")
             fix = Text(

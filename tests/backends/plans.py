@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.protocol import Trainer
 from orchestrator.core.finding import Location
@@ -80,7 +78,7 @@ FAMILY_VALUES: dict[str, dict[str, Any]] = {
         "model_prediction_type": "raw",
         "guidance_scale": 1.0,
     },
-    "pocket": {k: v for k, v in _COMMON.items() if k not in ("no_half_vae",)} | {"mixed_precision": "no"},
+    "pocket": {**_COMMON, "mixed_precision": "no"},
 }
 GENERAL: dict[str, Any] = {
     "resolution": 512,
@@ -105,18 +103,6 @@ def subset(image_dir: str = "data/10_alice girl", **changes: Any) -> Subset:
     links = (Link(f"{image_dir}/a.png", Path("/pictures/a.png")), Link(f"{image_dir}/a.txt", Path("/pictures/a.txt")))
     made = Subset(image_dir, 10, "alice girl", ".txt", is_reg=False, sizes=((512, 512), (600, 800)), links=links)
     return replace(made, **changes)
-
-
-class MakePlan(Protocol):
-    """A plan of one family with some options changed; None takes one out."""
-
-    def __call__(
-        self,
-        family: str = "sd15",
-        general: Mapping[str, Any] | None = None,
-        plan: Mapping[str, Any] | None = None,
-        **train: Any,
-    ) -> Plan: ...
 
 
 def make_plan(
@@ -144,19 +130,7 @@ def make_plan(
     return replace(made, **dict(plan or {}))
 
 
-@pytest.fixture
-def plan_of() -> MakePlan:
-    """Factory of plans."""
-    return make_plan
-
-
-@pytest.fixture
-def trainer() -> Trainer:
-    """sd-scripts at the pin."""
-    return Trainer("sd-scripts", Path("/trainer/venv/bin/python"), Path("/trainer/sd-scripts"), PIN)
-
-
-@pytest.fixture
-def pocket_trainer() -> Trainer:
-    """The embedded trainer."""
-    return Trainer("pocket", Path("/python"), Path("/orchestrator/backends/pocket/trainer"), "0.1.0")
+TRAINER = Trainer("sd-scripts", Path("/trainer/venv/bin/python"), Path("/trainer/sd-scripts"), PIN)
+"""sd-scripts at the pin."""
+POCKET = Trainer("pocket", Path("/python"), Path("/project/backends/pocket/trainer"), "0.1.0")
+"""The embedded trainer."""
