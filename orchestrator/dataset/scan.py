@@ -20,7 +20,7 @@ from orchestrator.dataset.layout import parse_folder_name
 from orchestrator.dataset.model import Dataset, Folder, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _LOWER = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 TAKEN_EXTENSIONS = frozenset((*_LOWER, *(e.upper() for e in _LOWER)))
@@ -107,16 +107,24 @@ def _list_folder(image_dir: Path, where: Location | None) -> _Listing:
                 name = entry.name
                 if name.startswith("."):
                     continue
-                is_file = entry.is_file()
+                is_file = _is(entry.is_file)
                 if name[name.rfind(".") :] in TAKEN_EXTENSIONS:
                     found.pictures[name] = is_file or _is_broken_link(entry)
                 elif is_file:
                     found.files.add(name)
-                elif entry.is_dir():
+                elif _is(entry.is_dir):
                     found.folders.append(name)
     except OSError as error:
         raise InputError([_unusable(image_dir, error, where)]) from error
     return found
+
+
+def _is(ask: Callable[[], bool]) -> bool:
+    """Links that lead to themselves are neither file nor folder."""
+    try:
+        return ask()
+    except OSError:
+        return False
 
 
 def _is_broken_link(entry: os.DirEntry[str]) -> bool:
