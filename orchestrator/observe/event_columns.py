@@ -98,10 +98,10 @@ def _byte_table(following: int) -> np.ndarray[Any, Any]:
     import numpy as np  # noqa: PLC0415  not needed before a run
 
     table = np.array(crc_table(), dtype=np.uint32)
-    result = table.copy()
+    result: np.ndarray[Any, Any] = table.copy()
     for _ in range(following):
         result = table[result & 0xFF] ^ (result >> np.uint32(8))
-    return result
+    return np.asarray(result)
 
 
 def _checksums_agree(rows: np.ndarray[Any, Any], frame: _Frame) -> np.ndarray[Any, Any]:

@@ -59,7 +59,7 @@ def mean_per_step(rows: Rows) -> Rows:
     if not len(end_rows):
         return steps[:0], values[:0], times[:0]
     # The step each row belongs to: the next one that ends. Without one, or with a restart in between, it never ended.
-    group = np.cumsum(ends) - ends
+    group: np.ndarray[Any, Any] = np.cumsum(ends) - ends
     restarted = np.cumsum(restarts)
     known = (group < len(end_rows)) & (restarted == restarted[end_rows[np.minimum(group, len(end_rows) - 1)]])
     sums = np.bincount(group[known], weights=values[known], minlength=len(end_rows))
@@ -107,8 +107,10 @@ def read_scalars(paths: Iterable[Path], name_of: Callable[[Path], str]) -> Scala
             parts.setdefault(tag, []).append((_from_step(rows, 0 if tag.startswith(_FROM_ZERO) else 1), name))
     series = {}
     for tag, found in parts.items():
-        rows = found[0][0] if len(found) == 1 else tuple(np.concatenate([r[k] for r, _ in found]) for k in range(3))
-        steps, values, times = newest_per_step(rows)
+        joined = [
+            np.concatenate([rows[k] for rows, _ in found]) if len(found) > 1 else found[0][0][k] for k in range(3)
+        ]
+        steps, values, times = newest_per_step((joined[0], joined[1], joined[2]))
         if len(steps):
             source = ", ".join(dict.fromkeys(name for _, name in found))
             note = "as logged: mixed with earlier validations by the trainer" if tag in MIXED else ""

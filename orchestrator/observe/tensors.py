@@ -1,0 +1,190 @@
+"""The numbers in a LoRA file: are they finite, did they move, how large is the update. numpy only, no torch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import BinaryIO
+
+    import numpy as np
+
+    from orchestrator.observe.safetensors_header import Header, Tensor
+
+BLOCK_BYTES: Final = 32 * 1024 * 1024
+_UP = re.compile(r"\.(?:lora_up|lora\.up|lora_B(?:\.\w+)?|lora_linear_layer\.up)\.weight$")
+_DOWN: Final = (
+    ("lora_up", "lora_down"),
+    ("lora.up", "lora.down"),
+    ("lora_B", "lora_A"),
+    ("lora_linear_layer.up", "lora_linear_layer.down"),
+)
+# What starts at zero in LyCORIS networks: Hadamard, Kronecker, orthogonal.
+_ZERO_AT_START = re.compile(r"\.(?:hada_w2_a|lokr_w2|lokr_w2_b|oft_blocks|oft_diag)(?:\.weight)?$")
+_TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|lora_te\.|text_encoder|te\d?[._]|conditioner\.)")
+_PLAIN: Final = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "u1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the numbers of one file say."""
+
+    nonfinite_count: int
+    up_count: int
+    zero_up_count: int
+    norms: Mapping[str, float] = field(default_factory=dict)
+    """Root mean square of scale * up @ down over all elements of the updated weights, per group (`te`, `unet`). Groups
+    with a tensor that is not finite are left out, as are networks other than plain LoRA."""
+
+
+def is_up(name: str) -> bool:
+    """Whether a tensor of this name starts at zero and moves with training."""
+    return _UP.search(name) is not None or _ZERO_AT_START.search(name) is not None
+
+
+def group_of(name: str) -> str:
+    """Return `te` for text encoders, `unet` for everything else (U-Net and transformers alike)."""
+    return "te" if _TEXT_ENCODER.match(name) else "unet"
+
+
+def read_tensor(file: BinaryIO, tensor: Tensor) -> np.ndarray[Any, Any]:
+    """Return a tensor as an array of its shape; 8-bit and bf16 floats as float32.
+
+    Raises ValueError when the file ends inside it.
+    """
+    import numpy as np  # noqa: PLC0415  not needed before a run
+
+    file.seek(tensor.start)
+    data = file.read(tensor.end - tensor.start)
+    return decode(np.frombuffer(data, dtype=np.uint8), tensor.dtype).reshape(tensor.shape)
+
+
+def decode(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
+    """Return the numbers in `data` uint8 (bytes,) as an array (N,)."""
+    import numpy as np  # noqa: PLC0415
+
+    if dtype == "BF16":
+        return np.asarray((data.view("<u2").astype(np.uint32) << np.uint32(16)).view(np.float32))
+    if dtype in ("F8_E4M3", "F8_E5M2"):
+        return np.asarray(_eight_bit_table(dtype)[data])
+    return data.view(_PLAIN[dtype])
+
+
+@lru_cache(maxsize=2)
+def _eight_bit_table(dtype: str) -> np.ndarray[Any, Any]:
+    """Return the value of each of the 256 bytes: float32 (256,). E4M3 has no infinities, E5M2 is half of a float16."""
+    import numpy as np  # noqa: PLC0415
+
+    if dtype == "F8_E5M2":
+        return (np.arange(256, dtype=np.uint16) << 8).view(np.float16).astype(np.float32)
+    table = np.empty(256, dtype=np.float32)
+    for byte in range(256):
+        exponent, fraction = byte >> 3 & 15, byte & 7
+        size = fraction / 8 * 2.0**-6 if exponent == 0 else (1 + fraction / 8) * 2.0 ** (exponent - 7)
+        table[byte] = math.nan if byte & 127 == 127 else math.copysign(size, -1.0 if byte & 128 else 1.0)
+    return table
+
+
+def _is_finite_and_moved(file: BinaryIO, tensor: Tensor) -> tuple[bool, bool]:
+    """Return whether all numbers are finite and whether any is not zero, reading block by block."""
+    import numpy as np  # noqa: PLC0415
+
+    file.seek(tensor.start)
+    left = tensor.end - tensor.start
+    is_finite, has_moved = True, False
+    while left > 0:
+        data = file.read(min(left, BLOCK_BYTES))
+        if not data:
+            raise ValueError("the file became shorter while it was read")
+        left -= len(data)
+        numbers = decode(np.frombuffer(data, dtype=np.uint8), tensor.dtype)
+        has_moved = has_moved or bool(numbers.any())
+        if numbers.dtype.kind == "f":
+            is_finite = is_finite and bool(np.isfinite(numbers).all())
+    return is_finite, has_moved
+
+
+def scan(path: Path, header: Header) -> Scan:
+    """Read every number of a LoRA file once, in file order; the pairs of a module again for its norm.
+
+    Raises OSError or ValueError when the file cannot be read to its end.
+    """
+    bad: set[str] = set()
+    up = zero = 0
+    with path.open("rb") as file:
+        for name, tensor in sorted(header.tensors.items(), key=lambda item: item[1].start):
+            is_finite, has_moved = _is_finite_and_moved(file, tensor)
+            if not is_finite:
+                bad.add(name)
+            if is_up(name):
+                up += 1
+                zero += not has_moved
+        return Scan(len(bad), up, zero, _norms(file, header, bad))
+
+
+def _norms(file: BinaryIO, header: Header, bad: set[str]) -> dict[str, float]:
+    squares: dict[str, float] = defaultdict(float)
+    counts: dict[str, int] = defaultdict(int)
+    spoiled = {group_of(name) for name in bad}
+    for name, tensor in header.tensors.items():
+        group = group_of(name)
+        if group in spoiled or _UP.search(name) is None:
+            continue
+        down = header.tensors.get(_down_name(name))
+        if _UP.sub(".lora_mid.weight", name) in header.tensors:
+            continue  # a convolution in three parts (Tucker): up @ down is not its update
+        if down is None or len(tensor.shape) < 2 or len(down.shape) < 2 or tensor.shape[1] != down.shape[0]:
+            continue
+        alpha = header.tensors.get(_alpha_name(name))
+        rank = down.shape[0]
+        scale = 1.0
+        if alpha is not None and math.prod(alpha.shape) == 1 and rank:
+            scale = float(read_tensor(file, alpha).reshape(-1)[0]) / rank
+        squares[group] += scale * scale * _product_square(read_tensor(file, tensor), read_tensor(file, down))
+        counts[group] += math.prod(tensor.shape) // max(rank, 1) * (math.prod(down.shape) // max(rank, 1))
+    return {group: math.sqrt(squares[group] / counts[group]) for group in sorted(squares) if counts[group]}
+
+
+def _product_square(up: np.ndarray[Any, Any], down: np.ndarray[Any, Any]) -> float:
+    """Return the squared Frobenius norm of up @ down for `up` (out, rank, ...) and `down` (rank, in, ...).
+
+    sum of (up.T @ up) * (down @ down.T): two rank x rank matrices instead of the out x in product.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    rank = down.shape[0]
+    left = np.moveaxis(up, 1, -1).reshape(-1, rank).astype(np.float64)
+    right = down.reshape(rank, -1).astype(np.float64)
+    return max(0.0, float(((left.T @ left) * (right @ right.T)).sum()))
+
+
+def _down_name(name: str) -> str:
+    for up, down in _DOWN:
+        head, found, tail = name.rpartition(f".{up}.")
+        if found:
+            return f"{head}.{down}.{tail}"
+    return ""
+
+
+def _alpha_name(name: str) -> str:
+    return _UP.sub(".alpha", name)
