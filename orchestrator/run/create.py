@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, same
@@ -64,6 +64,23 @@ def create_run(
         _remove(rundir.root)
         raise
     return rundir
+
+
+def write_build_to(folder: Path, build: Build, tell: Callable[[Text], None] = lambda _text: None) -> None:
+    """Lay down the trainer's files and links in `folder`, which must be new or empty, and nothing else.
+
+    Raises InputError when there is something in it, EnvironmentFault when it cannot be written.
+    """
+    rundir = RunDir(Path(os.path.abspath(folder)))  # noqa: PTH100 - links in the path are the user's choice
+    try:
+        rundir.root.mkdir(parents=True, exist_ok=True)
+        if any(rundir.root.iterdir()):
+            raise InputError([_not_empty(folder)])
+        for path, content in build.files.items():
+            _write(_inside(rundir, path), content)
+        _link_all(rundir, build.links, tell)
+    except OSError as error:
+        raise EnvironmentFault([_cannot_write(folder, error)]) from error
 
 
 def folder_name(name: str, *, is_windows: bool = sys.platform == "win32") -> str:
@@ -208,6 +225,15 @@ def _cannot_write(folder: Path, error: OSError) -> Problem:
         Text(f"the run folder cannot be written: {folder}", f"无法写入运行目录：{folder}"),
         why=same(f"{type(error).__name__}: {error.strerror or error}"),
         fix=Text("choose another place with `--runs-dir`", "用 `--runs-dir` 换一个目录"),
+    )
+
+
+def _not_empty(folder: Path) -> Problem:
+    return Problem(
+        "folder-not-empty",
+        Text(f"the folder is not empty: {folder}", f"目录不是空的：{folder}"),
+        why=Text("files that are there already are never written over", "已有的文件不会被覆盖"),
+        fix=Text("choose a new folder with `-o`", "用 `-o` 换一个新目录"),
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.run.pins import Pin, TorchPin
+    from orchestrator.run.vendor_home import VendorHome
 
 INDEX_VARIABLE = "TORCH_INDEX_URL"
 _PIP_DECIDES = ("PIP_INDEX_URL", "PIP_NO_INDEX", "PIP_FIND_LINKS")
@@ -36,12 +37,14 @@ def detect_torch(pin: Pin, cuda: str | None) -> TorchPin:
     return choose_torch(pin, None, ask_driver_cuda(), gpus[0].capability if gpus else None)
 
 
-def make_environment(folder: Path, pin: Pin, torch: TorchPin, requirements: str, tell: Callable[[str], None]) -> Path:
+def make_environment(
+    home: VendorHome, pin: Pin, torch: TorchPin, requirements: str, tell: Callable[[str], None]
+) -> Path:
     """Make a virtual environment and install torch and the trainer's `requirements` (its text). Return its interpreter.
 
     Raises EnvironmentFault when no fitting Python is found or pip fails; pip's last lines are quoted.
     """
-    python = interpreter_of(folder)
+    folder, python = home.venv, home.python
     if not python.is_file():
         parent = _find_python(pin)
         tell(f"making an environment with {parent}")
@@ -78,11 +81,6 @@ def adopt_interpreter(python: Path, requirements: str, tell: Callable[[str], Non
         if version is not None and facts.packages[name].partition("+")[0] != version:
             tell(f"{name} is {facts.packages[name]}, the trainer asks for {version}")
     return python
-
-
-def interpreter_of(folder: Path) -> Path:
-    """Return where a virtual environment keeps its interpreter."""
-    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
 
 
 def split_requirements(text: str, *, is_cpu: bool) -> tuple[list[str], list[str]]:

@@ -54,9 +54,9 @@ def pins_path() -> Path:
 
 def read_pins() -> dict[str, Pin]:
     """Return all pinned trainers by name."""
-    import tomlkit  # noqa: PLC0415 - read on installation only
+    import toml  # noqa: PLC0415 - not needed where a trainer is installed
 
-    content = tomlkit.parse(pins_path().read_text(encoding="utf-8")).unwrap()
+    content = toml.loads(pins_path().read_text(encoding="utf-8"))
     pins = {}
     for name, fields in content.items():
         torch = tuple(TorchPin(**pin) for pin in fields.pop("torch"))

@@ -44,6 +44,16 @@ def find_trainer(family: str) -> Trainer:
     return Trainer(SD_SCRIPTS, state.python, state.path, state.commit, state.is_modified)
 
 
+def pinned_trainer(family: str) -> Trainer:
+    """Return the trainer of a family as it would be installed by this tool. Enough to check, plan and compile; not to launch."""
+    if family == POCKET:
+        return _pocket()
+    from orchestrator.run.pins import read_pin  # noqa: PLC0415 - where no trainer is installed only
+
+    home = vendor_home(SD_SCRIPTS)
+    return Trainer(SD_SCRIPTS, home.python, home.checkout, read_pin(SD_SCRIPTS).commit)
+
+
 def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
     """Compare the trainer's files with its commit, right before a launch. Return the local edits, adopted ones only.
 
@@ -83,6 +93,10 @@ def _find_pocket() -> Trainer:
                 )
             ]
         )
+    return _pocket()
+
+
+def _pocket() -> Trainer:
     root = Path(orchestrator.__file__).parent / "backends" / "pocket" / "trainer"
     return Trainer(POCKET, Path(sys.executable), root, orchestrator.__version__)
 

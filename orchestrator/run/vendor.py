@@ -103,7 +103,7 @@ def _get_environment(
         return adopt_interpreter(Path(python), _requirements(checkout), tell), "adopted"
     torch = detect_torch(pin, cuda)
     tell(f"torch {torch.torch} with torchvision {torch.torchvision} for {torch.cuda}")
-    return make_environment(home.venv, pin, torch, _requirements(checkout), tell), torch.cuda
+    return make_environment(home, pin, torch, _requirements(checkout), tell), torch.cuda
 
 
 @contextmanager

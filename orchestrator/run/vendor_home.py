@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ class VendorHome:
     def venv(self) -> Path:
         """The trainer's own environment, as made by this tool."""
         return self.root / f"{self.name}-venv"
+
+    @property
+    def python(self) -> Path:
+        """Interpreter of that environment."""
+        return self.venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
     @property
     def state(self) -> Path:

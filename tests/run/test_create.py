@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.backends.protocol import Build
-from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.plan.model import Link
-from orchestrator.run.create import create_run, folder_name
+from orchestrator.run.create import create_run, folder_name, write_build_to
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Text
@@ -232,6 +232,18 @@ def test_a_backend_cannot_write_outside_the_run(tmp_path: Path, path: str) -> No
     with pytest.raises(ValueError, match="leads out"):
         create_run(tmp_path / "runs", "a", Build({path: "x"}, (), ()))
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_build_alone_is_written_into_an_empty_folder_only(tmp_path: Path, pictures: tuple[Link, ...]) -> None:
+    folder = tmp_path / "out"
+    write_build_to(folder, make_build(pictures))
+    assert sorted(p.name for p in folder.iterdir()) == ["data", "train.toml"]
+    assert (folder / pictures[0].path).is_symlink()
+    before = (folder / "train.toml").stat().st_mtime_ns
+    with pytest.raises(InputError) as caught:
+        write_build_to(folder, make_build(pictures))
+    assert str(folder) in caught.value.problems[0].what.en
+    assert (folder / "train.toml").stat().st_mtime_ns == before
 
 
 def test_file_modes_follow_the_umask(tmp_path: Path) -> None:

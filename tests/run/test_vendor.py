@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import filelock
 import pytest
+import tomlkit
 
 from orchestrator.backends import argspec
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.run import pins, trainers
-from orchestrator.run.environment import adopt_interpreter, index_options, interpreter_of, split_requirements
+from orchestrator.run.environment import adopt_interpreter, index_options, split_requirements
 from orchestrator.run.manifest import find_changes
 from orchestrator.run.pins import choose_torch, is_python_fit, pins_path, read_pin, read_pins
-from orchestrator.run.trainers import find_trainer, verify_trainer
+from orchestrator.run.trainers import find_trainer, pinned_trainer, verify_trainer
 from orchestrator.run.vendor import install
 from orchestrator.run.vendor_home import VendorHome, read_state, vendor_home
 
@@ -162,7 +163,7 @@ def test_a_whole_installation_from_a_bare_mirror_without_a_network(
     trainer = install("sd-scripts", source=str(bare), cuda="cpu", tell=told.append)
     assert trainer.commit == first
     assert trainer.root == home.checkout
-    assert trainer.python == interpreter_of(home.venv)
+    assert trainer.python == home.python
     assert not trainer.is_modified
     version = subprocess.run(
         [trainer.python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True
@@ -488,6 +489,22 @@ def test_pocket_without_its_packages_says_what_to_install(monkeypatch: pytest.Mo
     assert str(caught.value.problems[0].fix) == 'pip install "lora-orchestrator[pocket]"'
 
 
+def test_the_pinned_trainer_is_known_without_an_installation(home: VendorHome) -> None:
+    trainer = pinned_trainer("flux")
+    assert trainer.name == "sd-scripts"
+    assert trainer.commit == read_pin("sd-scripts").commit
+    assert trainer.root == home.checkout
+    assert trainer.python == home.python
+    assert pinned_trainer("pocket").name == "pocket"
+
+
+def test_the_pins_read_the_same_with_another_reader() -> None:
+    content = tomlkit.parse(pins_path().read_text(encoding="utf-8")).unwrap()
+    pin = read_pin("sd-scripts")
+    assert content["sd-scripts"]["commit"] == pin.commit
+    assert [t["index_url"] for t in content["sd-scripts"]["torch"]] == [t.index_url for t in pin.torch]
+
+
 @pytest.mark.usefixtures("home")
 def test_no_other_trainer_stands_in_for_sd_scripts() -> None:
     with pytest.raises(EnvironmentFault) as caught:
@@ -505,7 +522,7 @@ def test_a_trainer_that_has_gone_is_told(installed: VendorHome) -> None:
 
 def test_finding_a_trainer_imports_neither_git_nor_torch(installed: VendorHome) -> None:
     program = (
-        "import sys; from orchestrator.run.trainers import find_trainer, verify_trainer; verify_trainer(find_trainer('sd15'));"
+        "import sys; from orchestrator.run.trainers import find_trainer, pinned_trainer, verify_trainer; verify_trainer(find_trainer('sd15'));"
         "print([m for m in ('git', 'torch', 'filelock', 'tomlkit', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run(
