@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-import tempfile
+import secrets
 from array import array
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -65,16 +65,16 @@ def to_plain(value: Any) -> Any:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        # "x": never through a link that somebody put there; the mode honours the umask
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -82,3 +82,13 @@ def test_machine_facts_name_no_host_and_no_user() -> None:
     assert facts["cpus"] == os.cpu_count()
     assert int(facts["memory_mib"]) > 100
     assert os.uname().nodename not in [str(v) for v in facts.values()]
+
+
+def test_the_record_honours_the_umask(rundir: RunDir) -> None:
+    before = os.umask(0o077)
+    try:
+        write_run_record(rundir, start_record("a", "sd15", "", TRAINER, COMMANDS))
+    finally:
+        os.umask(before)
+    assert rundir.run_json.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in rundir.root.iterdir() if p.name.startswith(".")] == []
