@@ -52,7 +52,7 @@ _EXIT = re.compile(r"returned non-zero exit status (?P<exit>-?\d{1,12})|died wit
 _BLOCK = re.compile(r"\[(?P<validation>Validation )?Dataset (?P<dataset>\d{1,6})\]$")
 _SUBSET = re.compile(r"\[Subset (?P<subset>\d{1,6}) of (?P<validation>Validation )?Dataset (?P<dataset>\d{1,6})\]$")
 _SETTING = re.compile(r"(?P<key>[a-z_]{2,40}): ?(?P<value>.*)$")
-_CONTINUED: Final = " " * 29
+CONTINUED: Final = " " * 29
 
 
 def clean(text: str) -> str:
@@ -159,7 +159,7 @@ class ConsoleParser:
             return self._read_record(record)
         if rank in self._tracebacks:
             return self._read_traceback(rank, body)
-        continued = body.startswith(_CONTINUED)
+        continued = body.startswith(CONTINUED)
         if self._block is not None:
             event = self._read_setting(body)
             if event is not None or continued:

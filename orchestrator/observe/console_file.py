@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.observe.console import BAR, MAX_LINE_CHARACTERS, RECORD, ConsoleParser
+from orchestrator.observe.console_wrap import group_records, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,8 +32,6 @@ _MAX_RECORD_LINES: Final = 60
 _BARS = re.compile(rb"(?<![^\r\nA])" + BAR.encode())
 """Bars at the start of a line, or behind the cursor movement (`ESC [ A`) of nested bars."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_CONTINUED: Final = " " * 29
-_WIDE: Final = 110
 _FACT_OF_KIND: Final = {
     "total-steps": "total_steps",
     "batches-per-epoch": "batches_per_epoch",
@@ -79,6 +78,7 @@ class _Columns:
         self.stride = 1
         self._seen = 0
         self._last: tuple[bytes, bytes | None, bytes | None] | None = None
+        self._last_finite: bytes | None = None
 
     def add(self, bars: Iterable[tuple[bytes, bytes | None, bytes | None]]) -> None:
         """Take refreshes of the bar as (step, rate, loss) in the trainer's own digits."""
@@ -92,8 +92,12 @@ class _Columns:
     def _take(self, bar: tuple[bytes, bytes | None, bytes | None]) -> None:
         text, rate, loss = bar
         self._seen += 1
-        if loss is not None and self.first_nan_step is None and math.isnan(_loss(loss)):
-            self.first_nan_step = int(text)
+        if loss is not None and self.first_nan_step is None:
+            # The average never recovers, so the first NaN ends the search.
+            if math.isnan(_loss(loss)):
+                self.first_nan_step = int(text)
+            else:
+                self._last_finite = text
         if self._seen % self.stride:
             return
         step = int(text)
@@ -108,6 +112,11 @@ class _Columns:
         if len(kept.steps) > MAX_POINTS:
             self.kept = Progress(kept.steps[1::2], kept.avr_loss[1::2], kept.rates[1::2])
             self.stride *= 2
+
+    @property
+    def last_finite_step(self) -> int | None:
+        """The last step before the first NaN whose average was a number."""
+        return None if self._last_finite is None else int(self._last_finite)
 
     def finish(self) -> None:
         """Take the last refresh too, whatever the stride."""
@@ -167,7 +176,7 @@ class _Reader:
     def _read_pending(self, *, is_end: bool) -> None:
         """Parse what is complete: a record of a narrow console ends only where the next line is no part of it."""
         lines, self._pending = self._pending, []
-        groups = list(_group(lines))
+        groups = list(group_records(lines))
         if groups and not is_end and RECORD.match(groups[-1][0][1]) and len(groups[-1]) < _MAX_RECORD_LINES:
             self._pending = groups.pop()
         for group in groups:
@@ -204,7 +213,9 @@ class _Reader:
         if self.columns.last_step is not None:
             facts["last_step"] = self.columns.last_step
         if self.columns.first_nan_step is not None:
-            facts["console_first_nan_step"] = self.columns.first_nan_step
+            facts["first_nan_step"] = self.columns.first_nan_step
+            if self.columns.last_finite_step is not None:
+                facts["last_finite_step"] = self.columns.last_finite_step
         return facts
 
     def _notes(self) -> Iterator[str]:
@@ -256,64 +267,6 @@ def collect_facts(events: Iterable[LogEvent]) -> dict[str, int | float | str]:
         elif event.kind == "model-saved":
             facts["model_saved"] = 1
     return facts
-
-
-def unwrap(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Yield the logical lines of one record: what a narrow console wrapped becomes whole again.
-
-    rich puts the source to the right of the first line, wraps the message at words inside its column and folds words
-    longer than the column. Inner lines of a message (data set blocks) are indented further and stay lines.
-    """
-    first_number, first = lines[0]
-    record = RECORD.match(first)
-    if record is None or len(lines) == 1 or len(first.rstrip("\r\n")) > _WIDE:
-        yield from lines
-        return
-    head, source, width = _split_source(first)
-    inner: list[tuple[int, str]] = [(first_number, head)]
-    last_piece = head[29:] if len(head) > 29 else head
-    for number, line in lines[1:]:
-        piece = line[29:].rstrip()
-        if not piece:
-            continue
-        if piece.startswith("  "):
-            inner.append((number, _CONTINUED + piece))
-        else:
-            glue = "" if _is_folded(last_piece, width) else " "
-            where, text = inner[-1]
-            inner[-1] = (where, text + glue + piece)
-        last_piece = piece
-    yield inner[0][0], inner[0][1] + (f"  {source}" if source else "")
-    yield from inner[1:]
-
-
-def _split_source(first: str) -> tuple[str, str, int]:
-    match = re.search(r"\s+([\w.-]+\.py:\d+) *$", first)
-    if match is None:
-        return first.rstrip(), "", len(first) - 29
-    return first[: match.start()].rstrip(), match[1], max(1, match.start(1) - 1 - 29)
-
-
-def _is_folded(piece: str, width: int) -> bool:
-    """Whether the word at the end of `piece` goes on in the next line: it begins the line and fills the column."""
-    word = piece.strip()
-    return (
-        " " not in word
-        and len(word) > 12
-        and (len(word) >= width or word[0] in "/\"'\\" or word[1:3] == ":\\" or "_" in word)
-    )
-
-
-def _group(lines: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    group: list[tuple[int, str]] = []
-    for number, line in lines:
-        is_part = line.startswith(_CONTINUED) and bool(group) and RECORD.match(line) is None
-        if not is_part and group:
-            yield group
-            group = []
-        group.append((number, line))
-    if group:
-        yield group
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

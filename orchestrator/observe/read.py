@@ -62,10 +62,11 @@ def read_foreign(path: Path) -> tuple[Observations, dict[str, Any], str | None]:
     """
     run = find_foreign(path)
     sources = Sources(run.event_files, run.networks, run.samples, run.console)
-    observations = observe(
-        sources, lambda p: p.relative_to(run.root).as_posix() if p.is_relative_to(run.root) else p.name
-    )
+    observations = observe(sources, partial(_relative, run.root))
     metadata = next((c.metadata for c in reversed(observations.checkpoints) if c.metadata), {})
+    own_console = _is_own_console(observations, metadata)
+    if not own_console:
+        observations = observe(replace(sources, console=None), partial(_relative, run.root))
     settings = {**settings_from_metadata(metadata), **run.settings}
     tokenizer = next((e.values["version"] for e in observations.events if e.kind == "tokenizer"), None)
     missing = [
