@@ -63,7 +63,7 @@ def charts(data: ReportData, language: Language, clean: Callable[[str], str]) ->
     per_epoch = steps_per_epoch(data)
     marks = save_marks(seen, language)
     made = [
-        _loss_chart(seen, marks, say, per_epoch),
+        _loss_chart(seen, marks, say),
         _validation_chart(seen, say, per_epoch),
         _lr_chart(seen, marks, say),
     ]
@@ -104,7 +104,7 @@ class _Sayer:
         return label(key, self.language)
 
 
-def _loss_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer, per_epoch: float | None) -> ChartView | None:
+def _loss_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer) -> ChartView | None:
     series = next((seen.series[tag] for tag in RAW_LOSS if len(seen.series.get(tag, ()))), None)
     if series is None:
         return None
@@ -114,10 +114,6 @@ def _loss_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer, per_epoc
     if len(steps) > 2:
         curves.append(Curve(say.label("legend_trend"), steps, values, "trend"))
         legend.append(("trend", say.label("legend_trend")))
-    held = _validation_curve(seen, per_epoch, say)
-    if held is not None and len(held.steps) > 1:
-        curves.append(held)
-        legend.append(("validation", say.label("legend_validation")))
     legend += [("save", say.label("legend_save"))] if marks else []
     note = say.label("note_average") if series.name == "loss/average" else say.label("note_loss")
     words = say.words(say.label("chart_loss"), _describe(series, values, say.language))
@@ -152,7 +148,7 @@ def _validation_curve(seen: Observations, per_epoch: float | None, say: _Sayer) 
 
 
 def _validation_chart(seen: Observations, say: _Sayer, per_epoch: float | None) -> ChartView | None:
-    """Alone on its own axis the held-out loss shows changes of a few per cent, which the raw loss would flatten."""
+    """On an axis of its own: changes of a few per cent would be flat beside the raw loss, and means do not compare with medians."""
     held = _validation_curve(seen, per_epoch, say)
     axis = "axis_step"
     if held is None:
@@ -160,8 +156,6 @@ def _validation_chart(seen: Observations, say: _Sayer, per_epoch: float | None) 
         if series is None:
             return None
         held, axis = Curve(say.clean(series.name), series.steps, series.values, "validation"), "axis_epoch"
-    if len(held.steps) < 2:
-        return None
     finite = [(value, step) for step, value in zip(held.steps, held.values, strict=True) if math.isfinite(value)]
     note = say.label("note_validation_nan")
     if finite:

@@ -18,7 +18,7 @@ from orchestrator.report.labels import label
 from orchestrator.report.numbers import NOTHING, count, duration, plain_value, short_number, size
 from orchestrator.report.privacy import Shortener, shortener
 from orchestrator.report.samples import sample_grid
-from orchestrator.report.tables import bucket_lines, checkpoint_rows, folder_rows, setting_rows, which_checkpoint
+from orchestrator.report.tables import bucket_lines, checkpoint_folder, checkpoint_rows, folder_rows, setting_rows, which_checkpoint
 from orchestrator.report.verdict import by_weight, level, next_steps
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def render_html(data: ReportData, language: Language) -> str:
         charts=charts(data, language, clean),
         grid=sample_grid(data, language),
         checkpoints=checkpoint_rows(data, language),
+        checkpoint_folder=checkpoint_folder(data),
         which=which_checkpoint(data),
         folders=folder_rows(data, language),
         buckets=bucket_lines(data, language),

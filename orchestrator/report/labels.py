@@ -43,7 +43,6 @@ LABELS: dict[str, Text] = {
     "fact_time": Text("Time", "用时"),
     "fact_pictures": Text("Pictures", "图片"),
     "fact_final": Text("Final file", "最终文件"),
-    "fact_made": Text("Made", "生成时间"),
     "of_planned": Text("{done} of {planned} planned", "{done} / 计划 {planned}"),
     "kind_character": Text("character", "角色"),
     "kind_person": Text("person", "人物"),
@@ -56,7 +55,6 @@ LABELS: dict[str, Text] = {
     "ending_interrupted": Text("interrupted", "被中断"),
     "ending_stopped": Text("stopped by a rule", "被规则停止"),
     "ending_unknown": Text("unknown", "未知"),
-    "none_found": Text("none", "无"),
     # charts
     "curves": Text("Curves", "曲线"),
     "chart_loss": Text("Loss", "损失"),
@@ -118,6 +116,7 @@ LABELS: dict[str, Text] = {
     # checkpoints
     "checkpoints": Text("Checkpoints", "检查点"),
     "no_checkpoints": Text("No network file was found.", "没有找到网络文件。"),
+    "in_folder": Text("In {folder}", "位于 {folder}"),
     "col_file": Text("File", "文件"),
     "col_step": Text("Step", "步"),
     "col_epoch": Text("Epoch", "轮"),
@@ -130,7 +129,7 @@ LABELS: dict[str, Text] = {
     "state_nonfinite": Text("{count} tensors with NaN/Inf", "{count} 个张量含 NaN/Inf"),
     "state_zero": Text("all zero: nothing was learned", "全为零：什么都没学到"),
     "state_some_zero": Text("{count} of {total} modules never moved", "{total} 个模块中有 {count} 个未变化"),
-    "which_checkpoint": Text("Which one to use", "该用哪一个"),
+    "which_checkpoint": Text("Which one to use:", "该用哪一个："),
     # dataset
     "dataset": Text("Data set", "数据集"),
     "no_dataset": Text("The training pictures were not looked at.", "没有查看训练图片。"),
@@ -167,8 +166,6 @@ LABELS: dict[str, Text] = {
     "col_before": Text("Before", "原值"),
     "col_after": Text("After", "新值"),
     "advised": Text("advised, not applied", "仅建议，未写入"),
-    "yes": Text("yes", "是"),
-    "no": Text("no", "否"),
     # not judged
     "not_judged": Text("What could not be judged", "未能判断的内容"),
     "everything_judged": Text("Every rule that applies could decide.", "所有适用的规则都得出了结论。"),

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 NOTHING = "–"
 
 
-def short_number(value: float) -> str:
-    """Return at most four digits: `1600`, `0.0831`, `1e-4`, `2.5e-5`, `NaN`, `-Inf`."""
+def short_number(value: float, digits: int = 4) -> str:
+    """Return at most `digits` digits: `1600`, `0.0831`, `1e-4`, `2.5e-5`, `NaN`, `-Inf`."""
     if isinstance(value, int):
         return str(value)
     if math.isnan(value):
@@ -22,9 +22,9 @@ def short_number(value: float) -> str:
         return "Inf" if value > 0 else "-Inf"
     if value == 0:
         return "0"
-    if 1e-3 <= abs(value) < 1e5:
-        return f"{value:.4g}"
-    mantissa, exponent = f"{value:.3e}".split("e")
+    if 1e-3 <= abs(value) < 99_999.5:
+        return f"{value:.{digits}g}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 

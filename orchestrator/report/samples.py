@@ -112,13 +112,20 @@ def _cell(sample: Sample | None, root: Path, alt: str, language: Language) -> Ce
     if sample is None:
         return Cell(_NO_PICTURE, alt, label("sample_none", language))
     path = root / sample.path
-    # A record may be edited: only files inside the run folder are read.
-    if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
+    if not _is_inside(path, root):
         return Cell(_NO_PICTURE, alt, label("sample_absent", language))
     made = thumbnail(path)
     if made is None:
         return Cell(_NO_PICTURE, alt, label("sample_unreadable", language))
     return Cell(made[0], alt, "", made[1], made[2])
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    """Whether this is a file of the run folder. A record may be edited: nothing outside, no link to the outside is read."""
+    try:
+        return path.resolve().is_relative_to(root.resolve()) and path.is_file()
+    except (OSError, ValueError):  # a name no file can have
+        return False
 
 
 def thumbnail(path: Path) -> tuple[Markup, int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.report.numbers import short_number
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Kind = Literal["linear", "log"]
+LARGEST = 1e100
+"""Values beyond it are drawn at the edge: differences and ratios of the largest floats are infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,9 @@ class Scale:
     end: float
 
     def place(self, value: float) -> float:
-        """Return the pixel of a finite value; on a log axis values at or below zero lie on the lower edge."""
+        """Return the pixel of a finite value. What lies beyond the axis is drawn on its edge."""
+        value = min(max(value, self.low), self.high)
         if self.kind == "log":
-            value = max(value, self.low)
             share = (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         else:
             share = (value - self.low) / (self.high - self.low)
@@ -42,24 +45,27 @@ def choose_kind(values: Sequence[float]) -> Kind:
 
 def make_scale(kind: Kind, values: Sequence[float], start: float, end: float) -> Scale:
     """Return an axis with room for all finite `values`. An empty sequence gives 0 to 1."""
-    low, high = min(values, default=0.0), max(values, default=1.0)
+    low = max(min(values, default=0.0), -LARGEST)
+    high = min(max(values, default=1.0), LARGEST)
     if kind == "log" and low > 0:
+        low = max(low, 1 / LARGEST)
         room = max((high / low) ** 0.04, 1.05)
-        return Scale("log", low / room, high * room, start, end)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        room = abs(high) * 0.25 or 0.5
-    else:
-        room = (high - low) * 0.05
+        return Scale("log", low / room, max(high, low) * room, start, end)
+    is_flat = high - low <= 1e-9 * max(abs(low), abs(high), 1 / LARGEST)
+    room = (abs(high) * 0.25 or 0.5) if is_flat else (high - low) * 0.05
     # A curve that comes near zero is shown with zero, so that its size can be judged.
     is_near_zero = 0 <= low <= 0.4 * high
-    floor = max(low - room, -1e300)
-    return Scale("linear", 0.0 if is_near_zero else floor, min(high + room, 1e300), start, end)
+    return Scale("linear", 0.0 if is_near_zero else low - room, high + room, start, end)
 
 
 def ticks(scale: Scale, wanted: int) -> list[tuple[float, str]]:
     """Return about `wanted` places for labels, (value, label), in ascending order."""
     values = _log_ticks(scale, wanted) if scale.kind == "log" else _linear_ticks(scale, wanted)
-    return [(value, short_number(value)) for value in values]
+    apart = min((later - earlier for earlier, later in pairwise(values)), default=1.0)
+    largest = max((abs(value) for value in values), default=1.0)
+    # Neighbours must differ: 0.17123 and 0.17124 need more digits than 0.1 and 0.2.
+    digits = max(4, math.ceil(math.log10(largest / apart)) + 1) if apart > 0 and largest > 0 else 4
+    return [(value, short_number(value, digits)) for value in values]
 
 
 def _linear_ticks(scale: Scale, wanted: int) -> list[float]:
@@ -70,8 +76,8 @@ def _linear_ticks(scale: Scale, wanted: int) -> list[float]:
     first = math.ceil(scale.low / unit - 1e-9)
     last = math.floor(scale.high / unit + 1e-9)
     # Multiples are rounded to the digits of the unit, or 3 * 0.1 would read 0.30000000000000004.
-    digits = max(0, 2 - math.floor(math.log10(unit))) if unit < 1e15 else 0
-    return [round(index * unit, digits) if digits < 300 else index * unit for index in range(first, last + 1)]
+    digits = 2 - math.floor(math.log10(unit))
+    return [round(index * unit, digits) for index in range(first, last + 1)]
 
 
 def _log_ticks(scale: Scale, wanted: int) -> list[float]:
@@ -80,7 +86,8 @@ def _log_ticks(scale: Scale, wanted: int) -> list[float]:
     stride = max(1, math.ceil(decades / max(wanted, 1)))
     steps = (1, 2, 5) if decades <= 2 else (1, 3) if decades <= 3 else (1,)
     values = [step * 10.0**exponent for exponent in range(lowest, highest + 1, stride) for step in steps]
-    return [value for value in values if scale.low <= value <= scale.high]
+    inside = [value for value in values if scale.low <= value <= scale.high]
+    return inside if len(inside) > 1 else _linear_ticks(scale, wanted)
 
 
 def step_ticks(low: int, high: int, wanted: int) -> list[int]:

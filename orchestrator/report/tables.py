@@ -66,9 +66,10 @@ def checkpoint_rows(data: ReportData, language: Language) -> list[CheckpointRow]
     points = sorted(
         seen.checkpoints if seen else (), key=lambda p: (p.is_final, p.step if p.step is not None else math.inf)
     )
+    folder = checkpoint_folder(data)
     return [
         CheckpointRow(
-            point.path,
+            point.path.removeprefix(f"{folder}/"),
             NOTHING if point.step is None else str(point.step),
             NOTHING if point.epoch is None else str(point.epoch),
             size(point.size_bytes),
@@ -79,6 +80,13 @@ def checkpoint_rows(data: ReportData, language: Language) -> list[CheckpointRow]
         )
         for point in points
     ]
+
+
+def checkpoint_folder(data: ReportData) -> str:
+    """Return the folder that all checkpoints lie in, relative to the run; empty where they lie in several."""
+    seen = data.case.observations
+    folders = {point.path.rpartition("/")[0] for point in (seen.checkpoints if seen else ())}
+    return folders.pop() if len(folders) == 1 else ""
 
 
 def is_broken(point: Checkpoint) -> bool:

@@ -192,9 +192,10 @@ def show_end(
     console: Console,
     *,
     outcome: Outcome | None = None,
-    files: Sequence[tuple[str, str]] = (),
+    report: str = "",
+    next_recipe: str = "",
 ) -> None:
-    """Print the end of a run: the verdict, what to do next, and where the report lies. `files`: (label key, path)."""
+    """Print the end of a run: the verdict, what to do next, and the paths of the report and the next recipe."""
     word = level(verdict, outcome)
     console.print(_line((label(f"level_{word}", language), STYLES[word]), ("  " + headline, "bold")))
     for number, finding in enumerate(next_steps(verdict), start=1):
@@ -202,8 +203,9 @@ def show_end(
         console.print(_line((f"  {number}. ", "cyan"), (advice, ""), (f"  {finding.rule} {finding.name}", "dim")))
     if outcome is not None and outcome.seconds is not None:
         console.print(_line((f"{label('fact_time', language)}: {duration(outcome.seconds, language)}", "dim")))
-    for key, path in files:
-        console.print(_line((f"{label(key, language)}: ", "dim"), (path, "bold")))
+    for name, path in ((label("term_report", language), report), (label("term_next", language), next_recipe)):
+        if path:
+            console.print(_line((f"{name}: ", "dim"), (path, "bold")))
 
 
 class LiveLine:

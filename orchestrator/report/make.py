@@ -1,0 +1,108 @@
+"""Putting a report together and writing its files."""
+
+from __future__ import annotations
+
+import platform
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import __version__
+from orchestrator.core.finding import Change
+from orchestrator.core.record import write_record, write_text
+from orchestrator.diagnose.engine import next_changes
+from orchestrator.diagnose.headline import headline
+from orchestrator.report.html import render_html
+from orchestrator.report.model import ReportData
+from orchestrator.report.next_recipe import next_recipe, reasons, rebase
+from orchestrator.report.record import KIND, VERSION, report_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.backends.protocol import Command, Trainer
+    from orchestrator.core.finding import Verdict
+    from orchestrator.core.text import Language, Text
+    from orchestrator.diagnose.rule import Case
+
+REPORT_HTML, REPORT_JSON, NEXT_YAML = "report.html", "report.json", "next.yaml"
+
+
+def make_report(
+    name: str,
+    case: Case,
+    verdict: Verdict,
+    root: Path,
+    *,
+    commands: tuple[Command, ...] = (),
+    trainer: Trainer | None = None,
+    recipe_text: str | None = None,
+    recipe_dir: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    notes: tuple[Text, ...] = (),
+    is_foreign: bool = False,
+) -> ReportData:
+    """Return everything a report is made of. `root`: folder that the observations' paths start at.
+
+    `recipe_dir`: folder that relative paths of `recipe_text` start at; `overrides`: what `--set` wrote, by dotted key; next.yaml keeps it.
+    """
+    changes = next_changes(verdict)
+    asked = tuple(Change(key, value) for key, value in (overrides or {}).items())
+    next_text = None
+    if recipe_text is not None and recipe_dir is not None:
+        next_text = _next_text(name, rebase(recipe_text, recipe_dir, root), (*asked, *changes), verdict)
+    return ReportData(
+        name=name,
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        tool_version=__version__,
+        headline=headline(verdict, case.outcome),
+        verdict=verdict,
+        case=case,
+        family=case.family,
+        kind=case.recipe.subject.kind if case.recipe else None,
+        outcome=case.outcome,
+        commands=commands,
+        trainer=trainer,
+        versions=versions(),
+        recipe_text=recipe_text,
+        next_text=next_text,
+        next_changes=changes,
+        run_root=root,
+        private_roots={} if recipe_dir is None else {str(recipe_dir): "."},
+        is_foreign=is_foreign,
+        notes=notes,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return what this tool runs on, and the libraries it trains with where they are installed."""
+    found = {"Python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for package in ("torch", "accelerate", "diffusers", "transformers", "peft"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_report(data: ReportData, folder: Path, language: Language) -> dict[str, Path]:
+    """Write report.html, report.json and, for a recipe of ours, next.yaml; return their paths by file name.
+
+    Each is written beside and renamed. Raises OSError when the disk does not take them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {REPORT_HTML: folder / REPORT_HTML, REPORT_JSON: folder / REPORT_JSON}
+    write_text(paths[REPORT_HTML], render_html(data, language))
+    write_record(paths[REPORT_JSON], KIND, VERSION, report_record(data))
+    if data.next_text is not None:
+        paths[NEXT_YAML] = folder / NEXT_YAML
+        write_text(paths[NEXT_YAML], data.next_text)
+    return paths
+
+
+def _next_text(name: str, text: str, changes: tuple[Change, ...], verdict: Verdict) -> str:
+    header = [f"written after run {name} by lora-run {__version__}; relative paths start at this folder"]
+    if not changes:
+        header.append("no safe change was found: this is the recipe of that run")
+    return next_recipe(text, changes, header, reasons(verdict))

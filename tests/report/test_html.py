@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from array import array
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from orchestrator.core.finding import Status, Verdict
+from orchestrator.core.observation import Observations, Series
+from orchestrator.core.text import LANGUAGES, Language, Text
+from orchestrator.diagnose.rule import Case
+from orchestrator.report.html import render_html
+from orchestrator.report.labels import LABELS
+from orchestrator.run.model import Ending, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.report.model import ReportData
+
+    Make = Callable[..., ReportData]
+
+VOID = {"meta", "link", "img", "br"}
+PAYLOADS = [
+    "<script>document.title='pwned'</script>",
+    "\"><img src=x onerror=\"document.title='pwned'\">",
+    "' onmouseover='x()' a='",
+    "</style></script></title><svg onload=x()>",
+    "{{ 7*7 }}{% raw %}",
+    "]]><!--",
+    "javascript:alert(1)",
+    "&lt;b&gt;",
+    "\u202egpj.exe\x00\x1b[31m\ud800",
+]
+
+
+class Tree(HTMLParser):
+    """Tags and attributes in order; fails on tags that do not close."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_verdict_comes_first_and_all_sections_follow(make_data: Make, language: Language) -> None:
+    html = render_html(make_data(), language)
+    tree = Tree(html)
+    ids = [attrs["id"] for tag, attrs in tree.tags if tag == "section"]
+    assert ids == [
+        "next", "curves", "samples", "checkpoints", "dataset", "findings", "not_judged", "plan", "command", "recipe",
+    ]  # fmt: skip
+    headline = Text("The learning rate is ten times above", "学习率比此秩可承受的高十倍").to(language)
+    assert html.index(headline) < html.index('id="next"')
+    assert ("html", {"lang": "zh-Hans" if language == "zh" else "en"}) in tree.tags
+    for fact in ("R009 lr-too-high", "48d368fa557731ad0488c07304dfeba8c07910eb", "2.13.0", "trophy-000004.safetensors", "still-falling"):
+        assert fact in html
+
+
+def test_policy_allows_exactly_this_style_and_script(make_data: Make) -> None:
+    html = render_html(make_data(), "en")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy is not None
+    for tag in ("style", "script"):
+        found = re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", html, re.DOTALL)
+        assert len(found) == 1
+        digest = base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy[1]
+    assert policy[1].startswith("default-src 'none'; img-src data:;")
+    assert "unsafe" not in policy[1]
+
+
+def test_nothing_is_loaded_and_nothing_is_inline(make_data: Make) -> None:
+    for tag, attrs in Tree(render_html(make_data(), "en")).tags:
+        assert "style" not in attrs
+        assert not [name for name in attrs if name.startswith("on")]
+        for name in ("src", "href", "action", "srcset", "data"):
+            target = attrs.get(name)
+            assert target is None or target.startswith(("data:", "#")), (tag, target)
+
+
+def poison(value: Any, payload: str) -> Any:
+    """Put `payload` into every text of a report's data."""
+    if isinstance(value, (Enum, bool)) or value is None:
+        return value
+    if isinstance(value, str):
+        return payload
+    if isinstance(value, Path):
+        return Path(payload.replace("\x00", "").replace("/", "_"))
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {"kind", "name"} if type(value).__name__ in {"ReportData", "Plan"} else set()
+        kept |= {"run_root", "where"} if type(value).__name__ == "ReportData" else set()
+        return replace(value, **{f.name: poison(getattr(value, f.name), payload) for f in fields(value) if f.name not in kept})
+    if isinstance(value, dict):
+        is_tags = all(isinstance(item, Series) for item in value.values())
+        return {key if is_tags or isinstance(key, int) else f"{payload}{n}": poison(item, payload) for n, (key, item) in enumerate(value.items())}
+    if isinstance(value, tuple):
+        return tuple(poison(item, payload) for item in value)
+    return value
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_text_becomes_markup(make_data: Make, payload: str) -> None:
+    clean, evil = Tree(render_html(make_data(), "en")), render_html(poison(make_data(), payload), "en")
+    tree = Tree(evil)
+    known = {tag for tag, _ in clean.tags} | {"del", "br"}
+    assert {tag for tag, _ in tree.tags} <= known
+    assert sum(tag == "script" for tag, _ in tree.tags) == 1
+    names = {name for _, attrs in clean.tags for name in attrs} | {"open"}
+    assert {name for _, attrs in tree.tags for name in attrs} <= names
+    evil.encode("utf-8")
+    assert "\u202e" not in evil
+    assert "\x1b" not in evil
+
+
+def test_private_paths_never_show(make_data: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/zhangsan")
+    data = make_data()
+    assert data.run_root is not None
+    assert data.case.observations is not None
+    outcome = Outcome(
+        Ending.FAILED, 1, "crash", Text("It failed in /home/zhangsan/x.py", "失败"),
+        last_lines=(f'File "{data.run_root}/train.toml"', "File /home/zhangsan/sd-scripts/library/train_util.py", "user zhangsan"),
+    )  # fmt: skip
+    seen = replace(data.case.observations, damage=(f"{data.run_root}/logs/x: broken", "/home/zhangsan/logs"))
+    html = render_html(replace(data, outcome=outcome, case=replace(data.case, observations=seen)), "en")
+    assert "zhangsan" not in html
+    assert str(data.run_root) not in html
+    assert "library/train_util.py" in html
+
+
+def test_missing_and_broken_samples_are_told(make_data: Make, tmp_path: Path) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    assert data.run_root is not None
+    first, second, third = data.case.observations.samples[:3]
+    (data.run_root / first.path).unlink()
+    (data.run_root / second.path).write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    outside = tmp_path / "private.png"
+    Image.new("RGB", (8, 8)).save(outside)
+    (data.run_root / third.path).unlink()
+    (data.run_root / third.path).symlink_to(outside)
+    html = render_html(data, "en")
+    assert html.count('<span class="absent">file missing</span>') == 2
+    assert html.count('<span class="absent">unreadable</span>') == 1
+    assert html.count("<img") == len(data.case.observations.samples) - 3
+
+
+def test_thumbnails_are_small(make_data: Make) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    assert data.run_root is not None
+    Image.effect_noise((1600, 900), 80).save(data.run_root / data.case.observations.samples[0].path)
+    tags = Tree(render_html(data, "en")).tags
+    sizes = [(int(a["width"] or 0), int(a["height"] or 0)) for tag, a in tags if tag == "img"]
+    assert (256, 144) in sizes
+
+
+def test_long_runs_show_first_and_last_samples(make_data: Make) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    one = data.case.observations.samples[0]
+    many = tuple(replace(one, step=step) for step in range(0, 3100, 100))
+    seen = replace(data.case.observations, samples=many)
+    html = render_html(replace(data, case=replace(data.case, observations=seen)), "en")
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', html)
+    assert len(heads) == 9
+    assert heads[0] == "before training"
+    assert heads[-1] == "step 3000"
+    assert "9 of 31 pictures are shown" in html
+
+
+def test_broken_files_are_never_recommended(make_data: Make) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    points = data.case.observations.checkpoints
+    broken = (replace(points[0], is_readable=False, problem="cut off"), replace(points[1], nonfinite_count=3), *points[2:])
+    html = render_html(replace(data, case=replace(data.case, observations=replace(data.case.observations, checkpoints=broken))), "en")
+    assert "unreadable: cut off" in html
+    assert "3 tensors with NaN/Inf" in html
+    advice = re.search(r"Which one to use:</b>(.*?)</p>", html)
+    assert advice is not None
+    assert "000002" not in advice[1]
+    assert "000004" not in advice[1]
+
+
+def test_without_validation_nothing_decides(make_data: Make) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    series = {tag: one for tag, one in data.case.observations.series.items() if "validation" not in tag}
+    html = render_html(replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), "en")
+    assert "Nothing that was measured decides" in html
+    assert "Low confidence" in html
+
+
+def test_nan_is_shown_as_nan(make_data: Make) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    values = array("d", [0.1] * 200 + [float("nan")] * 200)
+    series = {"loss/current": Series("loss/current", array("q", range(1, 401)), values)}
+    html = render_html(replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), "en")
+    assert "loss/current: 200 not finite (NaN/Inf)" in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_of_nothing_says_so(make_data: Make, language: Language) -> None:
+    data = make_data()
+    empty = replace(
+        data, verdict=Verdict(), case=Case(), outcome=None, commands=(), trainer=None, versions={}, recipe_text=None,
+        next_text=None, next_changes=(), run_root=None, is_foreign=True, family=None, kind=None,
+    )  # fmt: skip
+    html = render_html(empty, language)
+    Tree(html)
+    for key in ("level_unjudged", "no_curves", "no_samples", "no_checkpoints", "no_dataset", "no_plan", "no_command", "no_recipe"):
+        assert LABELS[key].to(language) in html
+    html = render_html(replace(empty, case=Case(observations=Observations(), settings={"unet_lr": 1e-4})), language)
+    assert "1e-4" in html
+
+
+def test_healthy_only_where_something_was_measured(make_data: Make) -> None:
+    data = make_data()
+    clear = tuple(f for f in data.verdict.findings if f.status is Status.CLEAR)
+    assert 'class="pill clear"' in render_html(replace(data, verdict=Verdict(clear)), "en")
+    assert 'class="pill clear"' not in render_html(replace(data, verdict=Verdict()), "en")
+    failed = Outcome(Ending.FAILED, 1, "crash", Text("x", "x"))
+    assert '<header class="stop">' in render_html(replace(data, verdict=Verdict(clear), outcome=failed), "en")
+
+
+def test_labels_are_complete_and_used() -> None:
+    folder = Path(__file__).parents[2] / "orchestrator" / "report"
+    template = (folder / "templates" / "report.html.j2").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "labels.py")
+    wanted = set(re.findall(r"\bt\('([a-z_]+)'\s*[,)]", template)) | set(re.findall(r"\blabel\(\s*\"([a-z_]+)\"", code))
+    assert wanted <= set(LABELS)
+    prefixes = ("level_", "kind_", "ending_", "confidence_", "source_")
+    unused = [key for key in LABELS if not re.search(rf"['\"]{key}['\"]", template + code) and not key.startswith(prefixes)]
+    assert not unused
+    for key, text in LABELS.items():
+        assert text.en.strip(), key
+        assert text.zh.strip(), key
+        assert set(re.findall(r"{\w+}", text.en)) == set(re.findall(r"{\w+}", text.zh)), key
+
+
+def test_a_usual_run_is_quick(make_data: Make) -> None:
+    data = make_data(10_000)
+    assert data.case.observations is not None
+    data = replace(data, case=replace(data.case, observations=replace(data.case.observations, samples=())))
+    render_html(data, "en")
+    begin = time.process_time()
+    render_html(data, "en")
+    assert time.process_time() - begin < 0.4
