@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
+from orchestrator.core.provenance import Source
 from orchestrator.recipe.keys import PATH_KEYS, keys_by_path
+from orchestrator.recipe.overrides import key_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +110,17 @@ def _path(value: str, written_in: Path, base_dir: Path) -> str:
     if written_in.absolute() == base_dir.absolute() or value.startswith("~") or not is_file:
         return value
     return absolute
+
+
+def overridden(loaded: LoadedRecipe) -> dict[str, Any]:
+    """Return what the command line wrote, by dotted key; single values and lists, not the sections around them."""
+    found: dict[str, Any] = {}
+    for key, origin in loaded.origins.items():
+        if origin.source is not Source.COMMAND_LINE or any(key.startswith((f"{kept}.", f"{kept}[")) for kept in found):
+            continue
+        value: Any = loaded.data
+        for part in key_path(key):
+            value = value[part]
+        if not isinstance(value, dict):
+            found[key] = value
+    return found

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from orchestrator.report.model import ReportData
     from orchestrator.run.doctor import Check
 
-BEFORE_AFTER = Text("not looked at: the pictures' pixels; run for a diagnosis", "未检查：图片的像素内容")
-
-
 def line(text: str) -> None:
     """Print one line of a long task."""
     terminal.make_console().print(text)
@@ -68,7 +65,166 @@ def checked(
     if found:
         terminal.show_problems(found, language, console)
     terminal.show_verdict(verdict, language, console)
-    if dataset is not None and plan is not None and not is_refused:
-        terminal.show_summary(dataset, plan, language, console)
-    terminal.show_not_looked_at(dataset, language, console)
+    for text in _seen(dataset, plan):
+        terminal.show_line(text.to(language), console)
     return code
+
+
+def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
+    """What was looked at and what was not."""
+    texts = []
+    if dataset is not None:
+        pictures, captions = dataset.train_picture_count, sum(f.captioned for f in dataset.folders if not f.is_reg)
+        texts.append(Text(f"looked at: recipe, headers of {pictures} pictures, {captions} captions", f"已检查：配方、{pictures} 张图片的文件头、{captions} 个标注"))
+    if plan is not None:
+        texts.append(Text(f"planned: {plan.steps.total_steps} steps in {plan.steps.epochs} epochs; `lora-run plan` tells why", f"计划：{plan.steps.epochs} 轮共 {plan.steps.total_steps} 步；理由见 `lora-run plan`"))
+    unseen = Text("not looked at: the pixels of the pictures, the weights of the model files", "未检查：图片的像素、模型文件的权重")
+    return [*texts, unseen if dataset is not None else Text("not looked at: pictures and captions", "未检查：图片和标注")]
+
+
+def planned(plan: Plan, found: Sequence[Problem], form: str, language: Language) -> int:
+    """Tell every number with its reason. Returns 2 where something forbids the launch."""
+    code = EXIT_REFUSED if found else EXIT_OK
+    if form == "json":
+        _json({"exit_code": code, "problems": problems_record(found, language), "plan": to_plain(plan)})
+        return code
+    console = terminal.make_console()
+    terminal.show_plan(plan, language, console)
+    if found:
+        terminal.show_problems(found, language, console)
+    return code
+
+
+def compiled(build: Build, folder: Path, form: str, language: Language) -> int:
+    """Tell what was written, and the command that would start the trainer in that folder."""
+    (command,) = build.commands
+    if form == "json":
+        _json({"exit_code": EXIT_OK, "folder": folder, "files": sorted(build.files), "links": len(build.links), "argv": command.argv, "environment": command.environment})
+        return EXIT_OK
+    console = terminal.make_console()
+    told = Text(f"wrote {len(build.files)} files and {len(build.links)} links to {folder}", f"已向 {folder} 写入 {len(build.files)} 个文件和 {len(build.links)} 个链接")
+    terminal.show_line(told.to(language), console)
+    environment = " ".join(f"{key}={shlex.quote(value)}" for key, value in command.environment.items())
+    terminal.show_line(f"cd {shlex.quote(str(folder))} && {environment} {shlex.join(command.argv)}", console)
+    return EXIT_OK
+
+
+def written(path: Path, notes: Sequence[Text], form: str, language: Language) -> int:
+    """Tell which recipe was written and what was decided for it."""
+    if form == "json":
+        _json({"exit_code": EXIT_OK, "path": path, "notes": [note.to(language) for note in notes]})
+        return EXIT_OK
+    console = terminal.make_console()
+    for note in notes:
+        terminal.show_line(note.to(language), console)
+    terminal.show_line(Text(f"wrote {path}", f"已写入 {path}").to(language), console)
+    return EXIT_OK
+
+
+def finished(report: ReportData, files: Mapping[str, Path], form: str, language: Language) -> int:
+    """Tell the verdict of a run and where its report lies; the path of report.html is the last line."""
+    code = exit_code(report)
+    if form == "json":
+        _json({"exit_code": code, "files": dict(files), **report_record(report)})
+        return code
+    console = terminal.make_console()
+    terminal.show_verdict(report.verdict, language, console, report.outcome)
+    last = ("next.yaml", "report.json", "report.html")
+    shown = [(name, str(files[name])) for name in last if name in files]
+    terminal.show_end(report.headline.to(language), report.verdict, language, console, outcome=report.outcome, files=shown)
+    return code
+
+
+def exit_code(report: ReportData) -> int:
+    """Return what the process exits with after a run or a diagnosis."""
+    ending = report.outcome.ending if report.outcome else Ending.UNKNOWN
+    if ending is Ending.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    if ending is Ending.FAILED:
+        return EXIT_TRAINER_FAILED
+    worst = report.verdict.worst
+    return EXIT_FINDINGS if worst in (Severity.STOP, Severity.FIX) else EXIT_OK
+
+
+def page(rule: str, text: str, form: str) -> int:
+    """Print the page of a rule."""
+    if form == "json":
+        _json({"exit_code": EXIT_OK, "rule": rule, "page": text})
+    else:
+        terminal.show_page(text, terminal.make_console())
+    return EXIT_OK
+
+
+def installed(trainer: Trainer, language: Language) -> int:
+    """Tell which trainer is in use now."""
+    told = Text(f"{trainer.name} {trainer.commit} is ready", f"{trainer.name} {trainer.commit} 已就绪")
+    terminal.show_line(told.to(language), terminal.make_console())
+    return EXIT_OK
+
+
+def examined(checks: Sequence[Check], form: str, language: Language) -> int:
+    """Tell what `doctor` saw. Returns 4 where something needed is bad."""
+    code = EXIT_ENVIRONMENT if any(check.status == "bad" for check in checks) else EXIT_OK
+    if form == "json":
+        _json({"exit_code": code, "checks": to_plain(tuple(checks))})
+        return code
+    words = {"ok": "ok", "warn": "watch", "bad": "stop"}
+    rows = [(words[c.status], c.name.to(language), c.value, c.fix.to(language) if c.fix else "") for c in checks]
+    terminal.show_doctor(rows, language, terminal.make_console())
+    return code
+
+
+class Watcher:
+    """Shows a run while it goes on: one line of progress, and findings as they come."""
+
+    def __init__(self, stream: TextIO, language: Language) -> None:
+        self._stream, self._language = stream, language
+        self._line: terminal.LiveLine | None = None
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if self._line is not None:
+            self._line.close()
+
+    def begins(self, rundir: RunDir, total_steps: int) -> None:
+        """Show where the run lies."""
+        self._line = terminal.LiveLine(self._stream, self._language, total_steps)
+        where = Text(f"run {rundir.root.name}: {total_steps} steps planned, log in {rundir.console_log}", f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {rundir.console_log}")
+        self._line.message(where.to(self._language))
+
+    def told(self, text: Text) -> None:
+        """Show a decision, or a finding that stays at the end of the line."""
+        if self._line is None:
+            print(text.to(self._language), file=self._stream)  # noqa: T201  before there is a line to keep whole
+        else:
+            self._line.set_finding(text.to(self._language))
+
+    def event(self, event: LogEvent) -> None:
+        """Move the line, or add one."""
+        if self._line is None:
+            return
+        if event.kind == "progress":
+            self._line.update(event.values["step"], event.values["avr_loss"])
+        elif event.kind in _SHOWN:
+            self._line.message(_SHOWN[event.kind].to(self._language).format(**event.values))
+
+    def silence(self, seconds: float) -> None:
+        """Say that nothing was heard for long."""
+        self.told(Text(f"the trainer has printed nothing for {seconds:.0f} s", f"训练器已有 {seconds:.0f} 秒没有输出"))
+
+
+_SHOWN = {
+    "training-started": Text("training begins", "训练开始"),
+    "checkpoint-saved": Text("saved {path}", "已保存 {path}"),
+    "captions-missing": Text("the trainer found no caption for {count} pictures", "训练器没有找到 {count} 张图片的标注"),
+    "no-data": Text("the trainer found no pictures", "训练器没有找到图片"),
+    "out-of-memory": Text("out of memory: {message}", "显存或内存不足：{message}"),
+    "disk-full": Text("the disk is full: {message}", "磁盘已满：{message}"),
+}
+"""Lines of the trainer that people wait for or must see at once."""
+
+
+def _json(content: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(to_plain(content), ensure_ascii=False, indent=2) + "\n")

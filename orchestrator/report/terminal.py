@@ -296,3 +296,18 @@ def _columns(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return 80
+
+
+def show_line(text: str, console: Console) -> None:
+    """Print one plain line."""
+    console.print(_line((text, "")))
+
+
+def show_page(markdown: str, console: Console) -> None:
+    """Print a page: rendered on a terminal, as it is in a pipe."""
+    if console.is_terminal:
+        from rich.markdown import Markdown  # noqa: PLC0415
+
+        console.print(Markdown(markdown))
+    else:
+        console.print(_line((markdown, "")))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from orchestrator.core.text import Text
+from orchestrator.core.text import Text
 
 
 class Ending(str, Enum):
@@ -36,3 +34,15 @@ class Outcome:
     first_step_seconds: float | None = None
     last_lines: tuple[str, ...] = ()
     """Last lines of the trainer, for a failed run: the innermost traceback first."""
+
+
+def unfinished() -> Outcome:
+    """Return the outcome of a run whose end this tool never saw: it is still going on, or the tool was killed."""
+    text = Text("The end of this run was never written down: it goes on, or was cut off.", "没有记录到训练的结束：它还在进行，或被中途切断。")
+    return Outcome(Ending.UNKNOWN, None, "unfinished", text)
+
+
+def foreign() -> Outcome:
+    """Return the outcome of a run that another tool launched."""
+    text = Text("Another tool launched this run; how it ended is judged from what it left.", "这次训练由别的工具启动，结束情况只能从留下的文件判断。")
+    return Outcome(Ending.UNKNOWN, None, "foreign", text)

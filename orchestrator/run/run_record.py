@@ -60,6 +60,10 @@ class RunRecord:
     ended_at: str = ""
     machine: Mapping[str, str | int] = field(default_factory=dict)
     outcome: Outcome | None = None
+    recipe_dir: str = "."
+    """Folder that relative paths of recipe.yaml start at, relative to the run folder where that is possible."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """What `--set` wrote, by dotted recipe key."""
 
 
 def start_record(
@@ -104,6 +108,8 @@ def read_run_record(rundir: RunDir) -> RunRecord:
         body["ended_at"],
         body["machine"],
         _outcome_of(body["outcome"]),
+        body.get("recipe_dir", "."),
+        body.get("overrides", {}),
     )
 
 

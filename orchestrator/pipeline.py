@@ -1,0 +1,339 @@
+"""The stages in order. Read this first: every verb is a prefix or a suffix of the same way.
+
+    load -> scan -> plan -> compile -> judge before -> create -> launch -> observe -> judge after -> report
+
+Each stage is one function of one room, with typed input and output; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.core.errors import EnvironmentFault, InputError
+from orchestrator.core.finding import Severity, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.backends.protocol import Build, Trainer
+    from orchestrator.core.finding import Finding, Location, Problem
+    from orchestrator.core.observation import LogEvent, Observations
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.core.text import Language, Text
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.plan.model import Plan
+    from orchestrator.recipe.load import LoadedRecipe
+    from orchestrator.report.model import ReportData
+    from orchestrator.run.launch import Launched
+    from orchestrator.run.model import Outcome
+    from orchestrator.run.run_record import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that is known before anything is run."""
+
+    loaded: LoadedRecipe
+    dataset: Dataset | None
+    plan: Plan | None
+    trainer: Trainer
+    build: Build | None
+    verdict: Verdict
+    problems: tuple[Problem, ...]
+    """Why the recipe or the data set is refused; empty when it may run."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a problem of form or a rule forbids the launch."""
+        return bool(self.problems) or self.verdict.worst is Severity.STOP
+
+
+class Listener(Protocol):
+    """Who watches a run while it goes on."""
+
+    def begins(self, rundir: RunDir, total_steps: int) -> None:
+        """Hear where the run lies and how long it will be."""
+
+    def told(self, text: Text) -> None:
+        """Hear about a decision or a finding on the way."""
+
+    def event(self, event: LogEvent) -> None:
+        """Hear about a line of the trainer that means something."""
+
+    def silence(self, seconds: float) -> None:
+        """Hear that the trainer has printed nothing for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run, or a foreign folder, judged and reported."""
+
+    report: ReportData
+    files: Mapping[str, Path]
+    """What was written, by file name: report.html, report.json and, for a recipe of ours, next.yaml."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A recipe that was written, and what was decided for it."""
+
+    path: Path
+    notes: tuple[Text, ...]
+
+
+def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
+    """Load, scan, plan, compile and judge; read headers and captions only, write nothing, start nothing.
+
+    Raises InputError when the recipe itself cannot be read. Everything later is collected in `problems`, to be told at once.
+    """
+    from orchestrator.backends.model_files import missing_files
+    from orchestrator.backends.registry import compile_plan, known_options
+    from orchestrator.diagnose.engine import check_ignores, judge
+    from orchestrator.plan.resolve import make_plan
+    from orchestrator.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe_path, overrides, known_options())
+    trainer = expected_trainer(loaded.recipe.base_model.family)
+    problems = list(check_ignores(loaded.recipe, lambda key: _where(loaded, key)))
+    dataset, plan, build = None, None, None
+    try:
+        dataset = scan(loaded)
+        plan = make_plan(loaded, dataset)
+        build = compile_plan(plan, trainer)
+        problems += [*build.problems, *missing_files(plan)]
+    except InputError as error:
+        problems += error.problems
+    verdict = judge(_case(loaded, dataset, plan), "before", further=build.warnings if build else ())
+    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems))
+
+
+def scan(loaded: LoadedRecipe) -> Dataset:
+    """Read every concept's folder. Raises InputError with the problems of all of them."""
+    from orchestrator.dataset.scan import FolderRequest, scan_dataset
+
+    keys = [f"concepts[{index}].image_dir" for index in range(len(loaded.recipe.concepts))]
+    return scan_dataset(
+        FolderRequest(loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), _where(loaded, key))
+        for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
+    )
+
+
+def expected_trainer(family: str) -> Trainer:
+    """Return the installed trainer, or the pinned one as it would be installed: enough to check, plan and compile."""
+    from orchestrator.run.trainers import find_trainer, pinned_trainer
+
+    try:
+        return find_trainer(family)
+    except EnvironmentFault:
+        return pinned_trainer(family)
+
+
+def write_new_recipe(name: str, old: Path, images: Path, trigger: str | None, output: Path | None) -> NewFile:
+    """Write the recipe of the next character, `<name>.yaml` in the working directory unless `output` names another file.
+
+    Raises InputError when `old` or `images` cannot be used, or the file is there already: nothing is overwritten.
+    """
+    from orchestrator.plan.reuse import new_recipe, write_new
+
+    path = output or Path(f"{name}.yaml")
+    made = new_recipe(name, old, images, trigger, path.absolute().parent)
+    write_new(path, made.text)
+    return NewFile(path, made.notes)
+
+
+def run_recipe(
+    recipe_path: Path,
+    overrides: Sequence[str],
+    listener: Listener,
+    language: Language,
+    *,
+    runs_dir: Path | None = None,
+    may_stop: bool = True,
+) -> Prepared | Finished:
+    """Do all of it. Returns `Prepared` when the recipe or data set is refused, else `Finished`.
+
+    Raises InputError for an unreadable recipe and EnvironmentFault when the trainer or the disk is not there.
+    """
+    prepared = prepare(recipe_path, overrides)
+    if prepared.is_refused or prepared.plan is None or prepared.build is None:
+        return prepared
+    from orchestrator.run.trainers import find_trainer, verify_trainer
+
+    verify_trainer(find_trainer(prepared.plan.family))
+    job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
+    listener.begins(job.rundir, job.plan.steps.total_steps)
+    return _finish(job, _launch(job, listener, may_stop=may_stop), language)
+
+
+def diagnose(path: Path, language: Language, output: Path | None = None) -> Finished:
+    """Judge what lies at `path`, a run folder of ours or one of any kohya front end, and write the report.
+
+    `output`: folder for the report; default: the run folder itself, `<name>-report` in the working directory for a foreign one.
+    Raises InputError when there is nothing to judge.
+    """
+    from orchestrator.core.rundir import RunDir
+
+    if RunDir(path).run_json.is_file():
+        return _diagnose_own(RunDir(path.absolute()), language, output)
+    return _diagnose_foreign(path, language, output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A run folder with what went into it."""
+
+    prepared: Prepared
+    plan: Plan
+    build: Build
+    rundir: RunDir
+    record: RunRecord
+
+
+def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None, listener: Listener) -> _Job:
+    """Lay down the run folder; `run.json` says `started` before anything is launched."""
+    from orchestrator.core.record import write_record
+    from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
+    from orchestrator.recipe.dump import dump_resolved, overridden
+    from orchestrator.run.create import create_run
+    from orchestrator.run.run_record import start_record, write_run_record
+
+    loaded = prepared.loaded
+    resolved = dump_resolved(loaded)
+    own: dict[str, str | bytes] = {"recipe.yaml": loaded.path.read_bytes(), "recipe.resolved.yaml": resolved}
+    folder = runs_dir or Path(loaded.recipe.save.runs_dir or "runs")
+    rundir = create_run(folder.absolute(), plan.name, build, extra_files=own, tell=listener.told)
+    write_record(rundir.plan_json, "plan", PLAN_RECORD_VERSION, plan_record(plan))
+    record = replace(
+        start_record(plan.name, plan.family, resolved, prepared.trainer, build.commands),
+        recipe_dir=os.path.relpath(loaded.base_dir, rundir.root),
+        overrides=overridden(loaded),
+    )
+    write_run_record(rundir, record)
+    return _Job(prepared, plan, build, rundir, record)
+
+
+def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
+    """Start the trainer; hand its lines to the parser, and what they mean to the live rules and the listener."""
+    from orchestrator.diagnose.live import LiveWatch
+    from orchestrator.observe.console import ConsoleParser
+    from orchestrator.run.launch import launch
+
+    parser, watch = ConsoleParser(), LiveWatch(job.plan.stop_on if may_stop else ())
+
+    def on_line(line: str, _seconds: float) -> None:
+        event = parser.feed(line)
+        if event is not None:
+            listener.event(event)
+            for text in watch.feed(event):
+                listener.told(text)
+
+    (command,) = job.build.commands
+    return launch(command, job.rundir, on_line, watch.stop_reason, on_silence=listener.silence)
+
+
+def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
+    """Read back what the run left, write down how it ended, judge and report it."""
+    from orchestrator.observe.read import read_run
+    from orchestrator.run.outcome import judge_outcome
+    from orchestrator.run.run_record import end_record, write_run_record
+
+    seen = read_run(job.rundir.root)
+    final = next((c for c in seen.checkpoints if c.is_final), None)
+    outcome = judge_outcome(launched, job.rundir, final)
+    record = end_record(job.record, outcome)
+    write_run_record(job.rundir, record)
+    case = _case(job.prepared.loaded, job.prepared.dataset, job.plan, seen, outcome)
+    return _report_own(case, job.rundir, record, job.build.warnings, language, None)
+
+
+def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Finished:
+    """Judge a run folder again from what lies in it."""
+    from orchestrator.observe.read import read_run
+    from orchestrator.plan.saved import read_plan
+    from orchestrator.recipe.load import load_recipe
+    from orchestrator.run.model import unfinished
+    from orchestrator.run.run_record import read_run_record
+
+    record = read_run_record(rundir)
+    plan = read_plan(rundir.plan_json)
+    loaded = load_recipe(rundir.resolved_recipe)
+    case = _case(loaded, _rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
+    return _report_own(case, rundir, record, (), language, output)
+
+
+def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
+    """Read the run's own folders of links again; None when the pictures behind them are gone."""
+    from orchestrator.dataset.scan import FolderRequest, scan_dataset
+
+    try:
+        return scan_dataset(
+            FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg)
+            for subset in plan.subsets
+        )
+    except InputError:
+        return None
+
+
+def _report_own(
+    case: Case,
+    rundir: RunDir,
+    record: RunRecord,
+    further: tuple[Finding, ...],
+    language: Language,
+    output: Path | None,
+) -> Finished:
+    """Judge a run of ours and write its report."""
+    from orchestrator.backends.protocol import Command
+    from orchestrator.diagnose.engine import judge
+    from orchestrator.report.make import make_report, write_report
+
+    report = make_report(
+        rundir.root.name,
+        case,
+        judge(case, "after", further=further),
+        rundir.root,
+        commands=tuple(Command(launched.argv, {}, launched.purpose) for launched in record.launches),
+        trainer=record.trainer,
+        recipe_text=rundir.recipe.read_text(encoding="utf-8-sig"),
+        recipe_dir=rundir.root / record.recipe_dir,
+        overrides=record.overrides,
+    )
+    return Finished(report, write_report(report, output or rundir.root, language))
+
+
+def _diagnose_foreign(path: Path, language: Language, output: Path | None) -> Finished:
+    """Judge what another front end left behind."""
+    from orchestrator.diagnose.engine import judge
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.observe.read import read_foreign
+    from orchestrator.report.make import make_report, write_report
+    from orchestrator.run.model import foreign
+
+    seen, settings, family = read_foreign(path)
+    case = Case(observations=seen, outcome=foreign(), settings=settings, family=family)
+    root = path if path.is_dir() else path.parent
+    report = make_report(path.name, case, judge(case, "after"), root, is_foreign=True)
+    return Finished(report, write_report(report, output or Path(f"{path.name}-report"), language))
+
+
+def _case(
+    loaded: LoadedRecipe,
+    dataset: Dataset | None,
+    plan: Plan | None,
+    seen: Observations | None = None,
+    outcome: Outcome | None = None,
+) -> Case:
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.plan.explain import plan_settings
+
+    settings = plan_settings(plan) if plan else {}
+    return Case(loaded.recipe, dataset, plan, seen, outcome, settings, loaded.recipe.base_model.family)
+
+
+def _where(loaded: LoadedRecipe, key: str) -> Location | None:
+    origin = loaded.origins.get(key)
+    return origin.where if origin else None

@@ -1,0 +1,75 @@
+"""A plan read back from `plan.json`, so that a run can be judged again without its recipe's folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.errors import RecordError
+from orchestrator.core.finding import Location, Problem
+from orchestrator.core.provenance import Source
+from orchestrator.core.record import read_record
+from orchestrator.core.text import Text
+from orchestrator.plan.explain import PLAN_RECORD_VERSION
+from orchestrator.plan.model import Link, Plan, Prompt, Resolved, StepPlan, Subset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read_plan(path: Path) -> Plan:
+    """Read `plan.json`. Raises RecordError when it is absent, damaged, or from a newer version of the tool."""
+    body = read_record(path, "plan", PLAN_RECORD_VERSION)
+    try:
+        return _plan({key: value for key, value in body.items() if key not in ("record", "version")})
+    except (KeyError, TypeError, ValueError) as error:
+        what = Text(f"{path.name} is no plan of this tool ({error!r})", f"{path.name} 不是本工具的计划（{error!r}）")
+        raise RecordError([Problem("bad-record", what)]) from error
+
+
+def _plan(body: Mapping[str, Any]) -> Plan:
+    return Plan(
+        **{
+            **body,
+            "train": {key: _resolved(value) for key, value in body["train"].items()},
+            "dataset_general": {key: _resolved(value) for key, value in body["dataset_general"].items()},
+            "subsets": tuple(_subset(value) for value in body["subsets"]),
+            "validation": _subset(body["validation"]) if body["validation"] else None,
+            "steps": _steps(body["steps"]),
+            "prompts": tuple(Prompt(**value) for value in body["prompts"]),
+            "stop_on": tuple(body["stop_on"]),
+            "notes": tuple(Text(**value) for value in body["notes"]),
+        }
+    )
+
+
+def _resolved(body: Mapping[str, Any]) -> Resolved:
+    return Resolved(
+        **{
+            **body,
+            "source": Source(body["source"]),
+            "because": Text(**body["because"]),
+            "where": _location(body["where"]),
+        }
+    )
+
+
+def _subset(body: Mapping[str, Any]) -> Subset:
+    return Subset(
+        **{
+            **body,
+            "sizes": tuple((width, height) for width, height in body["sizes"]),
+            "links": tuple(Link(link["path"], Path(link["target"])) for link in body["links"]),
+            "because": Text(**body["because"]) if body["because"] else None,
+            "where": _location(body["where"]),
+        }
+    )
+
+
+def _steps(body: Mapping[str, Any]) -> StepPlan:
+    buckets = tuple((width, height, count) for width, height, count in body["buckets"])
+    return StepPlan(**{**body, "buckets": buckets, "lines": tuple(Text(**line) for line in body["lines"])})
+
+
+def _location(body: Mapping[str, Any] | None) -> Location | None:
+    return Location(**body) if body else None

@@ -1,0 +1,48 @@
+"""TensorBoard over the run folders, on this machine only."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import EnvironmentFault, InputError
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text, same
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def board_argv(runs_dir: Path, port: int) -> tuple[str, ...]:
+    """Return the command that serves `runs_dir` on 127.0.0.1:`port`.
+
+    Raises EnvironmentFault where TensorBoard is not installed and InputError where there is no such folder.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        what = Text("TensorBoard is not installed", "没有安装 TensorBoard")
+        raise EnvironmentFault([Problem("no-tensorboard", what, fix=same("pip install 'lora-orchestrator[board]'"))])
+    if not runs_dir.is_dir():
+        what = Text(f"there is no folder `{runs_dir}`", f"没有文件夹 `{runs_dir}`")
+        fix = Text("name the folder of the runs: lora-run board DIR", "指出训练记录所在的文件夹：lora-run board DIR")
+        raise InputError([Problem("no-runs-folder", what, fix=fix)])
+    return (
+        sys.executable,
+        "-m",
+        "tensorboard.main",
+        "--logdir",
+        str(runs_dir),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    )
+
+
+def open_board(runs_dir: Path, port: int) -> int:
+    """Serve until Ctrl-C and return the exit code."""
+    try:
+        return subprocess.call(board_argv(runs_dir, port))
+    except KeyboardInterrupt:
+        return 0
