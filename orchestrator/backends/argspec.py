@@ -185,6 +185,12 @@ def _load(path: Path, entry: str) -> dict[str, Option]:
     return {r["name"]: Option(**{**r, "choices": tuple(r["choices"]) if "choices" in r else None}) for r in records}
 
 
+def shipped_option_names() -> frozenset[str]:
+    """Return the names of all options of all entries whose options are shipped."""
+    files = sorted(SHIPPED_FOLDER.glob("*.json"))
+    return frozenset(o["name"] for path in files for o in _load_file(path, path.stat().st_mtime_ns)["options"])
+
+
 def differences(
     old: Mapping[str, Mapping[str, Option]], new: Mapping[str, Mapping[str, Option]]
 ) -> tuple[Difference, ...]:

@@ -194,7 +194,7 @@ def ineffective(settings: Settings) -> tuple[Finding, ...]:
     """Return a warning for each option of the recipe that changes nothing. Values the planner chose are not told."""
     found: list[Finding] = []
     for name, decided in {**settings.plan.dataset_general, **settings.plan.train}.items():
-        if decided.source is Source.DERIVED or decided.value is None or decided.value is False:
+        if decided.source is Source.DERIVED or not decided.value:  # what is off misleads nobody
             continue
         if settings.family not in EFFECTIVE.get(name, {settings.family}):
             found.append(
