@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.text import Text, same
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from orchestrator.core.finding import Location
     from orchestrator.core.observation import Checkpoint, LogEvent, Series
+    from orchestrator.dataset.model import Folder
     from orchestrator.diagnose.rule import Case
     from orchestrator.plan.model import Resolved
 
@@ -16,6 +22,9 @@ FLOW_FAMILIES = ("flux", "sd3", "lumina2", "hunyuan-image", "anima", "qwen-image
 """Families that learn a flow instead of noise: their loss has another scale."""
 ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 """Optimizers that find their own step size; a learning rate is only a factor on it."""
+
+NO_DATASET = Text("The pictures were not looked at.", "没有查看图片。")
+NO_RUN = Text("There is no run to look at.", "没有可查看的训练。")
 
 
 def resolved(case: Case, key: str) -> Resolved | None:
@@ -128,3 +137,28 @@ def pictures_per_step(case: Case) -> float | None:
         return None
     accumulation = number(case, "gradient_accumulation_steps") or 1.0
     return batch * accumulation * (case.plan.num_processes if case.plan is not None else 1)
+
+
+def planned_steps(case: Case) -> int | None:
+    """Return the length of the run in optimizer steps: the plan's, else what the trainer announced."""
+    if case.plan is not None:
+        return case.plan.steps.total_steps
+    announced = fact(case, "total_steps")
+    return None if announced is None else int(announced)
+
+
+def subject_folders(case: Case) -> tuple[Folder, ...]:
+    """Return the folders of the subject, regularisation pictures left out; empty where the pictures were not looked at."""
+    return tuple(f for f in case.dataset.folders if not f.is_reg) if case.dataset is not None else ()
+
+
+def names(paths: Sequence[Path | str], most: int = 3) -> Text:
+    """Return file names for a sentence: the first ones, then how many more."""
+    shown = ", ".join(str(getattr(path, "name", path)) for path in paths[:most])
+    more = len(paths) - most
+    return Text(f"{shown} and {more} more", f"{shown} 等 {len(paths)} 个") if more > 0 else same(shown)
+
+
+def significant(value: float, digits: int = 2) -> float:
+    """Return `value` rounded to significant digits: 4.2e-05 instead of 4.2000000000000004e-05."""
+    return float(f"{value:.{digits}g}")

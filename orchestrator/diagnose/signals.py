@@ -171,3 +171,32 @@ def collapse_start(values: Sequence[float], level: float, window: int, persisten
         if run == persistence:
             return (index - persistence + 1) * window
     return None
+
+
+def min_snr_mean_weight(gamma: float, *, is_v: bool = False) -> float:
+    """Return the mean weight that min-SNR-gamma gives over SD's 1000 timesteps: what the loss of a lost model is multiplied with.
+
+    Weight min(SNR, gamma) / SNR, or / (SNR + 1) for v-prediction, over the scaled-linear schedule 0.00085 ... 0.012 of SD and SDXL.
+    """
+    kept, total = 1.0, 0.0
+    for index in range(1000):
+        kept *= 1 - (math.sqrt(0.00085) + (math.sqrt(0.012) - math.sqrt(0.00085)) * index / 999) ** 2
+        snr = kept / (1 - kept)
+        total += min(snr, gamma) / (snr + 1 if is_v else snr)
+    return total / 1000
+
+
+def jitter(values: Sequence[float]) -> float:
+    """Return the noise between neighbouring values of a smooth series: rms of second differences / sqrt(6); NaN for fewer than 3."""
+    seconds = [values[i] - 2 * values[i + 1] + values[i + 2] for i in range(len(values) - 2)]
+    return math.sqrt(math.fsum(d * d for d in seconds) / len(seconds) / 6) if seconds else math.nan
+
+
+def possible_leak(train_count: int, held_out_count: int, split: float) -> bool:
+    """Return whether these counts show that one picture was counted twice: train = ceil(n (1 - s)), held out = round(n s), n < sum."""
+
+    def fits(n: int) -> bool:
+        return math.ceil(n * (1 - split)) == train_count and round(n * split) == held_out_count
+
+    total = train_count + held_out_count
+    return fits(total - 1) and not fits(total)

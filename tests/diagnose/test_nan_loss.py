@@ -44,7 +44,10 @@ def test_prodigy_keeps_its_learning_rate_of_one() -> None:
 
 @pytest.mark.parametrize(
     ("facts", "said"),
-    [({"first_nan_step": 7, "last_finite_step": 5}, "6-7"), ({"first_nan_step": 7, "last_finite_step": 6}, "7")],
+    [
+        ({"console_first_nan_step": 7, "console_last_finite_step": 5}, "6-7"),
+        ({"console_first_nan_step": 7, "console_last_finite_step": 6}, "7"),
+    ],
 )
 def test_without_event_files_the_console_gives_a_range(facts: dict[str, int | float | str], said: str) -> None:
     assert f"step {said};" in catches(RULE, observed(facts=facts)).message.en

@@ -67,10 +67,9 @@ def check(case: Case) -> Iterator[Finding]:
             bad = sum(1 for s in loss.steps if s >= step)
             yield _fired(case, step, str(step), RAW_LOSS, bad)
         return
-    shown = fact(case, "first_nan_step")
+    shown = fact(case, "console_first_nan_step")
     if shown is not None:
-        low = fact(case, "last_finite_step")
-        begin = int(low) + 1 if low is not None else 1
+        begin = int(fact(case, "console_last_finite_step") or 0) + 1
         yield _fired(case, int(shown), _range(begin, int(shown)), "console: avr_loss", None)
     elif fact(case, "last_step") is not None:
         yield SAYS.clear(
@@ -139,4 +138,20 @@ def _fix(case: Case, step: int) -> Fix:
     return Fix(advice, tuple(changes))
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check)
+RULE = Rule(
+    SAYS.id,
+    SAYS.name,
+    "after",
+    check,
+    suppresses=(
+        "collapsed-loss",
+        "held-out-rising",
+        "loss-trend",
+        "still-falling",
+        "weights-static",
+        "final-file-not-finite",
+        "final-file-zero",
+        "final-file-missing",
+        "steps-short",
+    ),
+)

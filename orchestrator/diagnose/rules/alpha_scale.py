@@ -1,0 +1,92 @@
+"""alpha and rank scale the update in a way you may not mean.
+
+## What it looks for
+
+`network.network_alpha` above `network.network_dim`, or below a sixteenth of it.
+
+## Why it matters
+
+The update is multiplied by alpha / rank. With the trainer's own alpha of 1 and rank 64 the LoRA learns as if the learning rate
+were an eighth; with alpha above the rank it learns faster than the learning rate says.
+
+## How we tell
+
+The ratio. Above 2: look at it. Above 1, below 1/16, or an alpha of 0 (the trainer then takes the rank): good to know.
+
+## What to change
+
+alpha = rank or rank / 2. When you change it, the learning rate moves along with the square root of the ratio under Adam; change
+one of the two.
+
+## When it is wrong
+
+Never dangerous by itself: any alpha works with a matching learning rate, and rule `lr-out-of-band` looks at the product.
+
+## Sources
+
+sd-scripts 48d368fa, `networks/lora.py` (scale = alpha / dim; 0 or none means dim). Presets disagree: rank (ai-toolkit), rank / 2
+(kohya-colab, the trainer's documents), 1 (the trainer's default, OneTrainer). Two course texts say a larger alpha weakens the LoRA;
+the code says the opposite.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import number, setting, significant, where
+from orchestrator.diagnose.rule import Case, Rule, Says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEAST = 1 / 16
+"""alpha 1 at rank 16 is the smallest ratio in published presets that is meant."""
+HIGH, MOST = 1.0, 2.0
+"""Above the rank is rare in presets, above twice the rank one outlier in sixty."""
+
+SAYS = Says("R025", "alpha-scale")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Look at alpha / rank."""
+    alpha, rank = number(case, "network_alpha"), number(case, "network_dim")
+    if alpha is None or not rank or "ia3" in str(setting(case, "network_module", "")).lower():
+        yield SAYS.not_applicable(Text("alpha or rank is not known.", "alpha 或秩未知。"))
+        return
+    scale = alpha / rank
+    evidence = [
+        Evidence(
+            Text("alpha / rank", "alpha/秩"),
+            significant(scale, 3),
+            f"{LEAST:g} to {HIGH:g}",
+            "network_alpha, network_dim",
+        )
+    ]
+    if LEAST <= scale <= HIGH:
+        yield SAYS.clear(Text(f"alpha / rank is {scale:.3g}.", f"alpha/秩为 {scale:.3g}。"), evidence)
+        return
+    said, said_zh = (
+        ("the trainer takes the rank for 0", "训练器会把 0 当作秩")
+        if alpha == 0
+        else ("it learns faster than the learning rate says", "学得比学习率所示更快")
+        if scale > HIGH
+        else ("it learns much slower than the learning rate says", "学得比学习率所示慢得多")
+    )
+    yield SAYS.fired(
+        Severity.WATCH if scale > MOST else Severity.INFO,
+        Confidence.MEDIUM,
+        Text(f"alpha {alpha:g} at rank {rank:g}: {said}.", f"alpha {alpha:g}、秩 {rank:g}：{said_zh}。"),
+        evidence=evidence,
+        fix=Fix(
+            Text(
+                "Fine if you mean it. Otherwise alpha = rank or rank / 2, with the learning rate adapted.",
+                "若是有意为之则无妨。否则设 alpha = 秩或秩的一半，并相应调整学习率。",
+            )
+        ),
+        where=where(case, "network_alpha"),
+    )
+
+
+RULE = Rule(SAYS.id, SAYS.name, "both", check)

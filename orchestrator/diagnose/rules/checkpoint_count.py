@@ -1,0 +1,89 @@
+"""There are too few checkpoints to choose from, or too many to look at.
+
+## What it looks for
+
+The number of network files the run will leave.
+
+## Why it matters
+
+The best file is often one from the middle. With the last one alone there is no choice; with eighty nobody compares them, and the disk
+fills.
+
+## How we tell
+
+Epochs divided by `save.save_every_n_epochs`. Only the last file, or more than 40: look at it resp. good to know; fewer than 5: good
+to know.
+
+## What to change
+
+`save.checkpoints: 8`.
+
+## When it is wrong
+
+Quick trials need no choice.
+
+## Sources
+
+Domain rule M8 (a file every 200 of 1200 steps, one from the middle is often the best); presets save 6 to 10 times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import number, where
+from orchestrator.diagnose.rule import Case, Rule, Says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FEW, MANY = 5, 40
+"""Presets leave 6 to 10; 40 files of SD1.5 at rank 32 are 1.5 GB."""
+
+SAYS = Says("R029", "checkpoint-count")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Count the files the run will leave."""
+    if case.plan is None:
+        yield SAYS.not_applicable(Text("No plan of ours.", "没有本工具的计划。"))
+        return
+    count = _count(case)
+    evidence = [Evidence(Text("network files", "网络文件数"), count, f"{FEW} to {MANY}", "plan", "files")]
+    if FEW <= count <= MANY:
+        yield SAYS.clear(Text(f"{count} checkpoints to choose from.", f"有 {count} 个检查点可选。"), evidence)
+        return
+    message = (
+        Text("Only the last file will be kept: nothing to choose from.", "只会保留最后一个文件：没有选择余地。")
+        if count <= 1
+        else Text(f"Only {count} checkpoints to choose from.", f"只有 {count} 个检查点可选。")
+        if count < FEW
+        else Text(f"{count} checkpoints are more than anyone compares.", f"{count} 个检查点多得没人会逐一比较。")
+    )
+    yield SAYS.fired(
+        Severity.WATCH if count <= 1 else Severity.INFO,
+        Confidence.HIGH,
+        message,
+        why=Text("The best file is often one from the middle.", "最好的往往是中间的某一个。"),
+        evidence=evidence,
+        fix=Fix(Text("Set `save.checkpoints: 8`.", "设 `save.checkpoints: 8`。")),
+        where=where(case, "save_every_n_epochs"),
+    )
+
+
+def _count(case: Case) -> int:
+    assert case.plan is not None  # noqa: S101 - the caller looked
+    steps = case.plan.steps
+    every_epochs, every_steps = number(case, "save_every_n_epochs"), number(case, "save_every_n_steps")
+    # The trainer leaves out the save at the very end: the final file is that one.
+    count = 1
+    if every_epochs:
+        count += (steps.epochs - 1) // int(every_epochs)
+    if every_steps:
+        count += (steps.total_steps - 1) // int(every_steps)
+    return count
+
+
+RULE = Rule(SAYS.id, SAYS.name, "both", check)

@@ -1,0 +1,131 @@
+"""What the training loss says about progress, and what it cannot say.
+
+## What it looks for
+
+A rise of the training loss that is larger than chance, and, for information, how large a change could have been seen at all.
+
+## Why it matters
+
+Almost all movement of this curve is the timestep drawn at random: at batch 1 its standard deviation is above its mean. People
+read progress, plateaus and oscillation into it. A good run lowers the true loss by 2 to 7 %; in 1500 steps at batch 1 nothing under
+20 % can be seen.
+
+## How we tell
+
+Means of the two halves of `loss/current`, and the smallest change those could show (two-sided 1 %, power 80 %). Only a rise beyond
+that fires. A fall beyond it is told without praise: learning pictures by heart looks the same.
+
+## What to change
+
+After a real rise: 0.3 times `train.unet_lr`. To see more than the raw loss shows: hold pictures out (`validate.hold_out`), and judge by
+`loss/validation/epoch_average`.
+
+## When it is wrong
+
+Confidence is always low: the trainer's logs do not hold the timesteps. Curricula, restarts and resumed runs change the level
+without fault.
+
+## Sources
+
+Public SD1.5 runs: coefficient of variation 1.14-1.38 at batch 1, 0.64 at batch 4. Recorded runs of this project: learning rates from
+1e-6 to 5e-3 cannot be told apart by 400 steps of raw loss; twenty copies of one picture give a *better* curve than an honest set.
+"Smooth decline is healthy, shaking is a fault" (domain rules M3-M5) is not borne out by any of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, is_adaptive, raw_loss, significant, unet_lr
+from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals import coefficient_of_variation, half_change, minimum_detectable_change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEAST_STEPS = 100
+"""Fewer steps carry no trend at any batch size in use."""
+LR_FACTOR = 0.3
+"""Half a decade, the step people search in."""
+
+SAYS = Says("R034", "loss-trend")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Compare the two halves with what could have been seen."""
+    loss = raw_loss(case)
+    if case.observations is None:
+        yield SAYS.not_applicable(NO_RUN)
+        return
+    if loss is None or len(loss) < LEAST_STEPS or not all(map(math.isfinite, loss.values)):
+        yield SAYS.inconclusive(
+            Text("Too few finite loss values for a trend.", "有限的损失值太少，无法判断趋势。"),
+            Text(
+                f"TensorBoard files with at least {LEAST_STEPS} steps.", f"至少含 {LEAST_STEPS} 步的 TensorBoard 文件。"
+            ),
+        )
+        return
+    cv = coefficient_of_variation(loss.values)
+    least, change = minimum_detectable_change(cv, len(loss)), half_change(loss.values)
+    evidence = [
+        Evidence(
+            Text("second half against the first", "后半段相对前半段"),
+            significant(change, 2),
+            significant(least, 2),
+            RAW_LOSS,
+        ),
+        Evidence(Text("standard deviation / mean", "标准差/均值"), significant(cv, 2), None, RAW_LOSS),
+    ]
+    if change > least:
+        yield _rising(case, change, least, evidence)
+    elif change < -least:
+        yield SAYS.clear(
+            Text(
+                f"The loss fell by {-change:.0%}, more than chance. That is no proof of quality: memorising looks the same.",
+                f"损失下降了 {-change:.0%}，超出偶然范围。但这不能证明质量：死记图片看起来也一样。",
+            ),
+            evidence,
+            confidence=Confidence.LOW,
+        )
+    else:
+        yield SAYS.inconclusive(
+            Text(
+                f"The loss changed by {change:+.0%}; in {len(loss)} steps nothing under {least:.0%} can be told from chance. "
+                "Ups and downs of this size are normal and no sign of a wrong learning rate.",
+                f"损失变化 {change:+.0%}；在 {len(loss)} 步内，小于 {least:.0%} 的变化与偶然无法区分。"
+                "这种幅度的起伏是正常的，并不说明学习率有误。",
+            ),
+            Text(
+                "Held-out pictures (`validate.hold_out`) and their loss per epoch.",
+                "留出图片（`validate.hold_out`）及其每轮损失。",
+            ),
+            evidence,
+        )
+
+
+def _rising(case: Case, change: float, least: float, evidence: list[Evidence]) -> Finding:
+    lr = unet_lr(case)
+    changes = (Change("train.unet_lr", significant(lr * LR_FACTOR), lr),) if lr and not is_adaptive(case) else ()
+    return SAYS.fired(
+        Severity.WATCH,
+        Confidence.LOW,
+        Text(
+            f"The training loss rose by {change:.0%}; chance explains up to {least:.0%}.",
+            f"训练损失上升了 {change:.0%}；偶然最多解释 {least:.0%}。",
+        ),
+        why=Text("A rising loss mostly means a learning rate that is too high.", "损失上升多半说明学习率过高。"),
+        evidence=evidence,
+        fix=Fix(
+            Text(
+                "Compare an early checkpoint with the last; next time a third of the learning rate.",
+                "把早期检查点与最后一个作比较；下次学习率取三分之一。",
+            ),
+            changes,
+        ),
+    )
+
+
+RULE = Rule(SAYS.id, SAYS.name, "after", check)

@@ -1,0 +1,164 @@
+"""The learning rate lies outside what has worked for this family.
+
+## What it looks for
+
+`train.unet_lr` times the square root of `network.network_alpha` / `network.network_dim`, compared with the range used in published
+presets of the same family.
+
+## Why it matters
+
+Ten times too high destroys the model within a hundred steps, and the loss then lies *flat* near 1 instead of shaking. Ten times
+too low leaves a file that changes nothing. Both look like an ordinary run in the loss of a few hundred steps.
+
+## How we tell
+
+Under Adam, dividing alpha by k has the effect of dividing the learning rate by the square root of k; so the product makes recipes
+of different ranks comparable. Outside the wide range: look at it. Outside the narrow one: good to know. LoHa and LoKr take five
+times the range, Lion a tenth to a third of it. Prodigy, D-Adaptation and Adafactor's relative step find their own step size: not
+looked at. SGD needs quite other rates: not looked at.
+
+## What to change
+
+The nearest rate inside the range is shown. If you changed rank or alpha, check that their ratio is meant.
+
+## When it is wrong
+
+Batches above 8, very short or very long runs, and fine-tunes of a finished LoRA work outside the range.
+
+## Sources
+
+About 60 published presets and guides per family (sd15 7e-5 to 3.5e-4, median 1e-4; sdxl 2e-5 to 3e-4; flux 2.5e-5 to 4e-4).
+LyCORIS, arXiv 2309.14859, for the square root; checked on a 64-dimensional adapter: alpha/rank 1/16 with four times the rate gives
+the curve of alpha = rank. pocket: 21 runs of a
+model of its size: untouched at 7e-7, next to nothing at 1.4e-5, sound from 1.4e-4 to 3.5e-3, damaged at 0.021.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import (
+    family,
+    is_adaptive,
+    number,
+    optimizer,
+    setting,
+    significant,
+    unet_lr,
+    where,
+)
+from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals import effective_lr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# family: (narrow low, narrow high, wide low, wide high) of lr * sqrt(alpha / rank); published presets, see Sources.
+BANDS: dict[str, tuple[float, float, float, float]] = {
+    "sd15": (7e-5, 2.5e-4, 2e-5, 5e-4),
+    "sd2": (7e-5, 2.5e-4, 2e-5, 5e-4),
+    "sdxl": (5e-5, 2.2e-4, 1.5e-5, 4e-4),
+    "flux": (5e-5, 2e-4, 2e-5, 5e-4),
+    "sd3": (5e-5, 1.5e-4, 2e-5, 3e-4),
+    "qwen-image": (3e-5, 1.2e-4, 1e-5, 5e-4),
+    "pocket": (2e-4, 5e-3, 2e-5, 1e-2),
+}
+LYCORIS_FACTOR = 5.0
+"""LoHa and LoKr presets use about five times LoRA's rate."""
+LION_FACTORS = (0.1, 1 / 3)
+"""Lion's rate is a tenth to a third of AdamW's (domain rule P2)."""
+
+SAYS = Says("R023", "lr-out-of-band")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Compare the effective learning rate with the family's range."""
+    reason = _not_comparable(case)
+    if reason is not None:
+        yield SAYS.not_applicable(reason)
+        return
+    lr, alpha, rank = unet_lr(case), number(case, "network_alpha"), number(case, "network_dim")
+    if not lr or not alpha or not rank:
+        yield SAYS.not_applicable(
+            Text("Learning rate, alpha or rank is not known or zero.", "学习率、alpha 或秩未知或为零。")
+        )
+        return
+    effective = effective_lr(lr, alpha, rank)
+    narrow_low, narrow_high, wide_low, wide_high = _band(case)
+    evidence = [
+        Evidence(
+            Text("lr x sqrt(alpha / rank)", "学习率 × √(alpha/秩)"),
+            significant(effective),
+            _range(narrow_low, narrow_high),
+            "unet_lr",
+        ),
+        Evidence(
+            Text("wide range of published presets", "已发布预设的宽范围"), _range(wide_low, wide_high), None, "presets"
+        ),
+    ]
+    if narrow_low <= effective <= narrow_high:
+        yield SAYS.clear(Text("The learning rate is one that has worked.", "学习率在常用范围内。"), evidence)
+        return
+    is_high = effective > narrow_high
+    target = narrow_high if is_high else narrow_low
+    better = significant(target / effective * lr)
+    yield SAYS.fired(
+        Severity.INFO if wide_low <= effective <= wide_high else Severity.WATCH,
+        Confidence.MEDIUM,
+        _message(effective, is_high, narrow_low, narrow_high),
+        why=_why(is_high),
+        evidence=evidence,
+        fix=Fix(
+            Text(f"Try `train.unet_lr: {better:g}`.", f"可试 `train.unet_lr: {better:g}`。"),
+            (Change("train.unet_lr", better, lr),),
+        ),
+        where=where(case, "unet_lr") or where(case, "learning_rate"),
+    )
+
+
+def _not_comparable(case: Case) -> Text | None:
+    name = optimizer(case) or "adamw"
+    if family(case) not in BANDS:
+        return Text("No range is known for this family.", "该模型系列没有已知范围。")
+    if is_adaptive(case) or name.startswith("sgd"):
+        return Text(f"{name} takes learning rates of another kind.", f"{name} 的学习率含义不同。")
+    if name == "adafactor" and "relative_step=false" not in str(setting(case, "optimizer_args", "")).lower():
+        return Text("Adafactor finds its own step size here.", "此处 Adafactor 自行决定步长。")
+    return None
+
+
+def _band(case: Case) -> tuple[float, float, float, float]:
+    low, high, wide_low, wide_high = BANDS[family(case) or ""]
+    module = f"{setting(case, 'network_module', '')} {setting(case, 'network_args', '')}".lower()
+    if "loha" in module or "lokr" in module:
+        low, high, wide_low, wide_high = (limit * LYCORIS_FACTOR for limit in (low, high, wide_low, wide_high))
+    if (optimizer(case) or "").startswith("lion") or (optimizer(case) or "").endswith("lion8bit"):
+        least, most = LION_FACTORS
+        low, high, wide_low, wide_high = low * least, high * most, wide_low * least, wide_high * most
+    return low, high, wide_low, wide_high
+
+
+def _range(low: float, high: float) -> str:
+    return f"{significant(low):g} to {significant(high):g}"
+
+
+def _message(effective: float, is_high: bool, low: float, high: float) -> Text:
+    side, side_zh = ("high", "偏高") if is_high else ("low", "偏低")
+    return Text(
+        f"The learning rate is {side}: {effective:.2g} after alpha and rank, presets use {_range(low, high)}.",
+        f"学习率{side_zh}：计入 alpha 与秩后为 {effective:.2g}，常用 {significant(low):g} 至 {significant(high):g}。",
+    )
+
+
+def _why(is_high: bool) -> Text:
+    if is_high:
+        return Text(
+            "Too high destroys what the base model knows; the loss may not show it.",
+            "过高会毁掉底模已有的能力，而损失曲线未必显示出来。",
+        )
+    return Text("Too low leaves a file that hardly changes anything.", "过低得到的文件几乎不起作用。")
+
+
+RULE = Rule(SAYS.id, SAYS.name, "both", check)

@@ -1,0 +1,89 @@
+"""Pictures have no caption file.
+
+## What it looks for
+
+Pictures of the subject without a caption file beside them, where others have one or where nobody has one.
+
+## Why it matters
+
+A picture without a caption trains with the folder's class tokens alone. Everything in it, background, light and pose included, is
+then bound to the trigger word.
+
+## How we tell
+
+A caption file is looked for as the trainer does: the picture's stem plus the caption extension.
+
+## What to change
+
+Write the missing captions, or tag the pictures with a tagger and correct what it says. If none has one on purpose, that is the plain
+DreamBooth way: ignore the rule with that reason.
+
+## When it is wrong
+
+Regularisation pictures often do without and are not looked at.
+
+## Sources
+
+sd-scripts 48d368fa, `train_util.py` (`load_dreambooth_dir`; "No caption file found for N images"); kohya_ss issues 927, 988, 1370;
+domain rules T1-T4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import NO_DATASET, names, subject_folders
+from orchestrator.diagnose.rule import Case, Rule, Says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.dataset.model import Folder
+
+SAYS = Says("R009", "missing-captions")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Count pictures without a caption file, folder by folder."""
+    if case.dataset is None:
+        yield SAYS.not_applicable(NO_DATASET)
+        return
+    is_clear = True
+    for folder in subject_folders(case):
+        if folder.captioned < len(folder.pictures):
+            is_clear = False
+            yield _fired(folder)
+    if is_clear:
+        yield SAYS.clear(Text("Every picture has a caption file.", "每张图片都有标注文件。"))
+
+
+def _fired(folder: Folder) -> Finding:
+    bare = [picture.path for picture in folder.pictures if picture.caption_path is None]
+    total, name = len(folder.pictures), folder.image_dir.name
+    if len(bare) == total:
+        message = Text(
+            f"No picture in `{name}` has a `{folder.caption_extension}` caption.",
+            f"`{name}` 中没有一张图片有 `{folder.caption_extension}` 标注。",
+        )
+    else:
+        shown = names(bare)
+        message = Text(
+            f"{len(bare)} of {total} pictures in `{name}` have no caption: {shown.en}.",
+            f"`{name}` 的 {total} 张图片中有 {len(bare)} 张没有标注：{shown.zh}。",
+        )
+    return SAYS.fired(
+        Severity.WATCH if len(bare) == total else Severity.FIX,
+        Confidence.HIGH,
+        message,
+        why=Text(
+            "They train with the class tokens alone, so everything in them is bound to the trigger.",
+            "它们只用类别词训练，画面中的一切都会绑定到触发词上。",
+        ),
+        evidence=[Evidence(Text("pictures without a caption", "没有标注的图片"), len(bare), 0, name)],
+        fix=Fix(Text("Write the missing captions.", "补写缺少的标注。")),
+    )
+
+
+RULE = Rule(SAYS.id, SAYS.name, "both", check)

@@ -1,0 +1,111 @@
+"""The graphics card's memory ran out.
+
+## What it looks for
+
+The trainer's out-of-memory error.
+
+## Why it matters
+
+The run ended there. Nothing is wrong with your data.
+
+## How we tell
+
+The exception in the console (`OutOfMemoryError`, `CUDA out of memory`, failed allocations of cuBLAS).
+
+## What to change
+
+One after the other: `train.gradient_checkpointing: true`; `train.train_batch_size: 1` with more
+`train.gradient_accumulation_steps`; `train.cache_latents`; for flux and sd3 `train.fp8_base` and `train.blocks_to_swap`; for sdxl and
+flux `train.cache_text_encoder_outputs`; a lower `dataset.resolution`.
+
+## When it is wrong
+
+Another program may hold the memory. `lora-run doctor` shows how much is free.
+
+## Sources
+
+sd-scripts 48d368fa, `docs/flux_train_network.md` (24 GB batch 2, 16 GB with swap, 12 GB swap 16, 8 GB swap 28).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import NO_RUN, events, family, number, setting
+from orchestrator.diagnose.rule import Case, Rule, Says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAYS = Says("R037", "out-of-memory")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Look for the error in the console and in how the run ended."""
+    if case.observations is None and case.outcome is None:
+        yield SAYS.not_applicable(NO_RUN)
+        return
+    lines = events(case, "out-of-memory")
+    if not lines and (case.outcome is None or case.outcome.cause != "out-of-memory"):
+        yield SAYS.clear(Text("The memory sufficed.", "显存够用。"))
+        return
+    said = lines[-1].text if lines else "out-of-memory"
+    advice, changes = _next_rung(case)
+    yield SAYS.fired(
+        Severity.STOP,
+        Confidence.HIGH,
+        Text("The memory ran out, and the run ended there.", "显存耗尽，训练就此结束。"),
+        evidence=[Evidence(Text("the trainer's words", "训练器原话"), said, None, "console")],
+        fix=Fix(advice, changes),
+    )
+
+
+def _next_rung(case: Case) -> tuple[Text, tuple[Change, ...]]:
+    """Return the next way to save memory that is not in use yet."""
+    if not setting(case, "gradient_checkpointing"):
+        return (
+            Text(
+                "Set `train.gradient_checkpointing: true`: slower steps, far less memory.",
+                "设 `train.gradient_checkpointing: true`：每步变慢，但大幅节省显存。",
+            ),
+            (Change("train.gradient_checkpointing", True, None, is_safe=True),),  # noqa: FBT003
+        )
+    batch = number(case, "train_batch_size") or 1
+    if batch > 1:
+        accumulation = int(number(case, "gradient_accumulation_steps") or 1)
+        return (
+            Text(
+                "Halve the batch size and double the accumulation: the same steps.",
+                "批大小减半，累积步数加倍：步数不变。",
+            ),
+            (
+                Change("train.train_batch_size", int(batch) // 2, int(batch)),
+                Change("train.gradient_accumulation_steps", accumulation * 2, accumulation),
+            ),
+        )
+    if family(case) in {"flux", "sd3"} and not setting(case, "fp8_base"):
+        return (
+            Text(
+                "Set `train.fp8_base: true`, then `train.blocks_to_swap`.",
+                "设 `train.fp8_base: true`，再设 `train.blocks_to_swap`。",
+            ),
+            (Change("train.fp8_base", True, None),),  # noqa: FBT003
+        )
+    return (
+        Text(
+            "Lower `dataset.resolution`, or free the card of other programs.",
+            "降低 `dataset.resolution`，或关闭占用显卡的其他程序。",
+        ),
+        (),
+    )
+
+
+RULE = Rule(
+    SAYS.id,
+    SAYS.name,
+    "after",
+    check,
+    suppresses=("trainer-crashed", "final-file-missing", "steps-short", "still-falling"),
+)
