@@ -135,6 +135,8 @@ def syntax(error: yaml.MarkedYAMLError, here: Callable[[yaml.Mark], Location]) -
     """Return the user's words for an error of PyYAML's scanner or parser."""
     words = f"{error.context or ''} {error.problem or ''}"
     mark = error.problem_mark or error.context_mark
+    if "could not find expected ':'" in words:  # the mark of the problem lies where the next line was read
+        mark = error.context_mark or mark
     where = here(mark) if mark is not None else None
     if (
         "quoted scalar" in words

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
 from orchestrator.core.provenance import Source
+from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
 from orchestrator.recipe.keys import PATH_KEYS, keys_by_path
 from orchestrator.recipe.overrides import key_path
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from orchestrator.core.finding import Problem
 from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
 from orchestrator.core.source import dotted
 from orchestrator.core.text import Text
+from orchestrator.recipe.dump import scalar_text
 from orchestrator.recipe.keys import alternatives, annotation_at, choices, expected, is_only, nearest
 from orchestrator.recipe.model import RECIPE_VERSION
 from orchestrator.recipe.unknown_keys import unknown_key
@@ -109,8 +110,16 @@ def _wrong_value(path: KeyPath, details: list[ErrorDetails], layers: Layers) -> 
         annotation = annotation_at(path)
         wanted, found = expected(annotation), shown(value)
         what = Text(f"`{name}` must be {wanted.en}; it is {found.en}", f"`{name}` 应为{wanted.zh}；现在是{found.zh}")
-        fix = value_fix(value, place.raw, annotation)
+        fix = value_fix(value, place.raw, annotation) or _example(path, value)
     return Problem("wrong-value", what, fix=fix, where=place.value)
+
+
+def _example(path: KeyPath, value: Any) -> Text | None:
+    """Return an example for a section or list that was written as one value."""
+    example = _EXAMPLES.get(str(path[-1])) if not isinstance(value, (dict, list)) else None
+    if example is None or "{" not in example:
+        return None
+    return Text(f"write for example `{example}`", f"例如写 `{example}`")
 
 
 def _wrong_version(value: Any, layers: Layers) -> Problem:
@@ -179,24 +188,31 @@ def value_fix(value: Any, raw: str | None, annotation: Any) -> Text | None:
 
 
 def _fix_text(value: str, raw: str | None, annotation: Any, words: list[str]) -> Text | None:
-    if raw is None:
-        unquoted = _plain(value)
-        if not isinstance(unquoted, str) and unquoted is not None and plain_fits(unquoted, annotation):
-            return Text(f"remove the quotes: `{value}`", f"去掉引号：`{value}`")
-    close = nearest(value, words)
+    unquoted = _plain(value)
+    if raw is None and isinstance(unquoted, (bool, int, float)) and plain_fits(unquoted, annotation):
+        return Text(f"remove the quotes: `{value}`", f"去掉引号：`{value}`")
+    close = words[0] if len(choices(annotation)) == 1 else nearest(value, words)
     if close is not None:
         return _write(close)
-    if is_only(annotation, bool) or any(is_only(a, bool) for a in alternatives(annotation)):
-        word = word_bool(value)
-        return _write(str(word).lower()) if word is not None else None
+    word = word_bool(value)
+    if word is not None and plain_fits(word, annotation):
+        return _write(str(word).lower())
     for tidy in _tidied(value):
         number = _plain(tidy)
         if isinstance(number, (int, float)) and plain_fits(number, annotation):
             return _write(tidy)
+    return _fix_list(value, annotation)
+
+
+def _fix_list(value: str, annotation: Any) -> Text | None:
+    if any(_takes_text(get_args(a)[0], value) for a in alternatives(annotation) if get_origin(a) is list):
+        return _write(f"[{scalar_text(value)}]")
     sides = re.fullmatch(r"(\d+) ?[x*×] ?(\d+)", value)
-    if sides is not None and "list of 2" in expected(annotation).en:
-        return _write(f"[{sides[1]}, {sides[2]}]")
-    return None
+    return _write(f"[{sides[1]}, {sides[2]}]") if sides is not None and "list of 2" in expected(annotation).en else None
+
+
+def _takes_text(annotation: Any, value: str) -> bool:
+    return value in choices(annotation) or any(is_only(a, str) for a in alternatives(annotation))
 
 
 def _tidied(value: str) -> Iterator[str]:

@@ -37,6 +37,7 @@ def unknown_key(path: KeyPath, where: Location, trainer_options: Collection[str]
     if meant is not None:
         fix = _belongs(meant, section, key)
     elif section == "sample.prompts[0]":
+        meant = "sample.prompts[0].prompt"
         fix = Text("a prompt that contains `: ` needs quotes", "含有 `: ` 的提示词要加引号")
     elif key in trainer_options:
         fix = Text(
