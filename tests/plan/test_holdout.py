@@ -1,0 +1,133 @@
+"""Pictures kept out of training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.core.finding import Problem
+    from orchestrator.plan.model import Plan, Subset
+
+    PlanOf = Callable[..., Plan]
+    Pictures = Callable[..., Path]
+    Refused = Callable[..., dict[str, Problem]]
+
+
+def _targets(subset: Subset | None) -> set[Path]:
+    return set() if subset is None else {link.target for link in subset.links}
+
+
+@pytest.mark.parametrize(("count", "held"), [(3, 0), (11, 0), (12, 2), (20, 2), (30, 3), (79, 7), (200, 8)])
+def test_auto_takes_a_tenth(plan_of: PlanOf, pictures: Pictures, count: int, held: int) -> None:
+    pictures("set", count)
+    plan = plan_of()
+    assert (len(plan.validation.sizes) if plan.validation else 0) == held
+    assert len(plan.subsets[0].sizes) == count - held
+
+
+def test_too_few_pictures_are_told(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 11)
+    plan = plan_of()
+    assert any("no pictures are held out: with 11 pictures" in n.en for n in plan.notes)
+    assert "validation_seed" not in plan.train
+    assert "validate_every_n_epochs" not in plan.train
+
+
+def test_held_out_pictures_are_not_trained_on(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 40)
+    plan = plan_of()
+    trained, held = _targets(plan.subsets[0]), _targets(plan.validation)
+    assert len(held) == 8  # four pictures, four captions
+    assert not trained & held
+    assert len(trained | held) == 80
+
+
+def test_choice_follows_the_seed(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 40)
+    first, again = plan_of(), plan_of()
+    other = plan_of("validate: {validation_seed: 7}\n")
+    assert _targets(first.validation) == _targets(again.validation)
+    assert _targets(first.validation) != _targets(other.validation)
+    assert (first.validation_seed, other.validation_seed) == (42, 7)
+    assert other.train["validation_seed"].value == 7
+
+
+def test_wanted_number_is_kept_even_with_few_pictures(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 6)
+    plan = plan_of("validate: {hold_out: 1}\n")
+    assert plan.validation is not None
+    assert len(plan.validation.sizes) == 1
+
+
+def test_no_hold_out_at_all(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 40)
+    plan = plan_of("validate: {hold_out: 0}\n")
+    assert plan.validation is None
+    assert plan.notes == ()
+
+
+def test_more_than_there_are_is_refused(refused: Refused, pictures: Pictures) -> None:
+    pictures("set", 6)
+    assert "hold-out-too-large" in refused("validate: {hold_out: 6}\n")
+
+
+def test_pictures_without_caption_are_held_out_last(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 5)
+    pictures("set", 30, caption=None)
+    plan = plan_of()
+    assert plan.validation is not None
+    assert len(plan.validation.links) == 2 * len(plan.validation.sizes) == 6
+
+
+def test_validation_is_measured_in_safety(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 40, caption="alicechar, girl, smiling, red hair, hat, standing")
+    plan = plan_of("dataset: {caption_dropout_rate: 0.1, flip_aug: true}\n")
+    assert plan.validation is not None
+    assert plan.dataset_general["shuffle_caption"].value is True
+    assert plan.validation.options == {"shuffle_caption": False, "flip_aug": False, "caption_dropout_rate": 0.0}
+    assert plan.train["max_data_loader_n_workers"].value == 0
+    assert "persistent_data_loader_workers" not in plan.train
+    assert "max_validation_steps" not in plan.train
+    assert plan.train["validate_every_n_epochs"].value >= 1
+    assert plan.validation.image_dir == "data_validation/1_alicechar girl"
+
+
+CONCEPTS = """\
+recipe_version: 1
+name: alice
+subject: {kind: character, trigger: alicechar, class_tokens: girl}
+base_model: {family: sd15, pretrained_model_name_or_path: base.safetensors}
+validate: {hold_out: 8}
+concepts:
+  - image_dir: a
+  - image_dir: b
+  - {image_dir: reg, is_reg: true}
+"""
+
+
+def test_two_concepts_with_the_same_names_keep_all_files(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("a", 5)
+    pictures("b", 5)
+    pictures("reg", 30)
+    plan = plan_of(CONCEPTS)
+    assert plan.validation is not None
+    paths = [link.path for link in plan.validation.links]
+    assert len(set(paths)) == len(paths) == 16
+    assert {link.target.parent.name for link in plan.validation.links} == {"a", "b"}
+    assert all(len(s.sizes) >= 1 for s in plan.subsets)
+    captions = {link.path.rpartition(".")[0]: link.target for link in plan.validation.links[8:]}
+    for link in plan.validation.links[:8]:
+        assert captions[link.path.rpartition(".")[0]] == link.target.with_suffix(".txt")
+
+
+def test_no_concept_loses_its_last_picture(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("a", 1)
+    pictures("b", 9)
+    pictures("reg", 3)
+    plan = plan_of(CONCEPTS)
+    assert [len(s.sizes) for s in plan.subsets] == [1, 1, 3]
