@@ -114,6 +114,11 @@ def test_a_second_text_encoder_rate_is_told_where_only_one_is_used() -> None:
     assert "text_encoder_lr" not in told("sdxl", text_encoder_lr=[1e-5])
 
 
+@pytest.mark.parametrize("value", [0, 0.0, [0.0], []])
+def test_what_is_off_is_not_told(value: Any) -> None:
+    assert told("sd15", text_encoder_lr=value, network_train_unet_only=True) == set()
+
+
 def test_what_the_planner_chose_is_not_told() -> None:
     plan = make_plan("flux", min_snr_gamma=5.0)
     decided = replace(plan.train["min_snr_gamma"], source=Source.DERIVED)

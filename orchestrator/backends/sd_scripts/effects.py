@@ -194,7 +194,7 @@ def ineffective(settings: Settings) -> tuple[Finding, ...]:
     """Return a warning for each option of the recipe that changes nothing. Values the planner chose are not told."""
     found: list[Finding] = []
     for name, decided in {**settings.plan.dataset_general, **settings.plan.train}.items():
-        if decided.source is Source.DERIVED or not decided.value:  # what is off misleads nobody
+        if decided.source is Source.DERIVED or _is_off(decided.value):
             continue
         if settings.family not in EFFECTIVE.get(name, {settings.family}):
             found.append(
@@ -207,6 +207,11 @@ def ineffective(settings: Settings) -> tuple[Finding, ...]:
             found.append(_finding(settings, name, Text(f"it needs {needs.en}", f"它需要 {needs.zh}"), decided.key))
     found += _single_text_encoder_lr(settings)
     return tuple(found)
+
+
+def _is_off(value: object) -> bool:
+    """Whether a value switches its option off: that misleads nobody, where the option has no effect."""
+    return not any(value) if isinstance(value, (list, tuple)) else not value
 
 
 def _single_text_encoder_lr(settings: Settings) -> list[Finding]:
