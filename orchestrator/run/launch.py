@@ -11,8 +11,6 @@ import contextlib
 import os
 import re
 import secrets
-import signal
-import threading
 import time
 import traceback
 from collections import deque
@@ -23,11 +21,12 @@ from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
 from orchestrator.run import process_group
+from orchestrator.run.oom_kills import count_oom_kills
 from orchestrator.run.pump import Line, Pump, Waiting, secret_values
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from orchestrator.backends.protocol import Command
     from orchestrator.core.rundir import RunDir
@@ -57,6 +56,8 @@ class Launched:
     """The user pressed Ctrl-C, or somebody asked this process to end."""
     first_step_s: float | None = None
     longest_silence_s: float = 0.0
+    oom_kills: int = 0
+    """Processes that Linux killed for lack of memory meanwhile, in our control group where that is known."""
     tail: tuple[str, ...] = ()
     """Last lines that were no progress updates."""
     dropped_lines: int = 0
@@ -122,7 +123,8 @@ def launch(
     Raises EnvironmentFault when the program cannot be started.
     """
     token = secrets.token_hex(8)
-    with process_group.lifeline(token) as line, _signals_noted() as noted:
+    oom_kills_before = count_oom_kills()
+    with process_group.lifeline(token) as line, process_group.signals_noted() as noted:
         started_at = clock()
         process = _start(command, rundir, token)
         line.tell(f"group {process.pid}")
@@ -141,7 +143,8 @@ def launch(
             raise
         finally:
             exit_code = _reap(watch)
-    return _sum_up(watch, exit_code, clock() - started_at)
+    oom_kills = (count_oom_kills() or 0) - (oom_kills_before or 0)
+    return _sum_up(watch, exit_code, clock() - started_at, oom_kills)
 
 
 def _make_pump(
@@ -157,7 +160,7 @@ def _make_pump(
     return Pump(process.stdout.fileno(), rundir.console_log, waiting, hidden, clock)
 
 
-def _sum_up(watch: _Watch, exit_code: int | None, seconds: float) -> Launched:
+def _sum_up(watch: _Watch, exit_code: int | None, seconds: float, oom_kills: int) -> Launched:
     first = watch.pump.first_byte_at
     return Launched(
         exit_code,
@@ -167,6 +170,7 @@ def _sum_up(watch: _Watch, exit_code: int | None, seconds: float) -> Launched:
         interrupted=bool(watch.noted),
         first_step_s=watch.first_step_s,
         longest_silence_s=watch.longest_silence_s,
+        oom_kills=max(0, oom_kills),
         tail=tuple(watch.tail),
         dropped_lines=watch.waiting.dropped_lines,
         log_error=watch.pump.log_error,
@@ -298,22 +302,3 @@ def _reap(watch: _Watch) -> int | None:
     if watch.process.stdout is not None and not watch.pump.is_alive():
         watch.process.stdout.close()
     return watch.process.returncode
-
-
-@contextlib.contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    """Note Ctrl-C and requests to end instead of being ended by them. A signal that was ignored before stays ignored (nohup)."""
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-    before = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, lambda received, _frame: noted.append(received))
-    try:
-        yield noted
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)

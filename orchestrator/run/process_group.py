@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -106,3 +107,22 @@ class _Lifeline:
             with contextlib.suppress(OSError, ValueError):
                 self._helper.stdin.write(f"{words}\n".encode())
                 self._helper.stdin.flush()
+
+
+@contextlib.contextmanager
+def signals_noted() -> Iterator[list[int]]:
+    """Note Ctrl-C and requests to end instead of being ended by them. A signal that was ignored before stays ignored (nohup)."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, lambda received, _frame: noted.append(received))
+    try:
+        yield noted
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

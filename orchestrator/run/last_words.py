@@ -1,0 +1,110 @@
+"""What the last lines of a trainer say about its end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TRACEBACK = "Traceback (most recent call last):"
+MODEL_SAVED = "model saved."
+NO_DATA = "No data found"
+MESSAGE_LINES = 12
+_LAUNCHER = re.compile(r"CalledProcessError|ChildFailedError")
+_NOISE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|^\[(?:rank|default)?\d+\]:\s?")
+_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?::\s.*|)$")
+_ARGUMENTS = re.compile(r"^\S+\.py: error: (.+)$")
+_SIGNAL = re.compile(r"died with <Signals\.(\w+)")
+_GPU_MEMORY = re.compile(
+    r"CUDA out of memory|(HIP|XPU) out of memory|CUDA error: out of memory|torch\.(cuda\.)?OutOfMemoryError"
+    r"|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|MPS backend out of memory"
+)
+_HOST_MEMORY = re.compile(
+    r"DefaultCPUAllocator: (can't allocate|not enough) memory|^MemoryError\b|numpy\S*_ArrayMemoryError"
+    r"|Cannot allocate memory|\[Errno 12\]|std::bad_alloc"
+)
+_DISK = re.compile(
+    r"No space left on device|Disk quota exceeded|There is not enough space on the disk|\[Errno (28|122)\]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """One traceback."""
+
+    lines: tuple[str, ...]
+    last: str
+    """The line with the exception's name and message."""
+    message: str
+    """That line and the further lines of a long message."""
+
+
+def plain(line: str) -> str:
+    """Return a line without colours and without the rank that a multi-process launch puts before it."""
+    return _NOISE.sub("", line)
+
+
+def innermost(lines: Sequence[str]) -> Crash | None:
+    """Return the trainer's own last traceback. The launcher's, which only repeats the exit code, does not count."""
+    own = [found for found in _tracebacks([plain(line) for line in lines]) if not _LAUNCHER.search(found.last)]
+    return own[-1] if own else None
+
+
+def refused_argument(lines: Sequence[str]) -> str | None:
+    """Return what the trainer's option parser complained about."""
+    return _last_match(_ARGUMENTS, lines)
+
+
+def killing_signal(lines: Sequence[str]) -> str | None:
+    """Return the signal that ended the trainer, as its launcher tells: `SIGKILL`."""
+    return _last_match(_SIGNAL, lines)
+
+
+def has_gpu_memory_error(text: str) -> bool:
+    """Return whether this is how a GPU says that its memory is full."""
+    return bool(_GPU_MEMORY.search(text))
+
+
+def has_host_memory_error(text: str) -> bool:
+    """Return whether this is how the machine's own memory is said to be full."""
+    return bool(_HOST_MEMORY.search(text))
+
+
+def has_disk_error(text: str) -> bool:
+    """Return whether this is how a full disk, or a used-up quota, is told."""
+    return bool(_DISK.search(text))
+
+
+def _tracebacks(lines: list[str]) -> list[Crash]:
+    """Return all tracebacks. One may begin behind a progress bar on the same line."""
+    found = []
+    start: int | None = None
+    for number, line in enumerate(lines):
+        if TRACEBACK in line:
+            start = number
+        elif start is not None and line and not line[0].isspace():
+            if _EXCEPTION.match(line):
+                end = _end_of_message(lines, number)
+                shown = (TRACEBACK, *lines[start + 1 : end])
+                found.append(Crash(shown, line, "\n".join(lines[number:end])))
+            start = None
+    return found
+
+
+def _end_of_message(lines: list[str], number: int) -> int:
+    """Return where the message of the exception on line `number` ends: indented lines belong to it."""
+    end = number + 1
+    while end < len(lines) and end < number + MESSAGE_LINES and lines[end][:1].isspace():
+        end += 1
+    return end
+
+
+def _last_match(pattern: re.Pattern[str], lines: Sequence[str]) -> str | None:
+    for line in reversed(lines):
+        match = pattern.search(plain(line))
+        if match:
+            return match.group(1)
+    return None

@@ -1,0 +1,265 @@
+"""How a run ended, in the user's words. Exit code 0 alone is no success: the trainer also ends so without any data."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.core.text import Text
+from orchestrator.run import last_words
+from orchestrator.run.launch import NO_OUTPUT
+from orchestrator.run.model import Ending, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.core.observation import Checkpoint
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.run.launch import Launched
+
+LAST_LINES = 20
+TRACEBACK_LINES = 60
+_KILLED_EXITS = {137, -9}
+_WINDOWS_CRASH = {3221225477, -1073741819}
+_SAVE_POINT = re.compile(r"-(step)?\d{6,8}$")
+"""Names of save points on the way: `x-000003`, `x-step00000300`. The final file has no number."""
+
+
+class _Said(NamedTuple):
+    """Ending, cause and message."""
+
+    ending: Ending
+    cause: str
+    message: Text
+    lines: tuple[str, ...] = ()
+
+
+def judge_outcome(launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None) -> Outcome:
+    """Return how the run ended.
+
+    `checkpoint`: what reading the final file gave; without it only its existence counts. Causes: `ok`, `exit-error` (trained
+    and saved, then failed), `interrupted`, `no-output`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
+    `zero-model`, `out-of-memory` (GPU), `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
+    """
+    said = _judge(launched, rundir, checkpoint)
+    lines = said.lines or (() if said.ending is Ending.SUCCEEDED else _last(launched.tail))
+    return Outcome(
+        said.ending, launched.exit_code, said.cause, said.message, launched.seconds, launched.first_step_s, lines
+    )
+
+
+def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) -> _Said:
+    is_saved = any(last_words.MODEL_SAVED in line for line in launched.tail)
+    bad_file = _problem_of_file(rundir, checkpoint)
+    if launched.exit_code == 0 and is_saved and bad_file is None:
+        return _Said(
+            Ending.SUCCEEDED, "ok", Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
+        )
+    if launched.interrupted:
+        return _Said(
+            Ending.INTERRUPTED,
+            "interrupted",
+            Text("interrupted; what was saved until then is kept", "已中断；此前保存的文件都保留"),
+        )
+    if launched.stopped_because is not None:
+        return _stopped(launched.stopped_because, launched.longest_silence_s)
+    if launched.exit_code == 0:
+        return _ended_without_error(launched, bad_file, is_saved=is_saved)
+    if is_saved and bad_file is None:
+        return _Said(
+            Ending.SUCCEEDED,
+            "exit-error",
+            Text(
+                f"trained; the final file is whole, but the trainer then ended with exit code {launched.exit_code}",
+                f"训练完成，最终文件完好，但训练器随后以退出码 {launched.exit_code} 结束",
+            ),
+            _last(launched.tail),
+        )
+    return _failed(launched)
+
+
+def _stopped(reason: str, silence_s: float) -> _Said:
+    if reason == NO_OUTPUT:
+        minutes = max(1, round(silence_s / 60))
+        return _Said(
+            Ending.STOPPED,
+            NO_OUTPUT,
+            Text(
+                f"stopped: the trainer printed nothing for {minutes} minutes; look at the GPU and the disk, then start again",
+                f"已停止：训练器 {minutes} 分钟没有任何输出；请检查 GPU 和磁盘后重新开始",
+            ),
+        )
+    return _Said(
+        Ending.STOPPED,
+        reason,
+        Text(f"stopped by a live rule: {reason}; the report says why", f"被实时规则停止：{reason}；原因见报告"),
+    )
+
+
+def _ended_without_error(launched: Launched, bad_file: _Said | None, *, is_saved: bool) -> _Said:
+    """Judge exit code 0 without a good file."""
+    if any(last_words.NO_DATA in line for line in launched.tail):
+        return _Said(
+            Ending.FAILED,
+            "no-data",
+            Text(
+                "the trainer found no pictures and ended as if all were well; check the folders with `lora-run check`",
+                "训练器没有找到图片，却像正常一样结束；请用 `lora-run check` 检查目录",
+            ),
+        )
+    if bad_file is not None:
+        return bad_file
+    if is_saved:  # pragma: no cover - judged a success before
+        raise AssertionError
+    return _Said(
+        Ending.FAILED,
+        "no-model",
+        Text(
+            "the trainer ended without saying `model saved.`; the final file may be from halfway",
+            "训练器结束时没有输出 `model saved.`；最终文件可能不完整",
+        ),
+    )
+
+
+def _problem_of_file(rundir: RunDir, checkpoint: Checkpoint | None) -> _Said | None:
+    """Return what is wrong with the final file, None when nothing is known to be."""
+    if checkpoint is None:
+        if _final_files(rundir):
+            return None
+        return _Said(
+            Ending.FAILED,
+            "no-model",
+            Text(
+                "the trainer left no final file; the last save point, where there is one, is the result",
+                "训练器没有留下最终文件；若有中途保存的文件，以最后一个为准",
+            ),
+        )
+    name = checkpoint.path
+    if not checkpoint.is_readable:
+        return _Said(
+            Ending.FAILED,
+            "bad-model",
+            Text(
+                f"the final file cannot be read: {name} ({checkpoint.problem})",
+                f"最终文件无法读取：{name}（{checkpoint.problem}）",
+            ),
+        )
+    if checkpoint.nonfinite_count:
+        count = checkpoint.nonfinite_count
+        return _Said(
+            Ending.FAILED,
+            "nan",
+            Text(
+                f"the final file is unusable: {count} of its tensors hold NaN or infinity; lower the learning rate",
+                f"最终文件不可用：{count} 个张量含 NaN 或无穷；请降低学习率",
+            ),
+        )
+    if checkpoint.up_count and checkpoint.zero_up_count == checkpoint.up_count:
+        return _Said(
+            Ending.FAILED,
+            "zero-model",
+            Text(
+                "the final file changes nothing: all its weights are still zero; check the learning rates",
+                "最终文件没有任何作用：权重全为零；请检查学习率",
+            ),
+        )
+    return None
+
+
+def _final_files(rundir: RunDir) -> list[str]:
+    try:
+        names = [p.name for p in rundir.output.iterdir() if p.suffix == ".safetensors" and p.stat().st_size > 0]
+    except OSError:
+        return []
+    return [name for name in names if not _SAVE_POINT.search(name.removesuffix(".safetensors"))]
+
+
+def _failed(launched: Launched) -> _Said:
+    crash = last_words.innermost(launched.tail)
+    text = crash.message if crash else "\n".join(launched.tail[-LAST_LINES:])
+    lines = crash.lines[-TRACEBACK_LINES:] if crash else ()
+    if last_words.has_gpu_memory_error(text):
+        return _Said(Ending.FAILED, "out-of-memory", _GPU_FULL, lines)
+    if last_words.has_disk_error(text) or (crash is None and last_words.has_disk_error(launched.log_error)):
+        return _Said(Ending.FAILED, "disk-full", _DISK_FULL, lines)
+    if last_words.has_host_memory_error(text) or launched.oom_kills > 0:
+        return _Said(Ending.FAILED, "out-of-host-memory", _HOST_FULL, lines)
+    if crash is not None:
+        return _Said(Ending.FAILED, "crash", _crashed(crash.last), lines)
+    return _ended_by_force(launched)
+
+
+def _ended_by_force(launched: Launched) -> _Said:
+    """Judge a failure without a traceback."""
+    argument = last_words.refused_argument(launched.tail)
+    if argument is not None:
+        return _Said(
+            Ending.FAILED,
+            "refused-arguments",
+            Text(f"the trainer refused its arguments: {argument}", f"训练器拒绝了参数：{argument}"),
+        )
+    name = last_words.killing_signal(launched.tail) or _signal_name(launched.exit_code)
+    if name == "SIGKILL" or launched.exit_code in _KILLED_EXITS:
+        return _Said(Ending.FAILED, "killed", _KILLED)
+    native = f"signal {name}" if name else None
+    if launched.exit_code in _WINDOWS_CRASH or any(
+        f"exit status {code}" in x for x in launched.tail for code in _WINDOWS_CRASH
+    ):
+        native = "access violation"
+    if native:
+        return _Said(
+            Ending.FAILED,
+            "crash",
+            Text(
+                f"the trainer crashed in native code ({native}); update the GPU driver, lower "
+                "`max_data_loader_n_workers`, or try another optimizer",
+                f"训练器在原生代码中崩溃（{native}）；请更新 GPU 驱动、减小 `max_data_loader_n_workers` 或更换优化器",
+            ),
+        )
+    code = launched.exit_code
+    return _Said(
+        Ending.FAILED,
+        "crash",
+        Text(
+            f"the trainer ended with exit code {code} without saying why", f"训练器以退出码 {code} 结束，没有说明原因"
+        ),
+    )
+
+
+def _signal_name(exit_code: int | None) -> str | None:
+    if exit_code is None or exit_code >= 0:
+        return None
+    try:
+        return signal.Signals(-exit_code).name
+    except ValueError:
+        return str(-exit_code)
+
+
+def _last(tail: Sequence[str]) -> tuple[str, ...]:
+    return tuple(tail[-LAST_LINES:])
+
+
+def _crashed(last: str) -> Text:
+    shown = last if len(last) <= 300 else last[:300] + " ..."
+    return Text(f"the trainer crashed: {shown}", f"训练器崩溃：{shown}")
+
+
+_GPU_FULL = Text(
+    "the GPU ran out of memory; turn on `gradient_checkpointing`, halve `train_batch_size` or `resolution`, "
+    "and close other programs that use the GPU",
+    "显存不足；请打开 `gradient_checkpointing`，将 `train_batch_size` 或 `resolution` 减半，并关闭其他占用 GPU 的程序",
+)
+_HOST_FULL = Text(
+    "the machine ran out of memory (RAM); lower `max_data_loader_n_workers`, cache latents to disk, close other programs",
+    "内存不足；请减小 `max_data_loader_n_workers`、把 latents 缓存到磁盘、关闭其他程序",
+)
+_DISK_FULL = Text(
+    "the disk is full; free some space, save less often, and do not use the file that was being written",
+    "磁盘已满；请清理空间、减少保存次数，不要使用写到一半的文件",
+)
+_KILLED = Text(
+    "the trainer was killed from outside; mostly this is the system when memory (RAM) runs out: "
+    "lower `max_data_loader_n_workers`, close other programs",
+    "训练器被外部强制结束；多数情况是内存不足时系统所为：请减小 `max_data_loader_n_workers`，关闭其他程序",
+)
