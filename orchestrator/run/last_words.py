@@ -28,6 +28,7 @@ _HOST_MEMORY = re.compile(
 )
 _DISK = re.compile(
     r"No space left on device|Disk quota exceeded|There is not enough space on the disk|\[Errno (28|122)\]"
+    r"|PytorchStreamWriter failed"
 )
 
 
