@@ -14,11 +14,18 @@ from markupsafe import Markup
 
 from orchestrator.core.finding import Status
 from orchestrator.report.curves import charts
-from orchestrator.report.labels import label
+from orchestrator.report.labels import label, unseen
 from orchestrator.report.numbers import NOTHING, count, duration, plain_value, short_number, size
 from orchestrator.report.privacy import Shortener, shortener
 from orchestrator.report.samples import sample_grid
-from orchestrator.report.tables import bucket_lines, checkpoint_folder, checkpoint_rows, folder_rows, setting_rows, which_checkpoint
+from orchestrator.report.tables import (
+    bucket_lines,
+    checkpoint_folder,
+    checkpoint_rows,
+    folder_rows,
+    setting_rows,
+    which_checkpoint,
+)
 from orchestrator.report.verdict import by_weight, level, next_steps
 
 if TYPE_CHECKING:
@@ -93,7 +100,14 @@ def _environment(clean: Shortener, language: Language) -> Environment:
         return label(key, language).format(**values) if values else label(key, language)
 
     environment.globals.update(
-        t=worded, tr=translated, value=plain_value, measured=_measured, pieces=_pieces, lang=language, **_assets()
+        t=worded,
+        tr=translated,
+        value=plain_value,
+        measured=_measured,
+        pieces=_pieces,
+        lang=language,
+        unseen=lambda names: unseen(names, language),
+        **_assets(),
     )
     return environment
 

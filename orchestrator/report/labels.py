@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.core.text import Language
 
 
 def label(key: str, language: Language) -> str:
     """Return a label. KeyError for a key that does not exist."""
     return LABELS[key].to(language)
+
+
+def unseen(names: Iterable[str], language: Language) -> str:
+    """Return what was not looked at in words; an unknown name as it is."""
+    return ", ".join(label(f"unseen_{name}", language) if f"unseen_{name}" in LABELS else name for name in names)
 
 
 LABELS: dict[str, Text] = {
@@ -216,4 +223,15 @@ LABELS: dict[str, Text] = {
     "term_inconclusive": Text("{count} rules could not decide", "{count} 条规则无法判断"),
     "term_clear": Text("{count} rules clear", "{count} 条规则无问题"),
     "term_ignored": Text("{count} ignored by the recipe", "{count} 条被配方忽略"),
+    "term_pictures": Text(
+        "{pictures} pictures in {folders} folders, {captioned} with a caption",
+        "{folders} 个文件夹共 {pictures} 张图片，{captioned} 张有标注",
+    ),
+    "term_steps": Text(
+        "{total} steps: {epochs} epochs of {per_epoch}; one picture is seen {exposures} times",
+        "{total} 步：{epochs} 轮，每轮 {per_epoch} 步；每张图平均被看到 {exposures} 次",
+    ),
+    "unseen_pixels": Text("the pictures' pixels", "图片的像素内容"),
+    "unseen_pictures": Text("the pictures", "图片"),
+    "unseen_captions": Text("the captions", "标注"),
 }

@@ -101,7 +101,7 @@ def progress_text(
         parts.append((_bar(share, bar, is_ascii=is_ascii) + " " if bar else "") + f"{share:.0%}")
     if progress.steps_per_second is not None:
         parts.append(f"{short_number(float(f'{progress.steps_per_second:.3g}'))} it/s")
-    if progress.seconds_left is not None:
+    if progress.seconds_left:
         parts.append(f"{duration(progress.seconds_left, language)} {label('term_left', language)}")
     if progress.losses:
         recent = progress.losses[-max(len(progress.losses) // TREND_LENGTH, 1) :]

@@ -52,7 +52,9 @@ def next_recipe(
         try:
             text = _apply(text, path, change, reason)
         except CannotEditError:
-            notes.append(f"not applied, this value stands in an extended file: {change.key}: {plain_value(change.value)}")
+            notes.append(
+                f"not applied, this value stands in an extended file: {change.key}: {plain_value(change.value)}"
+            )
     return _with_header(text, notes)
 
 
@@ -94,7 +96,9 @@ def _unfolded(text: str, path: KeyPath) -> str:
     """Return `text` with the section of `path` written on one line, for the rare layout an edit does not fit into."""
     document = parse_document(text, "recipe.yaml")
     section = path[:1]
-    return set_value(text, section, _get(document.data, section)) if section in document.spots and len(path) > 1 else text
+    return (
+        set_value(text, section, _get(document.data, section)) if section in document.spots and len(path) > 1 else text
+    )
 
 
 def _reads_as(text: str, wanted: Any) -> bool:
@@ -169,7 +173,9 @@ def rebase(text: str, recipe_dir: Path, target_dir: Path) -> str:
         if not path or not isinstance(value, str) or spot.key is None:
             continue
         is_path = (path == ("extends",) and value.endswith((".yaml", ".yml"))) or (
-            path[-1] in PATH_KEYS and path[0] != "trainer_args" and _is_local(value, recipe_dir, is_folder=path[-1] == "image_dir")
+            path[-1] in PATH_KEYS
+            and path[0] != "trainer_args"
+            and _is_local(value, recipe_dir, is_folder=path[-1] == "image_dir")
         )
         if is_path and not _is_absolute(value):
             text = set_value(text, path, _from(target_dir, recipe_dir, value))
@@ -182,7 +188,12 @@ def rebase(text: str, recipe_dir: Path, target_dir: Path) -> str:
 
 
 def _is_local(value: str, recipe_dir: Path, *, is_folder: bool) -> bool:
-    return is_folder or value.startswith(("./", "../", ".\\", "..\\")) or value.endswith(_FILES) or (recipe_dir / value).exists()
+    return (
+        is_folder
+        or value.startswith(("./", "../", ".\\", "..\\"))
+        or value.endswith(_FILES)
+        or (recipe_dir / value).exists()
+    )
 
 
 def _is_absolute(value: str) -> bool:
@@ -196,5 +207,3 @@ def _from(target_dir: Path, recipe_dir: Path, value: str) -> str:
         return Path(os.path.relpath(end, target_dir.resolve())).as_posix()
     except ValueError:  # another drive
         return Path(end).as_posix()
-
-

@@ -7,7 +7,14 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from orchestrator.core.errors import EXIT_ENVIRONMENT, EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_TRAINER_FAILED
+from orchestrator.core.errors import (
+    EXIT_ENVIRONMENT,
+    EXIT_FINDINGS,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_TRAINER_FAILED,
+)
 from orchestrator.core.finding import Severity
 from orchestrator.core.record import to_plain
 from orchestrator.core.text import Text
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.report.model import ReportData
     from orchestrator.run.doctor import Check
 
+
 def line(text: str) -> None:
     """Print one line of a long task."""
     terminal.make_console().print(text)
@@ -44,7 +52,12 @@ def problems(found: Sequence[Problem], form: str, language: Language) -> None:
 
 
 def checked(
-    verdict: Verdict, found: Sequence[Problem], dataset: Dataset | None, plan: Plan | None, form: str, language: Language
+    verdict: Verdict,
+    found: Sequence[Problem],
+    dataset: Dataset | None,
+    plan: Plan | None,
+    form: str,
+    language: Language,
 ) -> int:
     """Tell what `check` saw. Returns 2 where nothing may run, 1 with findings to fix, else 0."""
     is_refused = bool(found) or verdict.worst is Severity.STOP
@@ -75,11 +88,27 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
     texts = []
     if dataset is not None:
         pictures, captions = dataset.train_picture_count, sum(f.captioned for f in dataset.folders if not f.is_reg)
-        texts.append(Text(f"looked at: recipe, headers of {pictures} pictures, {captions} captions", f"已检查：配方、{pictures} 张图片的文件头、{captions} 个标注"))
+        texts.append(
+            Text(
+                f"looked at: recipe, headers of {pictures} pictures, {captions} captions",
+                f"已检查：配方、{pictures} 张图片的文件头、{captions} 个标注",
+            )
+        )
     if plan is not None:
-        texts.append(Text(f"planned: {plan.steps.total_steps} steps in {plan.steps.epochs} epochs; `lora-run plan` tells why", f"计划：{plan.steps.epochs} 轮共 {plan.steps.total_steps} 步；理由见 `lora-run plan`"))
-    unseen = Text("not looked at: the pixels of the pictures, the weights of the model files", "未检查：图片的像素、模型文件的权重")
-    return [*texts, unseen if dataset is not None else Text("not looked at: pictures and captions", "未检查：图片和标注")]
+        texts.append(
+            Text(
+                f"planned: {plan.steps.total_steps} steps in {plan.steps.epochs} epochs; `lora-run plan` tells why",
+                f"计划：{plan.steps.epochs} 轮共 {plan.steps.total_steps} 步；理由见 `lora-run plan`",
+            )
+        )
+    unseen = Text(
+        "not looked at: the pixels of the pictures, the weights of the model files",
+        "未检查：图片的像素、模型文件的权重",
+    )
+    return [
+        *texts,
+        unseen if dataset is not None else Text("not looked at: pictures and captions", "未检查：图片和标注"),
+    ]
 
 
 def planned(plan: Plan, found: Sequence[Problem], form: str, language: Language) -> int:
@@ -99,10 +128,22 @@ def compiled(build: Build, folder: Path, form: str, language: Language) -> int:
     """Tell what was written, and the command that would start the trainer in that folder."""
     (command,) = build.commands
     if form == "json":
-        _json({"exit_code": EXIT_OK, "folder": folder, "files": sorted(build.files), "links": len(build.links), "argv": command.argv, "environment": command.environment})
+        _json(
+            {
+                "exit_code": EXIT_OK,
+                "folder": folder,
+                "files": sorted(build.files),
+                "links": len(build.links),
+                "argv": command.argv,
+                "environment": command.environment,
+            }
+        )
         return EXIT_OK
     console = terminal.make_console()
-    told = Text(f"wrote {len(build.files)} files and {len(build.links)} links to {folder}", f"已向 {folder} 写入 {len(build.files)} 个文件和 {len(build.links)} 个链接")
+    told = Text(
+        f"wrote {len(build.files)} files and {len(build.links)} links to {folder}",
+        f"已向 {folder} 写入 {len(build.files)} 个文件和 {len(build.links)} 个链接",
+    )
     terminal.show_line(told.to(language), console)
     environment = " ".join(f"{key}={shlex.quote(value)}" for key, value in command.environment.items())
     terminal.show_line(f"cd {shlex.quote(str(folder))} && {environment} {shlex.join(command.argv)}", console)
@@ -131,7 +172,9 @@ def finished(report: ReportData, files: Mapping[str, Path], form: str, language:
     terminal.show_verdict(report.verdict, language, console, report.outcome)
     last = ("next.yaml", "report.json", "report.html")
     shown = [(name, str(files[name])) for name in last if name in files]
-    terminal.show_end(report.headline.to(language), report.verdict, language, console, outcome=report.outcome, files=shown)
+    terminal.show_end(
+        report.headline.to(language), report.verdict, language, console, outcome=report.outcome, files=shown
+    )
     return code
 
 
@@ -184,20 +227,25 @@ class Watcher:
     def __enter__(self) -> Watcher:
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         if self._line is not None:
             self._line.close()
 
     def begins(self, rundir: RunDir, total_steps: int) -> None:
         """Show where the run lies."""
         self._line = terminal.LiveLine(self._stream, self._language, total_steps)
-        where = Text(f"run {rundir.root.name}: {total_steps} steps planned, log in {rundir.console_log}", f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {rundir.console_log}")
+        where = Text(
+            f"run {rundir.root.name}: {total_steps} steps planned, log in {rundir.console_log}",
+            f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {rundir.console_log}",
+        )
         self._line.message(where.to(self._language))
 
     def told(self, text: Text) -> None:
         """Show a decision, or a finding that stays at the end of the line."""
         if self._line is None:
-            print(text.to(self._language), file=self._stream)  # noqa: T201  before there is a line to keep whole
+            print(text.to(self._language), file=self._stream)
         else:
             self._line.set_finding(text.to(self._language))
 
@@ -218,7 +266,9 @@ class Watcher:
 _SHOWN = {
     "training-started": Text("training begins", "训练开始"),
     "checkpoint-saved": Text("saved {path}", "已保存 {path}"),
-    "captions-missing": Text("the trainer found no caption for {count} pictures", "训练器没有找到 {count} 张图片的标注"),
+    "captions-missing": Text(
+        "the trainer found no caption for {count} pictures", "训练器没有找到 {count} 张图片的标注"
+    ),
     "no-data": Text("the trainer found no pictures", "训练器没有找到图片"),
     "out-of-memory": Text("out of memory: {message}", "显存或内存不足：{message}"),
     "disk-full": Text("the disk is full: {message}", "磁盘已满：{message}"),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TextIO
 from orchestrator.core.finding import Status
 from orchestrator.core.problem_text import column_width, render_problem
 from orchestrator.core.record import scrub
-from orchestrator.report.labels import label
+from orchestrator.report.labels import label, unseen
 from orchestrator.report.live import Progress, progress_text
-from orchestrator.report.numbers import duration, plain_value, short_number
+from orchestrator.report.numbers import count, duration, plain_value, short_number
 from orchestrator.report.privacy import visible
 from orchestrator.report.verdict import by_weight, level, next_steps
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Change, Finding, Problem, Verdict
     from orchestrator.core.text import Language
+    from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan, Resolved
     from orchestrator.run.model import Outcome
 
@@ -176,6 +177,30 @@ def _rich_table(heads: Sequence[str], cells: Sequence[Sequence[str]], styles: Se
     return table
 
 
+def show_summary(dataset: Dataset, plan: Plan, language: Language, console: Console) -> None:
+    """Print what would be trained: pictures, captions, steps."""
+    pictures = [picture for folder in dataset.folders for picture in folder.pictures]
+    captioned = sum(folder.captioned for folder in dataset.folders)
+    words = label("term_pictures", language).format(
+        pictures=count(len(pictures)), folders=len(dataset.folders), captioned=count(captioned)
+    )
+    steps = label("term_steps", language).format(
+        total=count(plan.steps.total_steps),
+        epochs=plan.steps.epochs,
+        per_epoch=plan.steps.steps_per_epoch,
+        exposures=short_number(plan.steps.exposures_per_image),
+    )
+    for line in (words, steps):
+        console.print(_line((line, "")))
+
+
+def show_not_looked_at(dataset: Dataset | None, language: Language, console: Console) -> None:
+    """Print what a check leaves unseen, so that silence is not read as health."""
+    names = dataset.not_looked_at if dataset is not None else ("pictures", "captions")
+    if names:
+        console.print(_line((f"{label('not_looked_at', language)} {unseen(names, language)}", "dim")))
+
+
 def show_doctor(rows: Iterable[tuple[str, str, str, str]], language: Language, console: Console) -> None:
     """Print (level, what, found, fix) rows; `level` is `ok` or a severity, `fix` may be empty."""
     for name, what, found, fix in rows:
@@ -293,9 +318,10 @@ def cut_columns(text: str, width: int) -> str:
 
 def _columns(stream: TextIO) -> int:
     try:
-        return os.get_terminal_size(stream.fileno()).columns
+        columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
-        return 80
+        columns = 0
+    return columns or 80  # some terminals do not know their width and say 0
 
 
 def show_line(text: str, console: Console) -> None:

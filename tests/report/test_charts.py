@@ -66,7 +66,9 @@ def test_a_line_is_not_drawn_across_nan() -> None:
     assert path[1].count("M") == 2
 
 
-@pytest.mark.parametrize("values", [[], [0.0], [0.0, 0.0], [math.nan], [1e-300, 1e300], [-1e300, 1e300], [5e-324] * 3, [1e308, -1e308]])
+@pytest.mark.parametrize(
+    "values", [[], [0.0], [0.0, 0.0], [math.nan], [1e-300, 1e300], [-1e300, 1e300], [5e-324] * 3, [1e308, -1e308]]
+)
 def test_odd_series_are_drawn_without_nonsense(values: list[float]) -> None:
     svg = str(draw([raw(values)], [Mark(1, "saved")], WORDS, "loss"))
     numbers = [float(n) for n in re.findall(r'[MHV ](-?[\d.]+)(?=[ "HVhvL])', svg)]
@@ -93,7 +95,13 @@ def test_axis_follows_the_data(low: float, high: float, kind: str) -> None:
 
 
 def test_labels_of_small_learning_rates() -> None:
-    assert [text for _, text in ticks(make_scale("linear", [0.0, 1e-4], 0, 1), 5)] == ["0", "2.5e-5", "5e-5", "7.5e-5", "1e-4"]
+    assert [text for _, text in ticks(make_scale("linear", [0.0, 1e-4], 0, 1), 5)] == [
+        "0",
+        "2.5e-5",
+        "5e-5",
+        "7.5e-5",
+        "1e-4",
+    ]
 
 
 def test_labels_of_near_values_differ() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 VOID = {"meta", "link", "img", "br"}
 PAYLOADS = [
     "<script>document.title='pwned'</script>",
-    "\"><img src=x onerror=\"document.title='pwned'\">",
+    '"><img src=x onerror="document.title=\'pwned\'">',
     "' onmouseover='x()' a='",
     "</style></script></title><svg onload=x()>",
     "{{ 7*7 }}{% raw %}",
@@ -80,7 +80,13 @@ def test_verdict_comes_first_and_all_sections_follow(make_data: Make, language: 
     headline = Text("The learning rate is ten times above", "学习率比此秩可承受的高十倍").to(language)
     assert html.index(headline) < html.index('id="next"')
     assert ("html", {"lang": "zh-Hans" if language == "zh" else "en"}) in tree.tags
-    for fact in ("R009 lr-too-high", "48d368fa557731ad0488c07304dfeba8c07910eb", "2.13.0", "trophy-000004.safetensors", "still-falling"):
+    for fact in (
+        "R009 lr-too-high",
+        "48d368fa557731ad0488c07304dfeba8c07910eb",
+        "2.13.0",
+        "trophy-000004.safetensors",
+        "still-falling",
+    ):
         assert fact in html
 
 
@@ -106,7 +112,7 @@ def test_nothing_is_loaded_and_nothing_is_inline(make_data: Make) -> None:
             assert target is None or target.startswith(("data:", "#")), (tag, target)
 
 
-def poison(value: Any, payload: str) -> Any:
+def poison(value: Any, payload: str) -> Any:  # noqa: PLR0911 (one return per kind of value)
     """Put `payload` into every text of a report's data."""
     if isinstance(value, (Enum, bool)) or value is None:
         return value
@@ -117,10 +123,15 @@ def poison(value: Any, payload: str) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         kept = {"kind", "name"} if type(value).__name__ in {"ReportData", "Plan"} else set()
         kept |= {"run_root", "where"} if type(value).__name__ == "ReportData" else set()
-        return replace(value, **{f.name: poison(getattr(value, f.name), payload) for f in fields(value) if f.name not in kept})
+        return replace(
+            value, **{f.name: poison(getattr(value, f.name), payload) for f in fields(value) if f.name not in kept}
+        )
     if isinstance(value, dict):
         is_tags = all(isinstance(item, Series) for item in value.values())
-        return {key if is_tags or isinstance(key, int) else f"{payload}{n}": poison(item, payload) for n, (key, item) in enumerate(value.items())}
+        return {
+            key if is_tags or isinstance(key, int) else f"{payload}{n}": poison(item, payload)
+            for n, (key, item) in enumerate(value.items())
+        }
     if isinstance(value, tuple):
         return tuple(poison(item, payload) for item in value)
     return value
@@ -201,8 +212,14 @@ def test_broken_files_are_never_recommended(make_data: Make) -> None:
     data = make_data()
     assert data.case.observations is not None
     points = data.case.observations.checkpoints
-    broken = (replace(points[0], is_readable=False, problem="cut off"), replace(points[1], nonfinite_count=3), *points[2:])
-    html = render_html(replace(data, case=replace(data.case, observations=replace(data.case.observations, checkpoints=broken))), "en")
+    broken = (
+        replace(points[0], is_readable=False, problem="cut off"),
+        replace(points[1], nonfinite_count=3),
+        *points[2:],
+    )
+    html = render_html(
+        replace(data, case=replace(data.case, observations=replace(data.case.observations, checkpoints=broken))), "en"
+    )
     assert "unreadable: cut off" in html
     assert "3 tensors with NaN/Inf" in html
     advice = re.search(r"Which one to use:</b>(.*?)</p>", html)
@@ -215,7 +232,9 @@ def test_without_validation_nothing_decides(make_data: Make) -> None:
     data = make_data()
     assert data.case.observations is not None
     series = {tag: one for tag, one in data.case.observations.series.items() if "validation" not in tag}
-    html = render_html(replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), "en")
+    html = render_html(
+        replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), "en"
+    )
     assert "Nothing that was measured decides" in html
     assert "Low confidence" in html
 
@@ -225,7 +244,9 @@ def test_nan_is_shown_as_nan(make_data: Make) -> None:
     assert data.case.observations is not None
     values = array("d", [0.1] * 200 + [float("nan")] * 200)
     series = {"loss/current": Series("loss/current", array("q", range(1, 401)), values)}
-    html = render_html(replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), "en")
+    html = render_html(
+        replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), "en"
+    )
     assert "loss/current: 200 not finite (NaN/Inf)" in html
 
 
@@ -238,7 +259,16 @@ def test_a_report_of_nothing_says_so(make_data: Make, language: Language) -> Non
     )  # fmt: skip
     html = render_html(empty, language)
     Tree(html)
-    for key in ("level_unjudged", "no_curves", "no_samples", "no_checkpoints", "no_dataset", "no_plan", "no_command", "no_recipe"):
+    for key in (
+        "level_unjudged",
+        "no_curves",
+        "no_samples",
+        "no_checkpoints",
+        "no_dataset",
+        "no_plan",
+        "no_command",
+        "no_recipe",
+    ):
         assert LABELS[key].to(language) in html
     html = render_html(replace(empty, case=Case(observations=Observations(), settings={"unet_lr": 1e-4})), language)
     assert "1e-4" in html
@@ -259,8 +289,10 @@ def test_labels_are_complete_and_used() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "labels.py")
     wanted = set(re.findall(r"\bt\('([a-z_]+)'\s*[,)]", template)) | set(re.findall(r"\blabel\(\s*\"([a-z_]+)\"", code))
     assert wanted <= set(LABELS)
-    prefixes = ("level_", "kind_", "ending_", "confidence_", "source_")
-    unused = [key for key in LABELS if not re.search(rf"['\"]{key}['\"]", template + code) and not key.startswith(prefixes)]
+    prefixes = ("level_", "kind_", "ending_", "confidence_", "source_", "unseen_")
+    unused = [
+        key for key in LABELS if not re.search(rf"['\"]{key}['\"]", template + code) and not key.startswith(prefixes)
+    ]
     assert not unused
     for key, text in LABELS.items():
         assert text.en.strip(), key

@@ -57,7 +57,9 @@ def changed_lines(before: str, after: str) -> list[str]:
 
 
 def test_only_the_changed_value_differs_and_the_rule_is_named() -> None:
-    text = next_recipe(RECIPE, [Change("train.unet_lr", 5e-5, 1e-4, is_safe=True)], [], {"train.unet_lr": "R009 lr-too-high"})
+    text = next_recipe(
+        RECIPE, [Change("train.unet_lr", 5e-5, 1e-4, is_safe=True)], [], {"train.unet_lr": "R009 lr-too-high"}
+    )
     assert changed_lines(RECIPE, text) == ["  unet_lr: 5e-5  # from a friend; R009 lr-too-high, was 1e-4"]
     assert len(text.splitlines()) == len(RECIPE.splitlines())
     assert data(text)["train"] == {"unet_lr": 5e-5, "optimizer_args": {"weight_decay": 0.1}, "target_steps": 1500}
@@ -106,7 +108,11 @@ def test_removing_from_a_flow_mapping() -> None:
 
 
 def test_with_extends_a_removed_key_is_taken_back() -> None:
-    text = next_recipe("extends: sd15-character\nname: x\ntrain:\n  seed: 3\n", [Change("train.seed", None), Change("train.unet_lr", None)], [])
+    text = next_recipe(
+        "extends: sd15-character\nname: x\ntrain:\n  seed: 3\n",
+        [Change("train.seed", None), Change("train.unet_lr", None)],
+        [],
+    )
     assert data(text)["train"] == {"seed": None, "unet_lr": None}
     assert text.startswith("extends: sd15-character\n")
 

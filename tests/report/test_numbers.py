@@ -25,14 +25,34 @@ def test_exact_reads_back(value: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(True, "true"), (None, "–"), ([0.9, 1e-5], "[0.9, 1e-5]"), ({"a": 1}, "a: 1"), ("x", "x"), (1e-4, "1e-4"), (0.001, "0.001")],
+    [
+        (True, "true"),
+        (None, "–"),
+        ([0.9, 1e-5], "[0.9, 1e-5]"),
+        ({"a": 1}, "a: 1"),
+        ("x", "x"),
+        (1e-4, "1e-4"),
+        (0.001, "0.001"),
+    ],
 )
 def test_plain_value(value: object, text: str) -> None:
     assert plain_value(value) == text
 
 
 def test_size_and_time() -> None:
-    assert [size(n) for n in (0, 1023, 1024, 39_700_000, 7 * 2**30)] == ["0 B", "1023 B", "1.0 KiB", "37.9 MiB", "7.00 GiB"]
-    assert [duration(s, "en") for s in (0.25, 9.99, 42, 252.4, 7384)] == ["0.2 s", "10.0 s", "42 s", "4 min 12 s", "2 h 03 min"]
+    assert [size(n) for n in (0, 1023, 1024, 39_700_000, 7 * 2**30)] == [
+        "0 B",
+        "1023 B",
+        "1.0 KiB",
+        "37.9 MiB",
+        "7.00 GiB",
+    ]
+    assert [duration(s, "en") for s in (0.25, 9.99, 42, 252.4, 7384)] == [
+        "0.2 s",
+        "10.0 s",
+        "42 s",
+        "4 min 12 s",
+        "2 h 03 min",
+    ]
     assert duration(7384, "zh") == "2 小时 03 分"
     assert duration(math.nan, "en") == "–"

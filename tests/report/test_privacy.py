@@ -5,7 +5,12 @@ import pytest
 from orchestrator.report.privacy import Shortener, visible
 
 CLEAN = Shortener(
-    {"/home/wangwei": "~", "/home/wangwei/runs/alice-001": "", "/home/wangwei/sd-scripts": "sd-scripts", "C:\\Users\\Wei Wang": "~"},
+    {
+        "/home/wangwei": "~",
+        "/home/wangwei/runs/alice-001": "",
+        "/home/wangwei/sd-scripts": "sd-scripts",
+        "C:\\Users\\Wei Wang": "~",
+    },
     "wangwei",
 )
 
@@ -24,7 +29,10 @@ CLEAN = Shortener(
         ("/mnt/data/li.na/pictures", "…/pictures"),
         ("wangwei's model", "<user>'s model"),
         ("/root/x.txt", "~/x.txt"),
-        ("a/b, 1/2, ./rel/path, ../up, https://example.org/a/b", "a/b, 1/2, ./rel/path, ../up, https://example.org/a/b"),
+        (
+            "a/b, 1/2, ./rel/path, ../up, https://example.org/a/b",
+            "a/b, 1/2, ./rel/path, ../up, https://example.org/a/b",
+        ),
         ("(tag:1.2), [a|b], day/night", "(tag:1.2), [a|b], day/night"),
         ("data/10_zxq girl/01.png", "data/10_zxq girl/01.png"),
         ("token hf_abcdefghijklmnopqrst", "token ***"),

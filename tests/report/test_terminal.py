@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import io
+import math
+import os
+import pty
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.finding import Location, Problem, Status, Verdict
+from orchestrator.core.text import LANGUAGES, Language, Text, same
+from orchestrator.report import terminal
+from orchestrator.report.live import Progress, progress_text, sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.report.model import ReportData
+
+    Make = Callable[..., ReportData]
+
+HOSTILE = "(tag:1.2) [a|b] [/b] [link=http://x]y[/link] \x1b]8;;http://x\x07z \x1b[31mred\x9b1m"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeTerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def written(data: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
+
+
+def everything(data: ReportData, stream: io.TextIOBase, language: Language) -> None:
+    console = terminal.make_console(stream)  # type: ignore[arg-type]
+    assert data.case.plan is not None
+    assert data.case.dataset is not None
+    where = Location("recipe.yaml", 2, 3, f"  {HOSTILE}", 4)
+    problem = Problem("unknown-key", same(HOSTILE), same(HOSTILE), same(HOSTILE), where)
+    terminal.show_problems([problem, problem], language, console)
+    findings = tuple(replace(f, message=same(HOSTILE), where=where) for f in data.verdict.findings)
+    terminal.show_verdict(Verdict(findings), language, console, data.outcome)
+    terminal.show_plan(data.case.plan, language, console)
+    terminal.show_summary(data.case.dataset, data.case.plan, language, console)
+    terminal.show_not_looked_at(data.case.dataset, language, console)
+    terminal.show_doctor([("ok", "Python", HOSTILE, ""), ("stop", "disk", "1 GiB", HOSTILE)], language, console)
+    terminal.show_end(
+        HOSTILE, data.verdict, language, console, outcome=data.outcome, report=HOSTILE, next_recipe="next.yaml"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_of_others_comes_out_as_it_is_and_drives_nothing(make_data: Make, language: Language) -> None:
+    stream = io.StringIO()
+    everything(make_data(), stream, language)
+    text = stream.getvalue()
+    assert text.count("(tag:1.2) [a|b] [/b] [link=http://x]y[/link]") >= 8
+    assert "\x1b" not in text
+    assert "\x9b" not in text
+    assert "\r" not in text
+
+
+def test_on_a_terminal_only_colours_are_escapes(make_data: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = FakeTerminal()
+    everything(make_data(), stream, "en")
+    text = stream.getvalue()
+    assert "\x1b[" in text
+    assert not re.sub(r"\x1b\[[\d;]*m", "", text).count("\x1b")
+    assert "\x1b]" not in text
+
+
+def test_no_color_is_honoured(make_data: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = FakeTerminal()
+    everything(make_data(), stream, "en")
+    assert not re.findall(r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d)(?:;\d+)*m", stream.getvalue())
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "cp1252"])
+def test_a_narrow_encoding_never_raises(make_data: Make, encoding: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    everything(make_data(), stream, "zh")
+    live = terminal.LiveLine(stream, "zh", 10)
+    for step in range(1, 11):
+        live.update(step, 0.1)
+    live.close()
+    stream.flush()
+    assert len(raw.getvalue().splitlines()) > 30
+
+
+def test_plan_table_in_a_pipe_keeps_one_line_per_number(make_data: Make) -> None:
+    data = make_data()
+    assert data.case.plan is not None
+    because = same("x" * 300)
+    train = {key: replace(item, because=because) for key, item in data.case.plan.train.items()}
+    stream = io.StringIO()
+    terminal.show_plan(replace(data.case.plan, train=train), "en", terminal.make_console(stream))
+    rows = [line for line in stream.getvalue().splitlines() if line.endswith("x" * 300)]
+    assert [row.split()[0] for row in rows] == list(train)
+
+
+def test_verdict_tells_what_was_not_decided(make_data: Make) -> None:
+    data = make_data()
+    stream = io.StringIO()
+    terminal.show_verdict(data.verdict, "en", terminal.make_console(stream))
+    assert "1 rules could not decide · 1 rules clear · 1 ignored by the recipe" in stream.getvalue()
+    assert stream.getvalue().index("R009") < stream.getvalue().index("R003")
+    clear = Verdict(tuple(f for f in data.verdict.findings if f.status is Status.INCONCLUSIVE))
+    stream = io.StringIO()
+    terminal.show_verdict(clear, "en", terminal.make_console(stream))
+    assert "Not judged" in stream.getvalue()
+    assert "Nothing fired" not in stream.getvalue()
+
+
+def test_pace_comes_from_arrivals_and_forgets_the_pause_before() -> None:
+    progress = Progress(1000)
+    progress.advance(1, 0.0)
+    progress.advance(2, 600.0)  # ten minutes of caching
+    for step in range(3, 103):
+        progress.advance(step, 600.0 + (step - 2) * 0.5)
+    assert progress.steps_per_second == pytest.approx(2.0, rel=0.05)
+    assert progress.seconds_left == pytest.approx((1000 - 102) / 2.0, rel=0.05)
+    assert len(progress.arrivals) < 70
+
+
+def test_pace_is_unknown_before_two_moments() -> None:
+    progress = Progress(10)
+    assert progress.steps_per_second is None
+    progress.advance(1, 5.0)
+    progress.advance(2, 5.0)
+    assert progress.steps_per_second is None
+    assert "it/s" not in progress_text(progress, "en")
+
+
+def test_sparkline_shows_trend_not_noise() -> None:
+    assert sparkline([8.0, 7, 6, 5, 4, 3, 2, 1]) == "█▇▆▅▄▃▂▁"
+    assert sparkline([0.1001, 0.1, 0.1, 0.1001], length=4) == sparkline([0.1001, 0.1, 0.1, 0.1001], length=4)
+    assert set(sparkline([0.1 + 1e-5 * (n % 2) for n in range(80)])) <= {"▁"}
+    assert sparkline([1.0, math.nan, 1.0, 1.0], length=4)[1] == "!"
+    assert sparkline([1.0]) == ""
+
+
+def test_line_of_a_known_run() -> None:
+    progress = Progress(200)
+    for step in range(1, 101):
+        progress.advance(step, step * 0.1, 1.0 - step / 200)
+    text = progress_text(progress, "en", "R010 nan-loss", is_ascii=True, bar=10)
+    assert text.startswith("step 100/200  #####..... 50%  10 it/s  10 s left  loss 0.528 ")
+    assert text.endswith("R010 nan-loss")
+    assert text.isascii()
+
+
+def test_pipe_gets_plain_lines_now_and_then() -> None:
+    stream, clock = io.StringIO(), Clock()
+    live = terminal.LiveLine(stream, "en", 1000, clock)
+    for step in range(1, 1001):
+        clock.now += 0.01
+        live.update(step, 0.1)
+    live.set_finding("R010 nan-loss: step 7")
+    live.close()
+    text = stream.getvalue()
+    lines = text.splitlines()
+    assert 20 <= len(lines) <= 24
+    assert "\r" not in text
+    assert "\x1b" not in text
+    assert not set(text) & set("━─#")
+    assert "R010 nan-loss: step 7" in lines
+    assert lines[-1].startswith("step 1,000/1,000  100%  100 it/s  loss 0.1")
+
+
+def test_pipe_without_total_speaks_every_half_minute() -> None:
+    stream, clock = io.StringIO(), Clock()
+    live = terminal.LiveLine(stream, "en", None, clock)
+    for step in range(1, 301):
+        clock.now += 1.0
+        live.update(step)
+    live.close()
+    assert len(stream.getvalue().splitlines()) in range(10, 13)
+
+
+def test_terminal_redraws_one_line_that_fits() -> None:
+    stream, clock = FakeTerminal(), Clock()
+    live = terminal.LiveLine(stream, "zh", 100, clock)
+    live.set_finding("学习率" * 60)
+    for step in range(1, 101):
+        clock.now += 0.05
+        live.update(step, 0.1)
+    live.message("saved \x1b[2J x")
+    live.close()
+    text = stream.getvalue()
+    frames = [frame for frame in re.split(r"\r\x1b\[2K|\n", text) if frame]
+    assert all(terminal.column_width(frame) <= 79 for frame in frames)
+    assert 20 < len(frames) < 40
+    assert "\x1b[2J" not in text
+    assert text.endswith("\n")
+
+
+def test_wide_characters_are_never_halved() -> None:
+    assert terminal.cut_columns("学习率abc", 5) == "学习"
+    assert terminal.cut_columns("abc", 3) == "abc"
+
+
+def test_on_a_real_terminal() -> None:
+    code = (
+        "import sys; from orchestrator.report.terminal import LiveLine\n"
+        "live = LiveLine(sys.stdout, 'en', 50)\n"
+        "[live.update(n, 0.1) for n in range(1, 51)]\n"
+        "live.close()\n"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end is gone
+            break
+        if not part:
+            break
+        text += part
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"\r\x1b[2Kstep 50/50" in text
+
+
+def test_rich_is_not_loaded_before_something_is_printed() -> None:
+    code = "import sys, orchestrator.report.terminal; assert 'rich' not in sys.modules and 'jinja2' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_text_is_translated() -> None:
+    progress = Progress(10)
+    progress.advance(3, 0.0)
+    assert progress_text(progress, "zh").startswith("步 3/10")
+    assert Text("a", "b").to("zh") == "b"
