@@ -243,7 +243,7 @@ def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
 
     seen = read_run(job.rundir.root)
     final = next((c for c in seen.checkpoints if c.is_final), None)
-    outcome = judge_outcome(launched, job.rundir, final)
+    outcome = judge_outcome(launched, job.rundir, checkpoint=final)
     record = end_record(job.record, outcome)
     write_run_record(job.rundir, record)
     case = _case(job.prepared.loaded, job.prepared.dataset, job.plan, seen, outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestrator.core.errors import (
@@ -24,7 +25,6 @@ from orchestrator.run.model import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from orchestrator.backends.protocol import Build, Trainer
@@ -170,10 +170,16 @@ def finished(report: ReportData, files: Mapping[str, Path], form: str, language:
         return code
     console = terminal.make_console()
     terminal.show_verdict(report.verdict, language, console, report.outcome)
-    last = ("next.yaml", "report.json", "report.html")
-    shown = [(name, str(files[name])) for name in last if name in files]
+    shown = {name: _short(path) for name, path in files.items()}
+    headline = report.headline.to(language)
     terminal.show_end(
-        report.headline.to(language), report.verdict, language, console, outcome=report.outcome, files=shown
+        headline,
+        report.verdict,
+        language,
+        console,
+        outcome=report.outcome,
+        report=shown.get("report.html", ""),
+        next_recipe=shown.get("next.yaml", ""),
     )
     return code
 
@@ -237,8 +243,8 @@ class Watcher:
         """Show where the run lies."""
         self._line = terminal.LiveLine(self._stream, self._language, total_steps)
         where = Text(
-            f"run {rundir.root.name}: {total_steps} steps planned, log in {rundir.console_log}",
-            f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {rundir.console_log}",
+            f"run {rundir.root.name}: {total_steps} steps planned, log in {_short(rundir.console_log)}",
+            f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {_short(rundir.console_log)}",
         )
         self._line.message(where.to(self._language))
 
@@ -274,6 +280,14 @@ _SHOWN = {
     "disk-full": Text("the disk is full: {message}", "磁盘已满：{message}"),
 }
 """Lines of the trainer that people wait for or must see at once."""
+
+
+def _short(path: Path) -> str:
+    """Return a path as one would type it here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def _json(content: Mapping[str, Any]) -> None:
