@@ -67,9 +67,9 @@ def check(case: Case) -> Iterator[Finding]:
             bad = sum(1 for s in loss.steps if s >= step)
             yield _fired(case, step, str(step), RAW_LOSS, bad)
         return
-    shown = fact(case, "console_first_nan_step")
+    shown = fact(case, "first_nan_step")
     if shown is not None:
-        begin = int(fact(case, "console_last_finite_step") or 0) + 1
+        begin = int(fact(case, "last_finite_step") or 0) + 1
         yield _fired(case, int(shown), _range(begin, int(shown)), "console: avr_loss", None)
     elif fact(case, "last_step") is not None:
         yield SAYS.clear(

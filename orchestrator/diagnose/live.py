@@ -1,0 +1,119 @@
+"""What can be said while the trainer still runs: NaN, and a loss at the level of a lost model."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
+from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, lost_level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.core.observation import LogEvent
+    from orchestrator.diagnose.rule import Case
+
+BAR_DIGITS = 3
+"""Significant digits of `avr_loss` on the progress bar."""
+
+
+class LiveWatch:
+    """Looks at the loss while it comes in. Feed it console events, and exact losses where they can be had.
+
+    The bar's `avr_loss` is the mean since the start in the first epoch and that of one epoch later. So a NaN shows at the
+    very step (the average never recovers), and within the first epoch single windows can be computed back from it.
+    """
+
+    def __init__(self, case: Case, stop_on: Sequence[str] = ("nan",)) -> None:
+        """`case` needs plan or settings only: they decide the level of a lost model and the length of an epoch."""
+        self._stop_on = frozenset(stop_on)
+        self._limit = lost_level(case)
+        self._first_epoch = case.plan.steps.steps_per_epoch if case.plan is not None else None
+        self._exact: deque[float] = deque(maxlen=WINDOW * PERSISTENCE)
+        self._bar: dict[int, float] = {}
+        self._last_step = 0
+        self.nan_step: int | None = None
+        """First step whose loss was not finite."""
+        self.collapse_step: int | None = None
+        """First step of the windows at the level of a lost model; the loss became so within the ten steps after it."""
+
+    def feed_event(self, event: LogEvent) -> None:
+        """Take one console event; all but `progress` are passed over."""
+        step, average = event.values.get("step"), event.values.get("avr_loss")
+        if event.kind != "progress" or not isinstance(step, int) or not isinstance(average, float) or step < 1:
+            return
+        if not math.isfinite(average):
+            self._see_nan(step)
+        elif step != self._last_step:
+            self._see_average(step, average)
+        self._last_step = step
+
+    def feed_loss(self, step: int, loss: float) -> None:
+        """Take the exact loss of one optimizer step."""
+        if not math.isfinite(loss):
+            self._see_nan(step)
+            return
+        self._exact.append(loss)
+        if len(self._exact) == self._exact.maxlen and self._are_lost(self._windows(list(self._exact))):
+            self._see_collapse(step - len(self._exact) + 1)
+
+    def stop_reason(self) -> str | None:
+        """Return `nan` or `collapse` where the recipe lets that stop the run, else None."""
+        if self.nan_step is not None and "nan" in self._stop_on:
+            return "nan"
+        return "collapse" if self.collapse_step is not None and "collapse" in self._stop_on else None
+
+    def notice(self) -> Text | None:
+        """Return what to tell the user now, whether or not it stops the run."""
+        if self.nan_step is not None:
+            return Text(f"The loss became NaN at step {self.nan_step}.", f"损失在第 {self.nan_step} 步变为 NaN。")
+        if self.collapse_step is not None:
+            return Text(
+                f"From about step {self.collapse_step} on the loss lies at the level of a lost model.",
+                f"约从第 {self.collapse_step} 步起，损失处于模型失效的水平。",
+            )
+        return None
+
+    def _see_nan(self, step: int) -> None:
+        if self.nan_step is None:
+            self.nan_step = step
+
+    def _see_collapse(self, step: int) -> None:
+        if self.collapse_step is None and self.nan_step is None:
+            self.collapse_step = max(step, 1)
+
+    def _are_lost(self, windows: Sequence[float]) -> bool:
+        return self._limit is not None and all(window > self._limit[0] for window in windows)
+
+    @staticmethod
+    def _windows(values: Sequence[float]) -> list[float]:
+        return [math.fsum(values[i : i + WINDOW]) / WINDOW for i in range(0, len(values), WINDOW)]
+
+    def _see_average(self, step: int, average: float) -> None:
+        """Look at the bar: windows of the first epoch computed back from its cumulative mean, later its level itself."""
+        self._bar[step] = average
+        self._bar.pop(step - WINDOW * PERSISTENCE - 1, None)
+        if self._first_epoch is not None and step > self._first_epoch:
+            if self._are_lost([average]):
+                self._see_collapse(step)
+            return
+        windows = [self._window(step - back * WINDOW) for back in range(PERSISTENCE)]
+        known = [window for window in windows if window is not None]
+        if len(known) == PERSISTENCE and self._are_lost(known):
+            self._see_collapse(step - WINDOW * PERSISTENCE + 1)
+
+    def _window(self, end: int) -> float | None:
+        """Return a lower bound of the mean loss of the `WINDOW` steps up to `end`; None where the bar skipped a step or cannot tell."""
+        begin = end - WINDOW
+        last, first = self._bar.get(end), 0.0 if begin == 0 else self._bar.get(begin)
+        if last is None or first is None:
+            return None
+        rounding = end * _rounding(last) + begin * _rounding(first)
+        return (end * last - begin * first - rounding) / WINDOW
+
+
+def _rounding(shown: float) -> float:
+    """Return the largest error of a number shown with three significant digits."""
+    return 0.5 * 10.0 ** (math.floor(math.log10(shown)) - BAR_DIGITS + 1) if shown > 0 else 0.0

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.diagnose.live import LiveWatch
+from orchestrator.diagnose.rule import Case
+from tests.diagnose.cases import event, plan, step_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _case(steps_per_epoch: int = 100) -> Case:
+    return Case(plan=plan(steps=step_plan(steps_per_epoch * 4, epochs=4)), family="sd15")
+
+
+def _show(watch: LiveWatch, losses: Sequence[float], every: int = 1) -> list[str | None]:
+    """Show losses as the trainer's bar does in its first epoch: the mean so far, three digits, two refreshes per step."""
+    total, said = 0.0, []
+    for step, loss in enumerate(losses, 1):
+        total += loss
+        if step % every == 0:
+            for _ in range(2):
+                watch.feed_event(event("progress", step=step, total=400, avr_loss=float(f"{total / step:.3g}")))
+        said.append(watch.stop_reason())
+    return said
+
+
+def _sound(count: int, seed: int = 0) -> list[float]:
+    draw = random.Random(seed)  # noqa: S311 - a reproducible curve
+    return [min(0.9, draw.expovariate(1 / 0.2)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("step", [1, 2, 57])
+def test_nan_stops_at_the_step_itself(step: int) -> None:
+    watch = LiveWatch(_case())
+    said = _show(watch, [*_sound(step - 1), math.nan, *_sound(5)])
+    assert watch.nan_step == step
+    assert said[step - 1 :] == ["nan"] * 6
+    notice = watch.notice()
+    assert notice is not None
+    assert f"step {step}." in notice.en
+
+
+def test_nan_is_told_but_does_not_stop_where_the_recipe_says_so() -> None:
+    watch = LiveWatch(_case(), stop_on=())
+    assert set(_show(watch, [math.nan, 0.1])) == {None}
+    assert watch.notice() is not None
+
+
+def test_a_lost_model_is_seen_within_twenty_steps_on_the_bar() -> None:
+    watch = LiveWatch(_case(), stop_on=("nan", "collapse"))
+    said = _show(watch, [*_sound(40), *[1.02] * 30])
+    assert said[39] is None
+    assert said[60] == "collapse"
+    assert watch.collapse_step is not None
+    assert 31 <= watch.collapse_step <= 42
+
+
+def test_a_lost_model_is_seen_in_exact_losses() -> None:
+    watch = LiveWatch(_case(), stop_on=("collapse",))
+    for step, loss in enumerate([*_sound(300), *[1.02] * 20], 1):
+        watch.feed_loss(step, loss)
+    assert watch.stop_reason() == "collapse"
+    assert watch.collapse_step is not None
+    assert 291 <= watch.collapse_step <= 301
+
+
+def test_after_the_first_epoch_the_average_itself_is_looked_at() -> None:
+    watch = LiveWatch(_case(10), stop_on=("collapse",))
+    watch.feed_event(event("progress", step=35, total=400, avr_loss=0.97))
+    assert watch.stop_reason() == "collapse"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sound_run_is_left_alone(seed: int) -> None:
+    watch = LiveWatch(_case(400), stop_on=("nan", "collapse"))
+    assert set(_show(watch, _sound(400, seed))) == {None}
+    assert watch.notice() is None
+
+
+def test_a_bar_that_skips_steps_says_nothing_rather_than_something_wrong() -> None:
+    watch = LiveWatch(_case(400), stop_on=("collapse",))
+    assert set(_show(watch, _sound(200), every=3)) == {None}
+
+
+def test_other_events_are_passed_over() -> None:
+    watch = LiveWatch(_case())
+    watch.feed_event(event("checkpoint-saved", step=3, avr_loss=math.nan))
+    watch.feed_event(event("progress", step=0, avr_loss=math.nan))
+    watch.feed_event(event("progress", step=3, avr_loss=None))
+    assert watch.stop_reason() is None
