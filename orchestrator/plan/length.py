@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.core.errors import InputError
 from orchestrator.core.text import Text
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 LEAST_SAMPLES = 100
 MOST_SAMPLES = 400
 WANTED_EPOCHS = 10
+_KEYS = {
+    "min-bucket-reso": "dataset.min_bucket_reso",
+    "max-bucket-reso": "dataset.max_bucket_reso",
+    "picture-below-bucket-step": "dataset.bucket_no_upscale",
+}
+"""Recipe key behind each problem that counting may find."""
 # Shares that are off by less are as good as right: repeats are whole numbers.
 _SHARE_TOLERANCE = 0.03
 
@@ -51,7 +58,10 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures]) -> Length:
     family = draft.recipe.base_model.family
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     rules = bucket_rules(draft)
-    counter = EpochCounter(sizes, rules, pace)
+    try:
+        counter = EpochCounter(sizes, rules, pace)
+    except InputError as error:
+        raise InputError([replace(p, where=draft.where(_KEYS[p.code])) for p in error.problems]) from error
     target = float(train.target_steps or draft.start.target_steps)
     choice = _best(draft, concepts, counter, target)
     choice, why = _keep_in_band(draft, concepts, counter, choice, target)

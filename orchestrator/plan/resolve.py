@@ -16,8 +16,8 @@ from orchestrator.plan.model import Plan
 from orchestrator.plan.naming import decide_metadata, merge_trainer_args
 from orchestrator.plan.network import decide_model, decide_network
 from orchestrator.plan.optimise import decide_optimizer, decide_warmup
-from orchestrator.plan.pictures_drawn import decide_samples, decide_saving
 from orchestrator.plan.prepare import decide_dataset_options
+from orchestrator.plan.samples import decide_samples, decide_saving
 
 if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
@@ -46,7 +46,7 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     decide_warmup(draft, length.steps)
     decide_computing(draft, trained, is_validated=bool(held))
     decide_saving(draft, length.steps, is_validated=bool(held))
-    prompts = decide_samples(draft)
+    prompts = decide_samples(draft, length.steps.epochs)
     output_name = decide_metadata(draft)
     merge_trainer_args(draft)
     _stop_at(draft)

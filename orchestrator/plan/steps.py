@@ -174,7 +174,7 @@ def _bad_limit(key: str, value: int, step: int, side: int, *, is_low: bool) -> P
     en, zh = (f"between {step} and", f"在 {step} 与") if is_low else ("at least", "至少")
     end = "之间" if is_low else ""
     return Problem(
-        "bucket-limit",
+        key.replace("_", "-"),
         Text(f"`{key}` {value} does not fit the resolution", f"`{key}` {value} 与分辨率不合"),
         Text("the trainer stops with an assertion", "训练器会因断言而停止"),
         Text(f"write a value {en} {side}, a multiple of {step}", f"请写{zh} {side} {end}的值，且为 {step} 的倍数"),

@@ -318,10 +318,12 @@ def test_bucket_step_of_another_family(refused: Refused, pictures: Pictures) -> 
     assert "64" in problem.fix.en
 
 
-@pytest.mark.parametrize("limits", ["{min_bucket_reso: 1024}", "{max_bucket_reso: 256}"])
-def test_bucket_limits_are_refused(refused: Refused, pictures: Pictures, limits: str) -> None:
+@pytest.mark.parametrize(("key", "value"), [("min_bucket_reso", 1024), ("max_bucket_reso", 256)])
+def test_bucket_limits_are_refused_with_their_line(refused: Refused, pictures: Pictures, key: str, value: int) -> None:
     pictures("set", 20)
-    assert "bucket-limit" in refused(f"dataset: {limits}\n")
+    problem = refused(f"dataset:\n  {key}: {value}\n")[key.replace("_", "-")]
+    assert problem.where is not None
+    assert problem.where.line == 8
 
 
 def test_nested_folders_are_told_with_the_fix(refused: Refused, pictures: Pictures, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def decide_saving(draft: Draft, steps: StepPlan, *, is_validated: bool) -> None:
         )  # fmt: skip
 
 
-def decide_samples(draft: Draft) -> tuple[Prompt, ...]:
+def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
     """Return the prompts with nothing left open, and write when they are drawn. None are drawn for an empty list."""
     sample, facts = draft.recipe.sample, draft.facts
     given = _default_prompts(draft) if sample.prompts is None else list(sample.prompts)
@@ -45,7 +45,7 @@ def decide_samples(draft: Draft) -> tuple[Prompt, ...]:
         return ()
     every = draft.train["save_every_n_epochs"]
     draft.train["sample_every_n_epochs"] = draft.choose(
-        sample.sample_every_n_epochs, "sample.sample_every_n_epochs", every.value,
+        sample.sample_every_n_epochs, "sample.sample_every_n_epochs", min(every.value, epochs),
         Text("at every save: each file has its pictures", "每次保存时：每个文件都有对应样图"),
     )  # fmt: skip
     draft.train["sample_at_first"] = draft.choose(
@@ -65,12 +65,17 @@ def decide_samples(draft: Draft) -> tuple[Prompt, ...]:
 def _save_every(draft: Draft, epochs: int) -> Resolved:
     save = draft.recipe.save
     wanted = save.checkpoints or DEFAULT_CHECKPOINTS
-    # The last epoch's file is the final one, so every n epochs leaves ceil(epochs / n) files.
-    every = min(range(1, epochs + 1), key=lambda n: (abs(math.ceil(epochs / n) - wanted), n))
+
+    # The last epoch's file is the final one, so every n epochs leaves ceil(epochs / n) files. Samples follow the saves:
+    # where n divides the epochs, the final file has its pictures too.
+    def cost(n: int) -> tuple[int, int]:
+        return abs(math.ceil(epochs / n) - wanted) + (2 if epochs % n else 0), n
+
+    every = min(range(1, epochs + 1), key=cost)
     files = math.ceil(epochs / every)
     because = Text(
-        f"{epochs} epochs / {every} = {files} files, nearest to {wanted}",
-        f"{epochs} 轮 / {every} = {files} 个文件，最接近 {wanted} 个",
+        f"{epochs} epochs / {every} = {files} files, wanted {wanted}",
+        f"{epochs} 轮 / {every} = {files} 个文件，期望 {wanted} 个",
     )
     if save.save_every_n_epochs is None and save.checkpoints is not None:
         return draft.given(every, "save.checkpoints", because)
