@@ -85,7 +85,8 @@ def _insert(document: Document, known: KeyPath, names: list[str], value: Any, co
         raise CannotEditError(known)
     if not spot.is_block:
         return _insert_in_flow(document, known, names, value, comment)
-    first = document.spots[(*known, next(iter(holder)))].key
+    child: KeyPath = (*known, next(iter(holder)))
+    first = document.spots[child].key
     indent = " " * (first.column - 1) if first else ""
     end = _line_end(text, _value_end(text, spot))
     newline = "\r\n" if "\r\n" in text else "\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -295,3 +296,35 @@ def make_data(tmp_path: Path) -> Callable[..., ReportData]:
         return replace(data, **changes)  # type: ignore[arg-type]
 
     return make
+
+
+def put_everywhere(value: Any, payload: str) -> Any:  # noqa: PLR0911 (one return per kind of value)
+    """Put `payload` into every text of a report's data."""
+    if isinstance(value, (Enum, bool)) or value is None:
+        return value
+    if isinstance(value, str):
+        return payload
+    if isinstance(value, Path):
+        return Path(payload.replace("\x00", "").replace("/", "_"))
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {"kind", "name"} if type(value).__name__ in {"ReportData", "Plan"} else set()
+        kept |= {"run_root", "where"} if type(value).__name__ == "ReportData" else set()
+        return replace(
+            value,
+            **{f.name: put_everywhere(getattr(value, f.name), payload) for f in fields(value) if f.name not in kept},
+        )
+    if isinstance(value, dict):
+        is_tags = all(isinstance(item, Series) for item in value.values())
+        return {
+            key if is_tags or isinstance(key, int) else f"{payload}{n}": put_everywhere(item, payload)
+            for n, (key, item) in enumerate(value.items())
+        }
+    if isinstance(value, tuple):
+        return tuple(put_everywhere(item, payload) for item in value)
+    return value
+
+
+@pytest.fixture
+def poison() -> Callable[[Any, str], Any]:
+    """Puts a payload into every text of a report's data."""
+    return put_everywhere

@@ -15,6 +15,9 @@ from orchestrator.report.scales import choose_kind, make_scale, step_ticks, tick
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.report.scales import Kind
+
+KINDS: tuple[Kind, ...] = ("linear", "log")
 WORDS = Words("Loss", "what it shows", "step", "not finite")
 
 
@@ -114,8 +117,8 @@ def test_ticks_are_few_and_inside() -> None:
     for _ in range(300):
         low = 10 ** chance.uniform(-12, 6)
         values = [low, low * 10 ** chance.uniform(0, 12)]
-        for kind in ("linear", "log"):
-            scale = make_scale(kind, values, 0, 1)  # type: ignore[arg-type]
+        for kind in KINDS:
+            scale = make_scale(kind, values, 0, 1)
             found = ticks(scale, 5)
             assert 1 <= len(found) <= 12
             assert all(scale.low <= value <= scale.high for value, _ in found)

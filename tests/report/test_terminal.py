@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.finding import Location, Problem, Status, Verdict
+from orchestrator.core.problem_text import column_width
 from orchestrator.core.text import LANGUAGES, Language, Text, same
 from orchestrator.report import terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
@@ -206,7 +207,7 @@ def test_terminal_redraws_one_line_that_fits() -> None:
     live.close()
     text = stream.getvalue()
     frames = [frame for frame in re.split(r"\r\x1b\[2K|\n", text) if frame]
-    assert all(terminal.column_width(frame) <= 79 for frame in frames)
+    assert all(column_width(frame) <= 79 for frame in frames)
     assert 20 < len(frames) < 40
     assert "\x1b[2J" not in text
     assert text.endswith("\n")

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.finding import Location, Problem, Verdict
+from orchestrator.core.observation import Series
+from orchestrator.core.record import read_record, write_record
+from orchestrator.core.text import Text, same
+from orchestrator.diagnose.rule import Case
+from orchestrator.report.record import KIND, VERSION, problems_record, report_record, verdict_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from orchestrator.report.model import ReportData
+
+    Make = Callable[..., ReportData]
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),),
+}  # fmt: skip
+KNOWN = {
+    "$schema",
+    "$defs",
+    "title",
+    "description",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "const",
+    "anyOf",
+    "$ref",
+}
+
+
+def faults(value: Any, schema: dict[str, Any], at: str = "$") -> list[str]:
+    """Where `value` breaks the schema; knows the words that docs/report.schema.json uses and no others."""
+    assert set(schema) <= KNOWN, set(schema) - KNOWN
+    if "$ref" in schema:
+        return faults(value, SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], at)
+    if "anyOf" in schema:
+        options = [faults(value, option, at) for option in schema["anyOf"]]
+        return [] if [] in options else min(options, key=len)
+    kinds = schema.get("type", [])
+    wanted = [kinds] if isinstance(kinds, str) else kinds
+    is_number = isinstance(value, bool) and "boolean" not in wanted
+    if wanted and (is_number or not isinstance(value, tuple(t for kind in wanted for t in TYPES[kind]))):
+        return [f"{at}: {value!r} is no {kinds}"]
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        return [f"{at}: {value!r} is not allowed"]
+    found = []
+    if isinstance(value, dict):
+        inside, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
+        found += [f"{at}: {key} is missing" for key in schema.get("required", []) if key not in value]
+        for key, item in value.items():
+            if key not in inside and rest is False:
+                found.append(f"{at}: {key} is not described")
+            found += faults(item, inside.get(key, rest if isinstance(rest, dict) else {}), f"{at}.{key}")
+    if isinstance(value, list):
+        found += [
+            fault for n, item in enumerate(value) for fault in faults(item, schema.get("items", {}), f"{at}[{n}]")
+        ]
+    return found
+
+
+def whole(data: ReportData, folder: Path) -> dict[str, Any]:
+    path = folder / "report.json"
+    write_record(path, KIND, VERSION, report_record(data))
+    return read_record(path, KIND, VERSION)
+
+
+def test_record_is_as_described(make_data: Make, tmp_path: Path) -> None:
+    assert faults(whole(make_data(), tmp_path), SCHEMA) == []
+
+
+def test_a_report_of_nothing_is_as_described(make_data: Make, tmp_path: Path) -> None:
+    empty = replace(
+        make_data(),
+        case=Case(),
+        verdict=Verdict(),
+        outcome=None,
+        trainer=None,
+        recipe_text=None,
+        run_root=None,
+        commands=(),
+    )
+    body = whole(empty, tmp_path)
+    assert faults(body, SCHEMA) == []
+    assert body["level"] == "unjudged"
+
+
+def test_the_check_itself_finds_faults(make_data: Make, tmp_path: Path) -> None:
+    body = whole(make_data(), tmp_path)
+    for broken in (
+        {**body, "level": "fine"},
+        {**body, "extra": 1},
+        {k: v for k, v in body.items() if k != "findings"},
+        {**body, "version": 2},
+    ):
+        assert faults(broken, SCHEMA)
+    body["findings"][0]["message"] = "text"
+    assert faults(body, SCHEMA)
+
+
+def test_nan_survives(make_data: Make, tmp_path: Path) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    series = {
+        "loss/current": Series("loss/current", array("q", [1, 2, 3]), array("d", [0.5, float("nan"), float("inf")]))
+    }
+    body = whole(
+        replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), tmp_path
+    )
+    assert faults(body, SCHEMA) == []
+    loss = body["series"]["loss/current"]
+    assert (loss["last"], loss["nonfinite"], loss["first_nonfinite_step"], loss["min"]) == ("Infinity", 2, 2, 0.5)
+
+
+def test_nothing_private_is_written(make_data: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/zhangsan")
+    data = replace(make_data(), recipe_text="vae: /home/zhangsan/vae.pt  # hf_abcdefghijklmnopqrst\n")
+    text = json.dumps(whole(data, tmp_path))
+    assert "zhangsan" not in text
+    assert "hf_abc" not in text
+    assert str(data.run_root) not in text
+
+
+def test_facts_agree_with_the_case(make_data: Make, tmp_path: Path) -> None:
+    data = make_data()
+    body = whole(data, tmp_path)
+    assert [f["name"] for f in body["findings"]] == [f.name for f in data.verdict.findings]
+    assert body["next_steps"] == ["lr-too-high", "missing-captions"]
+    assert body["plan"]["steps"]["total_steps"] == 400
+    assert body["plan"]["train"]["network_dim"] == {
+        "value": 8,
+        "source": "preset",
+        "because": {"en": "object preset", "zh": "object preset"},
+    }
+    assert body["not_judged"]["inconclusive"] == ["still-falling"]
+    assert len(body["checkpoints"]) == 4
+    assert body["dataset"]["folders"][0]["captioned"] == 17
+    assert body["commands"][0]["argv"][0] == "python"
+
+
+def test_problems_and_verdict_in_one_language(make_data: Make) -> None:
+    where = Location("recipe.yaml", 1, 2, "x", 1)
+    found = problems_record([Problem("unknown-key", Text("no", "无"), fix=same("y"), where=where)], "zh")
+    assert found[0]["what"] == "无"
+    assert found[0]["why"] is None
+    assert found[0]["where"]["line"] == 1
+    body = verdict_record(make_data().verdict, "zh")
+    assert body["worst"] == "fix"
+    assert body["findings"][0]["message"] == "学习率比此秩可承受的高十倍。"
+    assert body["findings"][0]["evidence"][0]["what"] == "lr x sqrt(alpha / rank)"
+    json.dumps(body, allow_nan=False)
