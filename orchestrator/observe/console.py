@@ -160,11 +160,9 @@ class ConsoleParser:
         if rank in self._tracebacks:
             return self._read_traceback(rank, body)
         continued = body.startswith(CONTINUED)
-        if self._block is not None:
-            event = self._read_setting(body)
-            if event is not None or continued:
-                return event
-            self._block = None
+        if self._block is not None and body.startswith("  "):
+            return self._read_setting(body)
+        self._block = None
         return None if continued else self._read_message(body.strip(), "")
 
     def _read_record(self, record: re.Match[str]) -> LogEvent | None:
