@@ -87,6 +87,18 @@ def held_out_trophies(count: int, side: int = 64) -> list[tuple[Image.Image, str
     return [draw_trophy(HELD_OUT_SEED + index, side) for index in range(count)]
 
 
+def trophies_captioned(captions: list[str], count: int, side: int = 64) -> dict[str, list[Image.Image]]:
+    """For each caption the first `count` held-out trophies that it describes; other seeds than `held_out_trophies`."""
+    found: dict[str, list[Image.Image]] = {caption: [] for caption in captions}
+    seed = 2 * HELD_OUT_SEED
+    while any(len(pictures) < count for pictures in found.values()):
+        picture, caption = draw_trophy(seed, side)
+        if caption in found and len(found[caption]) < count:
+            found[caption].append(picture)
+        seed += 1
+    return found
+
+
 def write_folder(out: Path, count: int, side: int) -> None:
     """Write `count` training pictures with a caption file beside each."""
     out.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ from pocket_architecture import (
     new_vae,
     noise_settings,
 )
-from pocket_scenes import draw_scene
+from pocket_scenes import draw_confetti, draw_scene
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -83,28 +83,46 @@ def _rate(step: int, steps: int, peak: float) -> float:
     return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def train_vae(vae: AutoencoderKL, pictures: torch.Tensor, steps: int) -> None:
-    """Fit the autoencoder: absolute and edge error, with a light pull of the latents towards a unit normal."""
-    with torch.no_grad():
-        vae.quant_conv.bias[4:] = -6.0  # start with little latent noise, or the first thousand steps fight it
+def confetti(count: int, seed: int) -> torch.Tensor:
+    """`(count, 3, 64, 64)` uint8 pictures of loose shapes in any colour."""
+    rng = random.Random(seed)  # noqa: S311  drawing, not secrets
+    pictures = np.stack([np.asarray(draw_confetti(rng, SIDE)) for _ in range(count)])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
+
+
+def train_vae(
+    vae: AutoencoderKL, pictures: torch.Tensor, steps: int, loose: torch.Tensor, anchor: AutoencoderKL | None
+) -> None:
+    """Fit the autoencoder: absolute and edge error, with a light pull of the latents towards a unit normal.
+
+    Half of each batch are loose shapes. With an `anchor` the latents of the scenes are held near the ones it gives,
+    so that a U-Net trained on those stays of use.
+    """
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=0.0)
-    source = batches(len(pictures), 16, torch.Generator().manual_seed(1))
+    half = torch.Generator().manual_seed(1), torch.Generator().manual_seed(2)
+    scene_batches, loose_batches = batches(len(pictures), 8, half[0]), batches(len(loose), 8, half[1])
     vae.to(memory_format=torch.channels_last)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _rate(step, steps, 2e-3)
-        x = to_unit(pictures[next(source)]).to(memory_format=torch.channels_last)
+        both = torch.cat([pictures[next(scene_batches)], loose[next(loose_batches)]])
+        x = to_unit(both).to(memory_format=torch.channels_last)
         posterior = vae.encode(x).latent_dist
         y = vae.decode(posterior.sample()).sample
         edge = (torch.diff(x, dim=3) - torch.diff(y, dim=3)).abs().mean()
         edge = edge + (torch.diff(x, dim=2) - torch.diff(y, dim=2)).abs().mean()
         loss = (x - y).abs().mean() + (x - y).square().mean() + 0.5 * edge + 1e-4 * posterior.kl().mean() / 1024
+        if anchor is not None:
+            with torch.no_grad():
+                held = anchor.encode(x[:8]).latent_dist.mean
+            loss = loss + 0.1 * (posterior.mean[:8] - held).square().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         if step % 50 == 0 or step == steps - 1:
-            say(f"vae step {step} loss {loss.item():.4f} mae {(x - y).abs().mean().item():.4f}")
+            error = (x - y).abs().mean(dim=(1, 2, 3))
+            say(f"vae step {step} loss {loss.item():.4f} scenes {error[:8].mean():.4f} loose {error[8:].mean():.4f}")
 
 
 @torch.no_grad()
@@ -177,7 +195,9 @@ def first_stages(args: argparse.Namespace, pictures: torch.Tensor, captions: lis
     out: Path = args.out
     say(f"vocabulary of {len(make_tokenizer(captions, out))} tokens")
     vae = new_vae()
-    train_vae(vae, pictures, args.vae_steps)
+    with torch.no_grad():
+        vae.quant_conv.bias[4:] = -6.0  # start with little latent noise, or the first thousand steps fight it
+    train_vae(vae, pictures, args.vae_steps, confetti(6000, args.seed), None)
     vae.register_to_config(scaling_factor=round(1 / float(encode_all(vae, pictures[:2000]).std()), 5))
     vae.half().save_pretrained(out / "vae")
     DDIMScheduler(**noise_settings(), set_alpha_to_one=False, steps_offset=1).save_pretrained(out / "scheduler")
@@ -206,7 +226,10 @@ def main() -> None:
     pictures, captions = scenes(args.pictures, args.seed)
     say(f"{len(pictures)} pictures drawn")
     if args.further:
-        vae = AutoencoderKL.from_pretrained(args.out / "vae", torch_dtype=torch.float32)
+        vae, anchor = (AutoencoderKL.from_pretrained(args.out / "vae", torch_dtype=torch.float32) for _ in range(2))
+        train_vae(vae, pictures, args.vae_steps, confetti(6000, args.seed), anchor)
+        vae.half().save_pretrained(args.out / "vae")
+        vae.float()
     else:
         vae = first_stages(args, pictures, captions)
     latents = encode_all(vae, pictures) * vae.config.scaling_factor

@@ -181,3 +181,27 @@ def draw_scene(rng: random.Random, side: int = 64) -> tuple[Image.Image, str]:
     words = " ".join(word for word in ("a", size, colour, name, place) if word)
     joint = " " if background.startswith("on ") else ", "
     return canvas.finish(), f"{words}{joint}{background}"
+
+
+def _any_colour(rng: random.Random) -> Colour:
+    return (rng.randrange(256), rng.randrange(256), rng.randrange(256))
+
+
+def draw_confetti(rng: random.Random, side: int = 64) -> Image.Image:
+    """Shapes of any size in any colour, `(side, side)` RGB: what the autoencoder needs to see and the scenes lack."""
+    canvas = new_canvas(side)
+    canvas.box(0, 0, 1, 1, _any_colour(rng))
+    for _ in range(rng.randint(4, 16)):
+        x, y, r = rng.random(), rng.random(), 0.02 + 0.33 * rng.random() ** 2
+        kind, colour = rng.randrange(5), _any_colour(rng)
+        if kind == 0:
+            canvas.ellipse(x, y, r, r * rng.uniform(0.4, 1.6), colour)
+        elif kind == 1:
+            canvas.box(x - r, y - r * rng.uniform(0.3, 1.5), x + r, y + r * rng.uniform(0.3, 1.5), colour)
+        elif kind == 2:
+            canvas.polygon(star_points(x, y, r, rng.uniform(0, 1)), colour)
+        elif kind == 3:
+            canvas.ring(x, y, r, r * rng.uniform(0.5, 1.5), width=r * rng.uniform(0.1, 0.4), fill=colour)
+        else:
+            canvas.line([(rng.random(), rng.random()) for _ in range(3)], rng.uniform(0.01, 0.06), colour)
+    return canvas.finish()
