@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.recipe.load import LoadedRecipe
 
+_SMALL = 1e-3
 _MODEL_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 
@@ -73,7 +75,17 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 def _number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
-    return dumper.represent_scalar(_TAGS[float], repr(value))
+    return dumper.represent_scalar(_TAGS[float], number_text(value))
+
+
+def number_text(value: float) -> str:
+    """Return a number with all its digits, small ones as people write them: `1e-4`, `1.5e-5`."""
+    if value == 0 or abs(value) >= _SMALL:
+        return repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    mantissa = text[0] + (f".{text[1:]}" if len(text) > 1 else "")
+    return f"{'-' if sign else ''}{mantissa}e{int(exponent) + len(text) - 1}"
 
 
 _Dumper.add_representer(str, _text)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.source import parse_document
+from orchestrator.recipe.edits import NULL, CannotEditError, remove_value, set_value
 from orchestrator.recipe.keys import PATH_KEYS
 from orchestrator.recipe.overrides import key_path
-from orchestrator.report.edits import NULL, CannotEditError, remove_value, set_value
 from orchestrator.report.numbers import plain_value
 from orchestrator.report.privacy import visible
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.errors import InputError
 from orchestrator.core.source import parse_document
 from orchestrator.recipe.dump import scalar_text
-from orchestrator.report.numbers import exact_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.core.source import Document, KeyPath, Spot
 
 NULL = object()
@@ -27,7 +29,7 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{scalar_text(key)}: {flow(item)}" for key, item in value.items()) + "}"
-    return exact_number(value) if isinstance(value, float) else scalar_text(value)
+    return scalar_text(value)
 
 
 def set_value(text: str, path: KeyPath, value: Any, comment: str = "") -> str:
@@ -55,6 +57,31 @@ def remove_value(text: str, path: KeyPath) -> str:
     if text[begin:start].strip():  # it shares its line: {a: 1, b: 2} or `- a: 1`
         raise CannotEditError(path)
     return text[:begin] + text[min(end + 1, len(text)) :]
+
+
+def reword(text: str, path: KeyPath, change: Callable[[str], str]) -> str:
+    """Return `text` with the text at `path` changed. Quotes and line breaks stay where the words can be changed in place."""
+    document = parse_document(text, "recipe")
+    old = _at(document, path)
+    spot = document.spots[path]
+    edited = text[: spot.start] + change(text[spot.start : spot.end]) + text[spot.end :]
+    wanted = set_value(text, path, change(old))
+    try:
+        is_same = parse_document(edited, "recipe").data == parse_document(wanted, "recipe").data
+    except InputError:
+        is_same = False
+    return edited if is_same else wanted
+
+
+def texts_under(data: Any, path: KeyPath = ()) -> list[KeyPath]:
+    """Return the paths of all text values in plain data, in order."""
+    if isinstance(data, str):
+        return [path]
+    if isinstance(data, dict):
+        return [found for key, item in data.items() for found in texts_under(item, (*path, key))]
+    if isinstance(data, list):
+        return [found for index, item in enumerate(data) for found in texts_under(item, (*path, index))]
+    return []
 
 
 def _replace(document: Document, path: KeyPath, value: Any, comment: str) -> str:
