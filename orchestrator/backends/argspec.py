@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from orchestrator.backends.network_args import read_network_args
 from orchestrator.backends.parser_source import ParserReader, UnreadableParserError
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
@@ -125,7 +125,9 @@ def _option(call: dict[str, Any]) -> Option:
     )
 
 
-def options_text(commit: str, entries: Mapping[str, Mapping[str, Option]]) -> str:
+def options_text(
+    commit: str, entries: Mapping[str, Mapping[str, Option]], network_args: Mapping[str, Sequence[str]]
+) -> str:
     """Return the JSON file of a commit: each distinct option once, one per line, and its numbers per entry."""
     lines: dict[str, int] = {}
     numbers: dict[str, list[int]] = {}
@@ -135,7 +137,7 @@ def options_text(commit: str, entries: Mapping[str, Mapping[str, Option]]) -> st
             record = {k: v for k, v in asdict(option).items() if v is not None}
             line = json.dumps(record, ensure_ascii=False)
             numbers[entry].append(lines.setdefault(line, len(lines)))
-    head = json.dumps({"commit": commit, "entries": numbers})[:-1]
+    head = json.dumps({"commit": commit, "entries": numbers, "network_args": network_args})[:-1]
     return f'{head},\n"options": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
@@ -143,7 +145,7 @@ def save_options(checkout: Path, commit: str, folder: Path) -> Path:
     """Read a checkout's options and write them as `folder/<commit>.json`. Return the file."""
     path = folder / f"{commit}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, options_text(commit, extract_options(checkout)))
+    write_text(path, options_text(commit, extract_options(checkout), read_network_args(checkout)))
     return path
 
 
@@ -152,9 +154,28 @@ def load_options(commit: str, entry: str, folder: Path | None = None) -> dict[st
 
     Raises EnvironmentFault when no options are stored for this commit or entry.
     """
+    content = _stored(commit, folder)
+    if entry not in content["entries"]:
+        what = Text(f"sd-scripts commit {commit} has no {entry}.py", f"sd-scripts 提交 {commit} 没有 {entry}.py")
+        fix = Text(
+            "use the pinned commit: `lora-run vendor install sd-scripts`",
+            "请使用固定的提交：`lora-run vendor install sd-scripts`",
+        )
+        raise EnvironmentFault([Problem("missing-entry-script", what, fix=fix)])
+    records = [content["options"][number] for number in content["entries"][entry]]
+    return {r["name"]: Option(**{**r, "choices": tuple(r["choices"]) if "choices" in r else None}) for r in records}
+
+
+def load_network_args(commit: str, folder: Path | None = None) -> dict[str, frozenset[str]]:
+    """Return the arguments that each network module of the commit reads: module -> names. Raises EnvironmentFault."""
+    return {module: frozenset(names) for module, names in _stored(commit, folder)["network_args"].items()}
+
+
+def _stored(commit: str, folder: Path | None) -> dict[str, Any]:
     for place in (folder, SHIPPED_FOLDER):
         if place is not None and (place / f"{commit}.json").is_file():
-            return _load(place / f"{commit}.json", entry)
+            path = place / f"{commit}.json"
+            return _load_file(path, path.stat().st_mtime_ns)
     what = Text(f"the options of sd-scripts commit {commit} are not known", f"不知道 sd-scripts 提交 {commit} 的选项")
     fix = Text(
         "run `lora-run vendor install sd-scripts` again: it reads them",
@@ -167,22 +188,6 @@ def load_options(commit: str, entry: str, folder: Path | None = None) -> dict[st
 def _load_file(path: Path, stamp: int) -> dict[str, Any]:  # noqa: ARG001  a changed file has another stamp
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
-
-
-def _load(path: Path, entry: str) -> dict[str, Option]:
-    content = _load_file(path, path.stat().st_mtime_ns)
-    if entry not in content["entries"]:
-        what = Text(
-            f"sd-scripts commit {content['commit']} has no {entry}.py",
-            f"sd-scripts 提交 {content['commit']} 没有 {entry}.py",
-        )
-        fix = Text(
-            "use the pinned commit: `lora-run vendor install sd-scripts`",
-            "请使用固定的提交：`lora-run vendor install sd-scripts`",
-        )
-        raise EnvironmentFault([Problem("missing-entry-script", what, fix=fix)])
-    records = [content["options"][number] for number in content["entries"][entry]]
-    return {r["name"]: Option(**{**r, "choices": tuple(r["choices"]) if "choices" in r else None}) for r in records}
 
 
 def shipped_option_names() -> frozenset[str]:
@@ -205,61 +210,6 @@ def differences(
             elif (one.kind, one.default, one.choices, one.nargs) != (two.kind, two.default, two.choices, two.nargs):
                 found.append(Difference(entry, name, "changed", one, two))
     return tuple(found)
-
-
-def value_problem(option: Option, value: Any) -> Text | None:
-    """Return what is wrong with a TOML value of this option, or None. argparse's types and choices, made to hold."""
-    if option.is_list:
-        return None if _fits_list(option, value) else _wanted(f"a list of {option.kind}", f"{option.kind} 列表", value)
-    if not _fits(option.kind, value):
-        if option.kind == "int_or_float" and isinstance(value, float):
-            return _share_above_one(value)
-        return _wanted(*_KIND_WORDS[option.kind], value)
-    if option.choices is None or value in option.choices:
-        return None
-    names = ", ".join(str(c) for c in option.choices if c is not None)
-    return Text(f"must be one of {names}; it is {value!r}", f"必须是以下之一：{names}；现在是 {value!r}")
-
-
-def _fits_list(option: Option, value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(_fits(option.kind, item) for item in value)
-    return option.kind == "float" and _fits("float", value)  # the trainer takes one number for `text_encoder_lr`
-
-
-def _share_above_one(value: float) -> Text:
-    return Text(
-        f"a fraction is a share of the run and must be below 1; it is {value!r} (write a whole number for steps)",
-        f"小数表示占整个训练的比例，必须小于 1；现在是 {value!r}（步数请写整数）",
-    )
-
-
-_KIND_WORDS: Mapping[Kind, tuple[str, str]] = {
-    "str": ("text", "文本"),
-    "int": ("a whole number", "整数"),
-    "float": ("a number", "数字"),
-    "int_or_float": ("a whole number of steps or a share below 1", "步数（整数）或小于 1 的比例"),
-    "path": ("a path", "路径"),
-    "flag": ("true or false", "true 或 false"),
-}
-
-
-def _wanted(en: str, zh: str, value: Any) -> Text:
-    return Text(f"must be {en}; it is {value!r}", f"必须是{zh}；现在是 {value!r}")
-
-
-def _fits(kind: Kind, value: Any) -> bool:
-    if kind == "flag":
-        return isinstance(value, bool)
-    if kind in ("str", "path"):
-        return isinstance(value, str)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    if kind == "int":
-        return isinstance(value, int)
-    if kind == "int_or_float":
-        return isinstance(value, int) or (math.isfinite(value) and value < 1)
-    return math.isfinite(value)
 
 
 def read_commit(checkout: Path) -> str:

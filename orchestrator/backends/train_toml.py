@@ -10,7 +10,8 @@ import difflib
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.backends.argspec import value_problem
+from orchestrator.backends.argspec import shipped_option_names
+from orchestrator.backends.option_values import value_problem
 from orchestrator.backends.toml_text import lost_values, render
 from orchestrator.core.finding import Problem
 from orchestrator.core.provenance import Source
@@ -103,10 +104,15 @@ def option_problems(
 
 
 def _unknown(name: str, plan: Plan, options: Mapping[str, Option], trainer: str) -> Problem:
-    near = difflib.get_close_matches(name, list(options), n=1)
     what = Text(f"{trainer} has no option `{name}` for {plan.family}", f"{trainer} 对 {plan.family} 没有选项 `{name}`")
     why = Text("the trainer would ignore it without a word", "训练器会一声不响地忽略它")
-    fix = Text(f"write `{near[0]}`", f"请写 `{near[0]}`") if near else Text("take it out", "请删除它")
+    near = difflib.get_close_matches(name, list(options), n=1)
+    if name in shipped_option_names():
+        fix = Text("take it out: it is an option for other families", "请删除它：这是其他系列的选项")
+    elif near:
+        fix = Text(f"write `{near[0]}`", f"请写 `{near[0]}`")
+    else:
+        fix = Text("take it out", "请删除它")
     return Problem("unknown-option", what, why, fix, location_of(plan, name))
 
 

@@ -18,14 +18,16 @@ from orchestrator.backends.argspec import (
     Option,
     differences,
     extract_options,
+    load_network_args,
     load_options,
     main,
     options_text,
     read_commit,
     read_options,
     save_options,
-    value_problem,
 )
+from orchestrator.backends.network_args import read_network_args
+from orchestrator.backends.option_values import value_problem
 from orchestrator.backends.parser_source import UnreadableParserError
 from orchestrator.core.errors import EnvironmentFault
 from tests.backends.plans import PIN
@@ -198,6 +200,19 @@ def test_shipped_options_are_whole_and_load_fast() -> None:
     assert load_options(PIN, "train_network")["learning_rate"].default == 2e-6
 
 
+def test_arguments_of_network_modules_are_read(checkout: Path, tmp_path: Path) -> None:
+    networks = checkout / "networks"
+    networks.mkdir()
+    (networks / "lora.py").write_text(
+        "def create_network(dim, **kwargs):\n    a = kwargs.get('conv_dim', None)\n    helper(kwargs)\n"
+        "def helper(nw_kwargs):\n    if 'unit' in nw_kwargs:\n        return nw_kwargs['alpha']\n    return other.get('no')\n"
+    )
+    (networks / "tool.py").write_text("def create(**kwargs):\n    return kwargs.get('nothing')\n")
+    (networks / "broken.py").write_text("def create_network(:\n")
+    save_options(checkout, "d" * 40, tmp_path / "stored")
+    assert load_network_args("d" * 40, tmp_path / "stored") == {"networks.lora": {"conv_dim", "unit", "alpha"}}
+
+
 def test_commit_is_read_without_git(tmp_path: Path) -> None:
     git = tmp_path / ".git"
     git.mkdir()
@@ -264,6 +279,6 @@ def test_options_equal_the_real_parsers() -> None:
 def test_shipped_options_are_those_of_the_checkout() -> None:
     checkout = rig_folder() / "sd-scripts"
     began = time.perf_counter()
-    text = options_text(read_commit(checkout), extract_options(checkout))
+    text = options_text(read_commit(checkout), extract_options(checkout), read_network_args(checkout))
     assert time.perf_counter() - began < 1
     assert text == (SHIPPED_FOLDER / f"{read_commit(checkout)}.json").read_text(encoding="utf-8")

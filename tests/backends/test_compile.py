@@ -106,6 +106,12 @@ def test_a_misspelt_key_gets_its_neighbour_and_its_line() -> None:
     assert problem.where.line == LINE
 
 
+def test_an_option_of_another_family_is_told_apart_from_a_misspelling() -> None:
+    fix = compile_sd(make_plan(guidance_scale=1.0), TRAINER).problems[0].fix
+    assert fix is not None
+    assert "other families" in fix.en
+
+
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_options_that_send_run_or_end_are_refused(name: str) -> None:
     plan = make_plan("sd15", None, None, **{name: "x"})

@@ -71,6 +71,15 @@ ROWS = [
     Row("network-module-of-another-family", {"network_module": "networks.lora"}, {}, "flux"),
     Row("network-module-of-another-family", {"network_module": "evil.module"}, {"network_module": "lycoris.kohya"}),
     Row("network-args-without-equals", _args("conv_dim"), _args("conv_dim=8")),
+    Row("unknown-network-argument", _args("conv_dm=8"), _args("conv_dim=8")),
+    Row("unknown-network-argument", _args("conv_dim=8", "unit=4"), _dylora("conv_dim=16", "unit=4")),
+    Row("unknown-network-argument", _args("algo=loha"), {"network_module": "lycoris.kohya", **_args("algo=loha")}),
+    Row(
+        "misread-network-switch",
+        {"network_module": "networks.oft", **_args("enable_conv=False")},
+        {"network_module": "networks.oft", **_args("enable_conv=True")},
+    ),
+    Row("misread-network-switch", _args("split_qkv=true"), _args("split_qkv=True"), "flux"),
     Row("neuron-dropout-twice", _args("neuron_dropout=0.1"), {"network_dropout": 0.1}),
     Row(
         "dim-from-no-weights",

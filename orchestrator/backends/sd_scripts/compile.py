@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.backends.argspec import load_options
+from orchestrator.backends.argspec import load_network_args, load_options
 from orchestrator.backends.assemble import assemble
 from orchestrator.backends.dataset_toml import dataset_problems
 from orchestrator.backends.launch_command import launch_command
@@ -41,7 +41,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
     values = train_values(plan, options)
     if plan.family == "sd2":
         values = dict(sorted({"v2": True, **values}.items()))
-    settings = Settings(plan, values, options)
+    settings = Settings(plan, values, options, load_network_args(trainer.commit, trainer.options_dir))
     problems = (
         *option_problems(plan, values, options, NAME),
         *forbidden_problems(plan, values),

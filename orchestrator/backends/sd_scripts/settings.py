@@ -25,6 +25,8 @@ class Settings:
     """Content of the train TOML."""
     options: Mapping[str, Option]
     """Options of the family's entry script."""
+    network_args: Mapping[str, frozenset[str]]
+    """Network module -> arguments it reads."""
 
     @property
     def family(self) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 U_NET = ("sd15", "sd2", "sdxl")
 DIT = ("sd3", "flux")
 ALL = (*U_NET, *DIT)
+SILENT = "nothing; "
+"""Begins the `why` of what the trainer swallows without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,20 @@ class Refusal:
         return Problem(
             self.code,
             _fill(self.what, shown),
-            Text(f"the trainer would stop: {self.why}", f"训练器会停止：{self.why}") if self.why else None,
+            _why(self.why),
             _fill(self.fix, shown),
             settings.where(*self.keys),
         )
+
+
+def _why(said: str) -> Text | None:
+    """What the trainer would say, or do where it says nothing."""
+    if not said:
+        return None
+    if said.startswith(SILENT):
+        effect = said.removeprefix(SILENT)
+        return Text(f"the trainer would say nothing; {effect}", f"训练器什么也不会说；{effect}")
+    return Text(f"the trainer would stop: {said}", f"训练器会停止：{said}")
 
 
 def _fill(text: Text, detail: str) -> Text:

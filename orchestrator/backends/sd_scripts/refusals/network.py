@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,30 @@ _BLOCK_COUNTS = {
     "flux": {"train_double_block_indices": 19, "train_single_block_indices": 38},
     "sd3": {"train_block_indices": 999},  # the trainer's own number: it does not know the model's here
 }
+
+
+_ANY_TEXT_IS_ON = ("enable_all_linear", "enable_conv")
+_ONLY_TRUE_IS_ON = ("split_qkv", "train_t5xxl")
+
+
+def _unknown_argument(settings: Settings) -> str | None:
+    """Only for the trainer's own modules: what `lycoris.kohya` reads depends on the package's version."""
+    known = settings.network_args.get(settings.text("network_module"))
+    if known is None:
+        return None
+    for name in settings.pairs("network_args"):
+        if name not in known and name != "neuron_dropout":  # told by a refusal of its own
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            return name + (f" ({near[0]}?)" if near else "")
+    return None
+
+
+def _misread_switch(settings: Settings) -> str | None:
+    for name, value in settings.pairs("network_args").items():
+        is_misread = name in _ANY_TEXT_IS_ON and value.lower() in ("false", "0", "no", "off", "none")
+        if is_misread or (name in _ONLY_TRUE_IS_ON and value not in ("True", "False")):
+            return f"{name}={value}"
+    return None
 
 
 def _module(settings: Settings) -> str | None:
@@ -127,6 +152,22 @@ REFUSALS = (
         Text("an item of `network_args` has no `=`: {0}", "`network_args` 中有一项没有 `=`：{0}"),
         "not enough values to unpack (expected 2, got 1)",
         Text("write `name: value`", "请写 `name: value`"),
+    ),
+    Refusal(
+        "unknown-network-argument",
+        ("network_args",),
+        _unknown_argument,
+        Text("the network module has no argument {0}", "该网络模块没有参数 {0}"),
+        "nothing; the module would ignore it without a word",
+        Text("correct its name or leave it out", "请更正名称或去掉它"),
+    ),
+    Refusal(
+        "misread-network-switch",
+        ("network_args",),
+        _misread_switch,
+        Text("the network module would read this the other way round: {0}", "该网络模块会把它读成相反的意思：{0}"),
+        "nothing; for some switches any text is on, for others only the text True",
+        Text("write `true` to turn it on, leave it out to turn it off", "开启请写 `true`，关闭请去掉"),
     ),
     Refusal(
         "neuron-dropout-twice",
