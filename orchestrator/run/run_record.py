@@ -95,13 +95,12 @@ def write_run_record(rundir: RunDir, record: RunRecord) -> None:
 def read_run_record(rundir: RunDir) -> RunRecord:
     """Read `run.json` back. Raises RecordError when it is absent, damaged, or from a newer version of the tool."""
     body = read_record(rundir.run_json, KIND, VERSION)
-    trainer = body["trainer"]
     return RunRecord(
         body["status"],
         body["name"],
         body["family"],
         body["recipe_sha256"],
-        Trainer(**{**trainer, "python": Path(trainer["python"]), "root": Path(trainer["root"])}),
+        _trainer_of(body["trainer"]),
         tuple(Launch(x["purpose"], tuple(x["argv"]), tuple(x["environment_names"])) for x in body["launches"]),
         body["tool_version"],
         body["started_at"],
@@ -150,6 +149,11 @@ def machine_facts() -> dict[str, str | int]:
 
 def _launch_of(command: Command) -> Launch:
     return Launch(command.purpose, safe_argv(command.argv), tuple(sorted(command.environment)))
+
+
+def _trainer_of(body: dict[str, Any]) -> Trainer:
+    paths = {name: Path(body[name]) for name in ("python", "root", "options_dir") if body.get(name) is not None}
+    return Trainer(**{**body, **paths})
 
 
 def _outcome_of(body: dict[str, Any] | None) -> Outcome | None:

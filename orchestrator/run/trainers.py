@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +17,12 @@ from orchestrator.core.text import Text, same
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, read_state, vendor_home
 
 if TYPE_CHECKING:
-    from orchestrator.run.vendor_home import VendorState
+    from orchestrator.run.vendor_home import VendorHome, VendorState
 
 POCKET = "pocket"
 POCKET_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "tensorboard")
+MOST_THREADS = 16
+"""More of them wait for each other."""
 POCKET_COMMAND = 'pip install "lora-orchestrator[pocket]"'
 
 
@@ -41,7 +45,21 @@ def find_trainer(family: str) -> Trainer:
     commit = read_commit(state.path)
     if commit != state.commit:
         raise EnvironmentFault([_moved(state, commit)])
-    return Trainer(SD_SCRIPTS, state.python, state.path, state.commit, state.is_modified)
+    return trainer_of(home, state)
+
+
+def trainer_of(home: VendorHome, state: VendorState) -> Trainer:
+    """Return the trainer that a record of an installation describes."""
+    has_own_options = (home.options / f"{state.commit}.json").is_file()
+    return Trainer(
+        state.name,
+        state.python,
+        state.path,
+        state.commit,
+        state.is_modified,
+        options_dir=home.options if has_own_options else None,
+        num_cpu_threads_per_process=_threads(),
+    )
 
 
 def pinned_trainer(family: str) -> Trainer:
@@ -51,7 +69,13 @@ def pinned_trainer(family: str) -> Trainer:
     from orchestrator.run.pins import read_pin  # noqa: PLC0415 - where no trainer is installed only
 
     home = vendor_home(SD_SCRIPTS)
-    return Trainer(SD_SCRIPTS, home.python, home.checkout, read_pin(SD_SCRIPTS).commit)
+    return Trainer(
+        SD_SCRIPTS,
+        home.python,
+        home.checkout,
+        read_pin(SD_SCRIPTS).commit,
+        num_cpu_threads_per_process=_threads(),
+    )
 
 
 def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
@@ -98,7 +122,21 @@ def _find_pocket() -> Trainer:
 
 def _pocket() -> Trainer:
     root = Path(orchestrator.__file__).parent / "backends" / "pocket" / "trainer"
-    return Trainer(POCKET, Path(sys.executable), root, orchestrator.__version__)
+    return Trainer(
+        POCKET,
+        Path(sys.executable),
+        root,
+        orchestrator.__version__,
+        num_cpu_threads_per_process=_threads(is_on_cpu=True),
+    )
+
+
+def _threads(*, is_on_cpu: bool = False) -> int:
+    """Return the threads that one training process gets: one beside a GPU (as the trainer's launcher does), else all cores."""
+    if not is_on_cpu and shutil.which("nvidia-smi") is not None:
+        return 1
+    allowed = getattr(os, "sched_getaffinity", None)
+    return min(MOST_THREADS, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
 def _not_installed(family: str) -> Problem:

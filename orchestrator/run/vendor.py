@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.backends.protocol import Trainer
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
+from orchestrator.run.trainers import trainer_of
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, VendorHome, VendorState, vendor_home, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestrator.backends.protocol import Trainer
     from orchestrator.run.checkout import Checkout
     from orchestrator.run.pins import Pin
 
@@ -57,7 +58,7 @@ def install(
         write_manifest(home.manifest, checkout.files)
         write_state(home, state)
     tell(f"{name} is ready: {state.path} at {state.commit[:12]}, {state.python}")
-    return Trainer(name, state.python, state.path, state.commit, state.is_modified)
+    return trainer_of(home, state)
 
 
 def _get_source(

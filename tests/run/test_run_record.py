@@ -25,7 +25,14 @@ from orchestrator.run.run_record import (
 if TYPE_CHECKING:
     from orchestrator.core.rundir import RunDir
 
-TRAINER = Trainer("sd-scripts", Path("/envs/py"), Path("/src/sd-scripts"), "4" * 40, is_modified=True)
+TRAINER = Trainer(
+    "sd-scripts",
+    Path("/envs/py"),
+    Path("/src/sd-scripts"),
+    "4" * 40,
+    is_modified=True,
+    options_dir=Path("/state/options"),
+)
 COMMANDS = (
     Command(("/envs/py", "-m", "x", "--wandb_api_key", "canary", "--keep_tokens", "1"), {"WANDB_API_KEY": "canary"}),
 )

@@ -170,6 +170,7 @@ def test_a_whole_installation_from_a_bare_mirror_without_a_network(
     )
     assert Path(version.stdout.strip()) == home.venv
     assert find_trainer("sdxl") == trainer
+    assert trainer.options_dir is None, "the pinned commit's options are shipped"
     assert verify_trainer(trainer) == ()
     assert "left out: bitsandbytes" in told
     assert "left out: -e ." in told
@@ -203,6 +204,7 @@ def test_another_commit_is_told_and_its_options_are_read(
     assert "  train_network: later_option added" in told
     assert (home.options / f"{second}.json").is_file()
     assert find_trainer("sd15").commit == second
+    assert find_trainer("sd15").options_dir == home.options
 
 
 def _checkout_of(bare: Path, commit: str, home: VendorHome) -> Path:
@@ -478,6 +480,16 @@ def test_pocket_is_found_where_its_packages_are(monkeypatch: pytest.MonkeyPatch)
     assert trainer.python == Path(sys.executable)
     assert (trainer.root / "train_network.py").is_file()
     assert verify_trainer(trainer) == ()
+
+
+def test_all_cores_train_where_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cores = min(16, len(os.sched_getaffinity(0)))
+    assert pinned_trainer("sdxl").num_cpu_threads_per_process == cores
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert pinned_trainer("sdxl").num_cpu_threads_per_process == 1
+    assert pinned_trainer("pocket").num_cpu_threads_per_process == cores
 
 
 def test_pocket_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
