@@ -11,8 +11,7 @@ fills.
 
 ## How we tell
 
-Epochs divided by `save.save_every_n_epochs`. Only the last file, or more than 40: look at it resp. good to know; fewer than 5: good
-to know.
+Epochs divided by `save.save_every_n_epochs`. Only the last file: look at it. Fewer than 5 or more than 40: good to know.
 
 ## What to change
 

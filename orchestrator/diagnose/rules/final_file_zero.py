@@ -23,8 +23,7 @@ Network modules that begin with other than zero (some LyCORIS kinds) are not cau
 
 ## Sources
 
-sd-scripts 48d368fa, `networks/lora.py` (`lora_up` begins at zero). Measured: learning rate 1e-12 leaves 204 of 204 modules at zero in
-16 bit.
+sd-scripts 48d368fa, `networks/lora.py` (`lora_up` begins at zero); run with zero epochs it writes such a file and exits with 0.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ Batches above 8, very short or very long runs, and fine-tunes of a finished LoRA
 
 ## Sources
 
-About 60 published presets and guides per family (sd15 7e-5 to 3.5e-4, median 1e-4; sdxl 2e-5 to 3e-4; flux 2.5e-5 to 4e-4).
+About 60 published presets and guides (sd15 7e-5 to 3.5e-4, median 1e-4; sdxl 2e-5 to 3e-4; flux 2.5e-5 to 4e-4).
 LyCORIS, arXiv 2309.14859, for the square root; checked on a 64-dimensional adapter: alpha/rank 1/16 with four times the rate gives
 the curve of alpha = rank. pocket: 21 runs of a
 model of its size: untouched at 7e-7, next to nothing at 1.4e-5, sound from 1.4e-4 to 3.5e-3, damaged at 0.021.
