@@ -164,14 +164,12 @@ def _from_form(flat: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key, value in flat.items():
         typed = parse_value(value) if isinstance(value, str) else value
-        if key in _SECRETS or key in _GUI_ONLY or typed is None or typed == "":
-            continue
-        settings[_GUI_NAMES.get(key, key)] = typed
+        # An untouched field: the form holds both `epoch` and `max_train_epochs`, one of them empty or 0.
+        is_unset = typed is None or typed == "" or (key in ("max_train_steps", "max_train_epochs") and typed == 0)
+        if not is_unset and key not in _SECRETS and key not in _GUI_ONLY:
+            settings[_GUI_NAMES.get(key, key)] = typed
     if settings.pop("use_8bit_adam", False) is True:
         settings.setdefault("optimizer_type", "AdamW8bit")
-    for key in ("max_train_steps", "max_train_epochs"):
-        if settings.get(key) == 0:
-            del settings[key]
     return settings
 
 
