@@ -105,7 +105,8 @@ def draw(curves: Sequence[Curve], marks: Sequence[Mark], words: Words, name: str
         low, high = low - 1, high + 1
     across = Scale("linear", float(low), float(high), float(LEFT), float(WIDTH - RIGHT))
     upward = make_scale(kind or choose_kind(finite), finite, float(HEIGHT - BOTTOM), float(TOP))
-    parts = [_axes(across, upward, low, high, words), _marks(marks, across)]
+    levels = ticks(upward, 5) if finite else []
+    parts = [_axes(across, upward, levels, (low, high), words), _marks(marks, across)]
     parts += [_curve(curve, cols, across, upward) for curve, cols in shown]
     parts += [_nonfinite(curve, cols, across, words) for curve, cols in shown if curve.look != "trend"]
     hover = _hover(shown, across)
@@ -126,14 +127,16 @@ def _reduce(curve: Curve) -> list[Column]:
     return columns(curve.steps, curve.values, WIDTH - LEFT - RIGHT)
 
 
-def _axes(across: Scale, upward: Scale, low: int, high: int, words: Words) -> str:
+def _axes(
+    across: Scale, upward: Scale, levels: Sequence[tuple[float, str]], ends: tuple[int, int], words: Words
+) -> str:
     bottom = HEIGHT - BOTTOM
     parts = []
-    for value, label in ticks(upward, 5):
+    for value, label in levels:
         y = upward.place(value)
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text class="num" x="{LEFT - 7}" y="{y + 3.6:.1f}" text-anchor="end">{label}</text>')
-    for step in step_ticks(low, high, 8):
+    for step in step_ticks(*ends, 8):
         x = across.place(step)
         parts.append(f'<path class="tick" d="M{x:.1f} {bottom}v4"/>')
         parts.append(f'<text class="num" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{step}</text>')

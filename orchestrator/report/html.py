@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from orchestrator.core.finding import Status
 from orchestrator.report.curves import charts
@@ -27,6 +27,7 @@ from orchestrator.report.tables import (
     which_checkpoint,
 )
 from orchestrator.report.verdict import by_weight, level, next_steps
+from orchestrator.run.model import Ending
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,6 +48,7 @@ def render_html(data: ReportData, language: Language) -> str:
         data=data,
         level=level(data.verdict, data.outcome),
         facts=_facts(data, language),
+        written=data.next_changes if data.next_text is not None else (),
         steps=next_steps(data.verdict),
         fired_count=len(data.verdict.fired),
         charts=charts(data, language, clean),
@@ -93,8 +95,8 @@ def _environment(clean: Shortener, language: Language) -> Environment:
         auto_reload=False,
     )
 
-    def translated(text: Text | None) -> str:
-        return "" if text is None else text.to(language)
+    def translated(text: Text | None) -> Markup:
+        return Markup() if text is None else _with_code(text.to(language), clean)
 
     def worded(key: str, **values: Any) -> str:
         return label(key, language).format(**values) if values else label(key, language)
@@ -110,6 +112,15 @@ def _environment(clean: Shortener, language: Language) -> Environment:
         **_assets(),
     )
     return environment
+
+
+def _with_code(text: str, clean: Shortener) -> Markup:
+    """Escape a sentence and set what stands between backticks as code."""
+    parts = clean(text).split("`")
+    if len(parts) % 2 == 0:  # a lone backtick is just that
+        return escape("`".join(parts))
+    code = Markup("<code>{}</code>")
+    return Markup().join(code.format(part) if index % 2 else part for index, part in enumerate(parts))
 
 
 @cache
@@ -155,7 +166,7 @@ def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:
         facts.append(("fact_family", data.family))
     if data.kind:
         facts.append(("fact_kind", label(f"kind_{data.kind}", language)))
-    if outcome is not None:
+    if outcome is not None and outcome.ending is not Ending.UNKNOWN:
         facts.append(("fact_ending", label(f"ending_{outcome.ending.value}", language)))
     done = seen.facts.get("last_step") if seen else None
     planned = plan.steps.total_steps if plan else (seen.facts.get("total_steps") if seen else None)

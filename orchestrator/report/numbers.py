@@ -14,15 +14,15 @@ NOTHING = "–"
 
 def short_number(value: float, digits: int = 4) -> str:
     """Return at most `digits` digits: `1600`, `0.0831`, `1e-4`, `2.5e-5`, `NaN`, `-Inf`."""
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, int) or 9_999.5 <= abs(value) < 99_999.5:
+        return str(round(value))
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Inf" if value > 0 else "-Inf"
     if value == 0:
         return "0"
-    if 1e-3 <= abs(value) < 99_999.5:
+    if 1e-3 <= abs(value) < 9_999.5:
         return f"{value:.{digits}g}"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,8 @@ class Shortener:
         """`roots`: absolute folder -> what to write instead (empty: nothing, the rest is relative)."""
         pairs = {root.rstrip("/\\"): word for root, word in roots.items() if len(root.rstrip("/\\")) > 1}
         self._roots = sorted(pairs.items(), key=lambda pair: -len(pair[0]))
-        # A short or ordinary user name would be cut out of innocent words.
-        self._user = re.compile(rf"(?<![\w-]){re.escape(user)}(?![\w-])") if len(user) > 3 and user != "root" else None
+        # Only as a part of a path: a LoRA may be called what its maker is called.
+        self._user = re.compile(rf"(?<=[/\\]){re.escape(user)}(?=[/\\])") if user else None
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets and private folders; relative paths and ordinary words stay as they are."""
@@ -54,7 +55,7 @@ class Shortener:
         text = _ROOT_HOME.sub("~", text)
         text = _ABSOLUTE.sub("…/", text)
         if self._user is not None:
-            text = self._user.sub("<user>", text)
+            text = self._user.sub("user", text)
         return scrub(text)
 
     def plain(self, value: Any) -> Any:
@@ -88,5 +89,6 @@ def shortener(data: ReportData) -> Shortener:
     if data.run_root is not None:
         roots[str(data.run_root)] = ""
         roots[str(data.run_root.absolute())] = ""
-    roots.update(data.private_roots)
+    for root, word in data.private_roots.items():
+        roots[root] = roots[os.path.normpath(root)] = word
     return Shortener(roots, home.name)

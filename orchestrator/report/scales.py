@@ -52,7 +52,8 @@ def make_scale(kind: Kind, values: Sequence[float], start: float, end: float) ->
         room = max((high / low) ** 0.04, 1.05)
         return Scale("log", low / room, max(high, low) * room, start, end)
     is_flat = high - low <= 1e-9 * max(abs(low), abs(high), 1 / LARGEST)
-    room = (abs(high) * 0.25 or 0.5) if is_flat else (high - low) * 0.05
+    # A wobble in the seventh digit is rounding: it is shown as the flat line it is.
+    room = (abs(high) * 0.25 or 0.5) if is_flat else max((high - low) * 0.05, max(abs(low), abs(high)) * 5e-4)
     # A curve that comes near zero is shown with zero, so that its size can be judged.
     is_near_zero = 0 <= low <= 0.4 * high
     return Scale("linear", 0.0 if is_near_zero else low - room, high + room, start, end)

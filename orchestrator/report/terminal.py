@@ -228,7 +228,7 @@ def show_end(
         console.print(_line((f"  {number}. ", "cyan"), (advice, ""), (f"  {finding.rule} {finding.name}", "dim")))
     if outcome is not None and outcome.seconds is not None:
         console.print(_line((f"{label('fact_time', language)}: {duration(outcome.seconds, language)}", "dim")))
-    for name, path in ((label("term_report", language), report), (label("term_next", language), next_recipe)):
+    for name, path in ((label("term_next", language), next_recipe), (label("term_report", language), report)):
         if path:
             console.print(_line((f"{name}: ", "dim"), (path, "bold")))
 

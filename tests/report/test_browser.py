@@ -68,6 +68,22 @@ def test_payloads_stay_text(make_data: Make, poison: Callable[[Any, str], Any], 
     assert dom.count("<script") == 1
 
 
+def test_values_are_read_off_under_the_pointer(make_data: Make, tmp_path: Path) -> None:
+    move = """<script>
+      const chart = document.querySelector("svg.chart"), area = chart.getBoundingClientRect();
+      const x = area.left + area.width * 748 / 760;
+      chart.dispatchEvent(new PointerEvent("pointermove", {clientX: x, clientY: area.top + 40}));
+    </script>"""
+    html = re.sub(r"<meta http-equiv=[^>]*>", "", render_html(make_data(), "en")).replace("</body>", f"{move}</body>")
+    dom, console = browse(html, tmp_path, "--dump-dom")
+    assert console == []
+    cursor = re.search(r'<g class="cursor" visibility="visible">(.*?)</g>', dom)
+    assert cursor is not None
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", cursor[1])
+    assert texts[0] == "400"
+    assert re.fullmatch(r"loss/current {2}0\.\d+", texts[1])
+
+
 @pytest.mark.parametrize(("width", "is_dark"), [(1280, False), (420, True)])
 def test_page_is_drawn(make_data: Make, tmp_path: Path, width: int, *, is_dark: bool) -> None:
     picture = tmp_path / "page.png"

@@ -108,8 +108,14 @@ def test_labels_of_small_learning_rates() -> None:
 
 
 def test_labels_of_near_values_differ() -> None:
-    labels = [text for _, text in ticks(make_scale("linear", [0.171231, 0.171236], 0, 1), 5)]
+    labels = [text for _, text in ticks(make_scale("linear", [0.17123, 0.17136], 0, 1), 5)]
     assert len(set(labels)) == len(labels) >= 3
+
+
+def test_rounding_is_drawn_flat() -> None:
+    scale = make_scale("linear", [0.16672231, 0.16672233], 0, 100)
+    assert abs(scale.place(0.16672233) - scale.place(0.16672231)) < 0.1
+    assert max(len(text) for _, text in ticks(scale, 5)) <= 7
 
 
 def test_ticks_are_few_and_inside() -> None:

@@ -132,7 +132,7 @@ def test_private_paths_never_show(make_data: Make, monkeypatch: pytest.MonkeyPat
     assert data.case.observations is not None
     outcome = Outcome(
         Ending.FAILED, 1, "crash", Text("It failed in /home/zhangsan/x.py", "失败"),
-        last_lines=(f'File "{data.run_root}/train.toml"', "File /home/zhangsan/sd-scripts/library/train_util.py", "user zhangsan"),
+        last_lines=(f'File "{data.run_root}/train.toml"', "File /home/zhangsan/sd-scripts/library/train_util.py", "in /mnt/zhangsan/a"),
     )  # fmt: skip
     seen = replace(data.case.observations, damage=(f"{data.run_root}/logs/x: broken", "/home/zhangsan/logs"))
     html = render_html(replace(data, outcome=outcome, case=replace(data.case, observations=seen)), "en")
@@ -255,6 +255,17 @@ def test_healthy_only_where_something_was_measured(make_data: Make) -> None:
     assert 'class="pill clear"' not in render_html(replace(data, verdict=Verdict()), "en")
     failed = Outcome(Ending.FAILED, 1, "crash", Text("x", "x"))
     assert '<header class="stop">' in render_html(replace(data, verdict=Verdict(clear), outcome=failed), "en")
+
+
+def test_backticks_become_code_and_nothing_else(make_data: Make) -> None:
+    data = replace(make_data(), headline=Text("Raise `train.<b>` now", "x"))
+    assert "Raise <code>train.&lt;b&gt;</code> now" in render_html(data, "en")
+    assert "one ` only &lt;" in render_html(replace(data, headline=Text("one ` only <", "x")), "en")
+
+
+def test_a_change_is_only_said_to_be_written_where_it_was(make_data: Make) -> None:
+    assert "in next.yaml" in render_html(make_data(), "en")
+    assert "in next.yaml" not in render_html(replace(make_data(), next_text=None), "en")
 
 
 def test_labels_are_complete_and_used() -> None:

@@ -11,7 +11,7 @@ from orchestrator.report.numbers import duration, exact_number, plain_value, sho
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1e-4, "1e-4"), (2.5e-5, "2.5e-5"), (0.08312, "0.08312"), (0.0831234, "0.08312"), (0.0, "0"), (-0.0, "0"), (1600, "1600"),
+    [(1e-4, "1e-4"), (2.5e-5, "2.5e-5"), (0.08312, "0.08312"), (0.0831234, "0.08312"), (0.0, "0"), (-0.0, "0"), (1600, "1600"), (10000.0, "10000"), (12345.6, "12346"), (9999.7, "10000"),
      (1.0, "1"), (123456.7, "1.235e5"), (math.nan, "NaN"), (math.inf, "Inf"), (-math.inf, "-Inf"), (-3e-7, "-3e-7"), (99999.9, "1e5")],
 )  # fmt: skip
 def test_short(value: float, text: str) -> None:

@@ -27,7 +27,8 @@ CLEAN = Shortener(
         ("C:\\Users\\Wei Wang\\models\\a.safetensors", "~/models\\a.safetensors"),
         ("D:\\secret project\\x", "D:\\secret project\\x"),
         ("/mnt/data/li.na/pictures", "…/pictures"),
-        ("wangwei's model", "<user>'s model"),
+        ("wangwei's model", "wangwei's model"),
+        ("../wangwei/a.png", "../user/a.png"),
         ("/root/x.txt", "~/x.txt"),
         (
             "a/b, 1/2, ./rel/path, ../up, https://example.org/a/b",
