@@ -70,7 +70,10 @@ def test_a_constant_rate_has_no_warmup() -> None:
 
 
 def test_every_schedule_runs() -> None:
-    more = {"cosine_with_min_lr": {"lr_scheduler_min_lr_ratio": 0.1}, "warmup_stable_decay": {"lr_decay_steps": 4}}
+    more: dict[str, dict[str, Any]] = {
+        "cosine_with_min_lr": {"lr_scheduler_min_lr_ratio": 0.1},
+        "warmup_stable_decay": {"lr_decay_steps": 4},
+    }
     for name in SCHEDULERS:
         given: dict[str, Any] = {"lr_scheduler": name, "max_train_steps": 10, **more.get(name, {})}
         if name == "piecewise_constant":
