@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.,-=+*#"
 TREND_LENGTH = 8
+MAX_LOSSES = 4096
 PACE_SECONDS = 30.0
 """The pace is that of the last half minute: latent caching and sampling do not drag it along for ever."""
 
@@ -34,20 +35,35 @@ class Progress:
     """Planned optimizer steps."""
     step: int = 0
     losses: list[float] = field(default_factory=list)
-    """Raw losses in the order they came, one per step seen."""
+    """Raw losses in the order they came; of a long run every second, fourth ... one, and each that is not finite."""
+    seen: int = 0
+    """Losses that came."""
+    stride: int = 1
+    """One in so many is kept."""
     arrivals: deque[tuple[float, int]] = field(default_factory=deque)
     """(seconds, step) of the last half minute, and one older."""
 
     def advance(self, step: int, now: float, loss: float | None = None) -> None:
         """Note that `step` was done at `now` seconds of a clock that never goes back. Repeated or smaller steps change nothing."""
         if loss is not None:
-            self.losses.append(loss)
+            self._keep(loss)
         if step <= self.step and self.arrivals:
             return
         self.step = step
         self.arrivals.append((now, step))
         while len(self.arrivals) > 2 and now - self.arrivals[1][0] > PACE_SECONDS:
             self.arrivals.popleft()
+
+    def _keep(self, loss: float) -> None:
+        """Hold at most MAX_LOSSES: medians of a thinned run are its medians, and drawing stays cheap after 100,000 steps."""
+        self.seen += 1
+        if self.seen % self.stride and math.isfinite(loss):
+            return
+        self.losses.append(loss)
+        if len(self.losses) >= MAX_LOSSES:
+            pairs = zip(self.losses[::2], self.losses[1::2], strict=True)
+            self.losses = [second if math.isfinite(first) else first for first, second in pairs]
+            self.stride *= 2
 
     @property
     def steps_per_second(self) -> float | None:

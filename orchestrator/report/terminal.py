@@ -105,9 +105,9 @@ def show_verdict(verdict: Verdict, language: Language, console: Console, outcome
         ("term_ignored", sum(1 for f in verdict.findings if f.status is Status.FIRED and not f.is_fired), "dim"),
     ]
     rest = [(label(key, language).format(count=number), style) for key, number, style in counts if number]
-    for position, (text, style) in enumerate(rest):
-        console.print(_line((" · " if position else "", "dim"), (text, style)), end="")
-    console.print()
+    if rest:
+        joined = [(part, style) for text, style in rest for part, style in ((" · ", "dim"), (text, style))]
+        console.print(_line((f"{label('term_rules', language)}: ", "dim"), *joined[1:]))
     if not verdict.fired:
         word = level(verdict, outcome)
         console.print(_line((label(f"level_{word}", language), STYLES[word])))
@@ -121,11 +121,11 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
         console.print(_line((f"  --> {finding.where}", "dim")))
     for fact in finding.evidence:
         value = short_number(fact.value) if isinstance(fact.value, float) else plain_value(fact.value)
-        limit = f"  ({label('col_limit', language)} {plain_value(fact.limit)})" if fact.limit is not None else ""
+        limit = f"  ({label('term_limit', language)} {plain_value(fact.limit)})" if fact.limit is not None else ""
         unit = f" {fact.unit}" if fact.unit else ""
         console.print(_line((f"  {fact.what.to(language)}: {value}{unit}{limit}", "")))
     if finding.fix is not None:
-        console.print(_line((f"  = {label('fix', language)}: ", "cyan"), (finding.fix.advice.to(language), "")))
+        console.print(_line((f"  = {label('term_fix', language)}: ", "cyan"), (finding.fix.advice.to(language), "")))
         for change in finding.fix.changes:
             console.print(_line((f"      {_change(change, language)}", "cyan")))
     console.print()
@@ -207,7 +207,7 @@ def show_doctor(rows: Iterable[tuple[str, str, str, str]], language: Language, c
         word = label("term_ok" if name == "ok" else f"level_{name}", language)
         console.print(_line((word, STYLES["clear" if name == "ok" else name]), (f"  {what}: ", "bold"), (found, "")))
         if fix:
-            console.print(_line((f"    = {label('fix', language)}: ", "cyan"), (fix, "")))
+            console.print(_line((f"    = {label('term_fix', language)}: ", "cyan"), (fix, "")))
 
 
 def show_end(

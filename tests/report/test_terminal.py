@@ -121,7 +121,7 @@ def test_verdict_tells_what_was_not_decided(make_data: Make) -> None:
     data = make_data()
     stream = io.StringIO()
     terminal.show_verdict(data.verdict, "en", terminal.make_console(stream))
-    assert "1 rules could not decide · 1 rules clear · 1 ignored by the recipe" in stream.getvalue()
+    assert "rules: could not decide: 1 · clear: 1 · ignored by the recipe: 1" in stream.getvalue()
     assert stream.getvalue().index("R009") < stream.getvalue().index("R003")
     clear = Verdict(tuple(f for f in data.verdict.findings if f.status is Status.INCONCLUSIVE))
     stream = io.StringIO()
@@ -156,6 +156,15 @@ def test_sparkline_shows_trend_not_noise() -> None:
     assert set(sparkline([0.1 + 1e-5 * (n % 2) for n in range(80)])) <= {"▁"}
     assert sparkline([1.0, math.nan, 1.0, 1.0], length=4)[1] == "!"
     assert sparkline([1.0]) == ""
+
+
+def test_long_runs_stay_cheap_and_keep_their_nan() -> None:
+    progress = Progress(50_000)
+    for step in range(1, 50_001):
+        progress.advance(step, step * 0.01, math.nan if step == 20_001 else 1.0 - step / 50_000)
+    assert len(progress.losses) < 4096
+    assert sparkline(progress.losses).count("!") == 1
+    assert sparkline(progress.losses).replace("!", "") == "█▇▆▄▃▂▁"
 
 
 def test_line_of_a_known_run() -> None:
