@@ -39,7 +39,7 @@ class LogEvent:
     """One line of the trainer's console that means something."""
 
     kind: str
-    """kebab-case, e.g. `total-steps`, `checkpoint-saved`, `model-saved`, `progress`, `traceback`; see observe/console.py."""
+    """kebab-case, e.g. `total-steps`, `checkpoint-saved`, `model-saved`, `progress`, `traceback`; see observe/console_kinds.py."""
     values: Mapping[str, Any]
     line_number: int
     """From 1, counting both carriage returns and newlines as line ends."""

@@ -147,8 +147,8 @@ def _choose(root: Path, found: _Found, pinned: Path | None) -> ForeignRun:
         same = next((g for g in series if abs((_started_at(g) or 0.0) - _first_time(events)) <= _SAME_RUN_S), None)
         if is_mixed and same is not None:
             networks, is_mixed = same, False
-    others = [str(_relative(g[0].parent, root)) for g in logs if g is not events]
-    others += [str(_relative(g[0], root)) for g in series if g is not networks and _is_network(g)]
+    others = [_relative(g[0].parent, root) for g in logs if g is not events]
+    others += [_relative(g[0], root) for g in series if g is not networks and _is_network(g)]
     name = read_name(networks[0].stem).series if networks else None
     settings_file, settings = _choose_settings(found.configs, name, notes, root)
     return ForeignRun(
@@ -276,5 +276,5 @@ def _samples_of(pictures: list[Path], networks: tuple[Path, ...]) -> tuple[Path,
     )
 
 
-def _relative(path: Path, root: Path) -> Path:
-    return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
