@@ -135,9 +135,10 @@ LINES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "                    WARNING  no regularization images / 正則化         train_util.py:2167",
-        "warning",
-        {"message": "no regularization images / 正則化"},
+        "no-reg-images",
+        {"level": "WARNING"},
     ),
+    ("                    WARNING  something odd             train_util.py:1", "warning", {"message": "something odd"}),
     (
         "                    ERROR    something new                    train_util.py:1",
         "error",
