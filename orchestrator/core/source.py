@@ -31,7 +31,7 @@ _Event = Any
 """An event or mark of PyYAML. Its stubs call marks optional, which they never are when text was parsed."""
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 MAX_DEPTH = 32
 
 _LINE_END = re.compile(r"\r\n|\r|\n")

@@ -258,7 +258,7 @@ def too_many(where: Location) -> Problem:
     """More values than a recipe ever has."""
     return Problem(
         "too-large",
-        Text("more than 20,000 keys and values", "键和值超过 20,000 个"),
+        Text("more than 10,000 keys and values", "键和值超过 10,000 个"),
         fix=Text("is this the right file?", "文件选对了吗？"),
         where=where,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,8 +15,6 @@ from orchestrator.recipe.keys import PATH_KEYS, keys_by_path
 from orchestrator.recipe.overrides import key_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.recipe.load import LoadedRecipe
 
 _SMALL = 1e-3
@@ -114,14 +113,18 @@ def _general(path: str) -> str:
 
 
 def _path(value: str, written_in: Path, base_dir: Path) -> str:
-    """Return a path that means the same from the recipe's own folder. A Hugging Face id stays an id."""
-    absolute = os.path.normpath((written_in / value).absolute())
-    is_file = (
-        value.startswith(("./", "../", ".\\", "..\\")) or value.endswith(_MODEL_FILES) or os.path.lexists(absolute)
-    )
-    if written_in.absolute() == base_dir.absolute() or value.startswith("~") or not is_file:
+    if written_in.absolute() == base_dir.absolute() or not is_relative_file(value, written_in):
         return value
-    return absolute
+    return os.path.normpath((written_in / value).absolute())
+
+
+def is_relative_file(value: str, written_in: Path) -> bool:
+    """Return whether a value names a file or folder relative to `written_in`; `owner/name` of Hugging Face does not."""
+    if value.startswith("~") or Path(value).is_absolute():
+        return False
+    if value.startswith(("./", "../", ".\\", "..\\")) or value.endswith(_MODEL_FILES):
+        return True
+    return os.path.lexists(written_in / value)
 
 
 def overridden(loaded: LoadedRecipe) -> dict[str, Any]:

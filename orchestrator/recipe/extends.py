@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.provenance import Source
-from orchestrator.core.source import Document, display_name, read_document
+from orchestrator.core.source import Document, display_name, parse_document, read_document
 from orchestrator.core.text import Text
 from orchestrator.recipe.keys import nearest
 
@@ -38,12 +38,13 @@ def shipped_recipes() -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
-def read_chain(path: Path) -> list[Link]:
-    """Return the recipe at `path` and all that it builds on, weakest first.
+def read_chain(path: Path, text: str | None = None) -> list[Link]:
+    """Return the recipe at `path` and all that it builds on, weakest first; `text` stands in for a file not yet written.
 
     Raises InputError when a file is missing or cannot be read, or when the chain is circular or too long.
     """
-    chain = [Link(read_document(path), path, Source.RECIPE)]
+    first = read_document(path) if text is None else parse_document(text, display_name(path))
+    chain = [Link(first, path, Source.RECIPE)]
     seen = [path.resolve()]
     while (target := _target(chain[-1])) is not None:
         parent, name = target

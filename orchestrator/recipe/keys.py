@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, StringConstraints
@@ -98,8 +98,13 @@ def keys_by_path() -> dict[str, Key]:
     return {key.path: key for key in all_keys()}
 
 
+@cache
+def _hints(model: type[BaseModel]) -> dict[str, Any]:
+    return get_type_hints(model, include_extras=True)
+
+
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[Key]:
-    hints = get_type_hints(model, include_extras=True)
+    hints = _hints(model)
     for field, info in model.model_fields.items():
         name = info.alias or field
         section, is_list = _section_of(hints[field])
@@ -228,7 +233,7 @@ def _step(annotation: Any, part: str | int) -> Any:
         if isinstance(part, str) and isinstance(bare, type) and issubclass(bare, BaseModel):
             for field, info in bare.model_fields.items():
                 if part == (info.alias or field):
-                    return get_type_hints(bare, include_extras=True)[field]
+                    return _hints(bare)[field]
     return None
 
 

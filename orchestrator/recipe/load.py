@@ -61,13 +61,19 @@ class LoadedRecipe:
         return (self.base_dirs[key] / Path(str(value)).expanduser()).absolute()
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = (), known_trainer_options: Collection[str] = ()) -> LoadedRecipe:
+def load_recipe(
+    path: Path,
+    overrides: Sequence[str] = (),
+    known_trainer_options: Collection[str] = (),
+    *,
+    text: str | None = None,
+) -> LoadedRecipe:
     """Read the recipe at `path`, lay it over what it extends, lay `overrides` (`key=value`) on top, and check it.
 
     `known_trainer_options` are the trainer's own option names: an unknown key that is one of them is told to belong
-    under `trainer_args`. Raises InputError with every mistake, sorted by line.
+    under `trainer_args`. `text` stands in for a file that is not written yet. Raises InputError with every mistake, sorted by line.
     """
-    chain = read_chain(path)
+    chain = read_chain(path, text)
     layers = Layers()
     problems: list[Problem] = []
     for link in chain:

@@ -1,0 +1,206 @@
+"""The recipe of the next character: the old text, in which only what belongs to the character is another.
+
+Repeats and epochs are decided again, so that the steps of the old recipe hold for the new number of pictures; where a picture
+would then be seen too rarely or too often, the planner moves the steps and says so.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.errors import InputError
+from orchestrator.core.finding import Problem
+from orchestrator.core.source import KeyPath, dotted, parse_document
+from orchestrator.core.text import Text
+from orchestrator.dataset.scan import FolderRequest, scan_dataset
+from orchestrator.plan.other_words import Swap, differences, other_subject, still_said
+from orchestrator.plan.resolve import make_plan
+from orchestrator.recipe.dump import is_relative_file
+from orchestrator.recipe.edits import reword, set_value
+from orchestrator.recipe.form import file_name_reason
+from orchestrator.recipe.keys import PATH_KEYS
+from orchestrator.recipe.load import LoadedRecipe, load_recipe
+
+if TYPE_CHECKING:
+    from orchestrator.plan.model import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecipe:
+    """A recipe to be written."""
+
+    text: str
+    notes: tuple[Text, ...]
+    """What was decided, and what the user should look at."""
+
+
+def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: Path) -> NewRecipe:
+    """Return the recipe `name` for the pictures in `images`, made from the recipe `old`; it is to be written into `folder`.
+
+    Writes nothing. Raises InputError when the name, the old recipe or the pictures cannot be used.
+    """
+    _check_name(name)
+    loaded = load_recipe(old)
+    concept = _subject_concept(loaded)
+    swap = Swap(loaded.recipe.name, name, loaded.recipe.subject.trigger, trigger)
+    data = other_subject(loaded.data, swap, concept, _shown_path(images, folder))
+    text = _moved(loaded, folder)
+    for path in differences(loaded.data, data):
+        text = _apply(text, path, data, loaded)
+    target = folder / f"{name}.yaml"
+    text, notes = _decide_length_again(loaded, concept, text, target)
+    made = load_recipe(target, text=text)
+    plan = make_plan(made, scan_dataset(_requests(made)))
+    notes = [*notes, *plan.notes, _length_told(plan, concept), *still_said(loaded.data, data, swap)]
+    return NewRecipe(text, tuple(dict.fromkeys(notes)))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a recipe that is not there yet. Raises InputError when there is one, or when it cannot be written."""
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        what = Text(f"`{path.name}` is there already", f"`{path.name}` 已存在")
+        fix = Text("give another name, or move the old file away", "换一个名字，或先移走旧文件")
+        raise InputError([Problem("file-exists", what, fix=fix)]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            [
+                Problem(
+                    "cannot-write", Text(f"cannot write `{path.name}`: {reason}", f"无法写入 `{path.name}`：{reason}")
+                )
+            ]
+        ) from error
+
+
+def _check_name(name: str) -> None:
+    reason = file_name_reason(name) if name else Text("it is empty", "它是空的")
+    if reason is not None:
+        what = Text(f"`{name}` cannot name a recipe: {reason.en}", f"`{name}` 不能用作配方名：{reason.zh}")
+        raise InputError([Problem("bad-name", what)])
+
+
+def _subject_concept(loaded: LoadedRecipe) -> int:
+    """Return which concept holds the subject's pictures: the only one that is not for regularisation."""
+    learned = [index for index, concept in enumerate(loaded.recipe.concepts) if not concept.is_reg]
+    if len(learned) == 1:
+        return learned[0]
+    count, where = len(learned), loaded.origins["concepts"].where
+    raise InputError([Problem(
+        "several-concepts",
+        Text(f"the old recipe learns from {count} folders, and `--images` names one", f"旧配方学习 {count} 个文件夹，而 `--images` 只有一个"),
+        Text("which of them the new pictures replace cannot be known", "无法知道新图片替换哪一个"),
+        Text(f"write a file with `extends: {loaded.path.name}` and `concepts:` of its own", f"新建文件，写 `extends: {loaded.path.name}` 和自己的 `concepts:`"),
+        where,
+    )])  # fmt: skip
+
+
+def _apply(text: str, path: KeyPath, data: dict[str, Any], loaded: LoadedRecipe) -> str:
+    """Return `text` with the new value at `path`. A list that is only inherited is written out whole: lists replace."""
+    document = parse_document(text, "recipe")
+    for size in range(1, len(path)):
+        if isinstance(path[size], int) and path[:size] not in document.spots:
+            return set_value(text, path[:size], _written_out(data, path[:size], loaded))
+    value = _at(data, path)
+    if path not in document.spots:
+        return set_value(text, path, value)
+    old = _at(document.data, path)
+    if old == value or not (isinstance(old, str) and isinstance(value, str)):
+        return text if old == value else set_value(text, path, value)
+    return reword(text, path, lambda part: part.replace(old, value) if part.count(old) == 1 else value)
+
+
+def _written_out(data: dict[str, Any], path: KeyPath, loaded: LoadedRecipe) -> Any:
+    """Return an inherited list with paths that do not depend on the file they came from."""
+    items = _at(data, path)
+    for index, item in enumerate(items):
+        for key in PATH_KEYS & set(item if isinstance(item, dict) else ()):
+            where = (*path, index, key)
+            if item[key] == _at(loaded.data, where):
+                item[key] = str(loaded.resolve_path(dotted(where)))
+    return items
+
+
+def _moved(loaded: LoadedRecipe, folder: Path) -> str:
+    """Return the old text with its own relative paths pointing at the same files from `folder`."""
+    text, home = loaded.text, loaded.base_dir.absolute()
+    if os.path.normpath(home) == os.path.normpath(folder.absolute()):
+        return text
+    document = parse_document(text, "recipe")
+    for path in document.spots:
+        value = _at(document.data, path)
+        is_parent = path == ("extends",) and str(value).endswith((".yaml", ".yml"))
+        is_file = bool(path) and path[-1] in PATH_KEYS and path[0] != "trainer_args" and isinstance(value, str)
+        if (is_parent and not Path(value).is_absolute()) or (is_file and is_relative_file(value, home)):
+            text = set_value(text, path, _shown_path(home / value, folder))
+    return text
+
+
+def _shown_path(path: Path, folder: Path) -> str:
+    """Return `path` as it is written into a recipe in `folder`: relative where it lies near, with forward slashes."""
+    absolute = Path(os.path.normpath(path.expanduser().absolute()))
+    try:
+        relative = Path(os.path.relpath(absolute, folder.absolute()))
+    except ValueError:  # another drive
+        return str(absolute)
+    return relative.as_posix() if relative.parts.count("..") <= 2 else str(absolute)
+
+
+def _decide_length_again(loaded: LoadedRecipe, concept: int, text: str, target: Path) -> tuple[str, list[Text]]:
+    """Return `text` with the old recipe's own repeats and epochs fitted to the new pictures. Nothing is added."""
+    repeats, epochs = loaded.recipe.concepts[concept].num_repeats, loaded.recipe.train.max_train_epochs
+    if repeats is None and epochs is None:
+        return text, []
+    wanted = loaded.recipe.train.target_steps or _old_steps(loaded)
+    freed = [f"concepts.{concept}.num_repeats=null", "train.max_train_epochs=null", f"train.target_steps={wanted}"]
+    free = load_recipe(target, freed, text=text)
+    plan = make_plan(free, scan_dataset(_requests(free)))
+    if repeats is not None:
+        text = set_value(text, ("concepts", concept, "num_repeats"), plan.subsets[concept].num_repeats)
+    if epochs is not None:
+        text = set_value(text, ("train", "max_train_epochs"), plan.steps.epochs)
+    return text, list(plan.notes)
+
+
+def _old_steps(loaded: LoadedRecipe) -> int:
+    try:
+        return make_plan(loaded, scan_dataset(_requests(loaded))).steps.total_steps
+    except InputError as error:
+        first = error.problems[0].what
+        raise InputError([Problem(
+            "old-length-unknown",
+            Text("the steps of the old recipe cannot be counted, so the new one cannot keep them", "无法算出旧配方的步数，新配方也就无法保持"),
+            first,
+            Text("write `target_steps` under `train:` of the old recipe", "在旧配方的 `train:` 下写 `target_steps`"),
+            loaded.origins["concepts"].where,
+        )]) from error  # fmt: skip
+
+
+def _requests(loaded: LoadedRecipe) -> list[FolderRequest]:
+    found = []
+    for index, concept in enumerate(loaded.recipe.concepts):
+        key = f"concepts[{index}].image_dir"
+        where = loaded.origins[key].where
+        found.append(FolderRequest(loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), where))
+    return found
+
+
+def _length_told(plan: Plan, concept: int) -> Text:
+    subset, steps = plan.subsets[concept], plan.steps
+    return Text(
+        f"{len(subset.sizes)} pictures x {subset.num_repeats} repeats x {steps.epochs} epochs: {steps.total_steps} steps, "
+        f"each picture is seen {steps.exposures_per_image:.0f} times",
+        f"{len(subset.sizes)} 张图片 x {subset.num_repeats} 次重复 x {steps.epochs} 轮：{steps.total_steps} 步，"
+        f"每张图片被看到 {steps.exposures_per_image:.0f} 次",
+    )
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        data = data[part]
+    return data
