@@ -107,7 +107,7 @@ def _unknown_preset(where: Location, wanted: str, presets: dict[str, Path]) -> P
     fix = Text(f"presets: {known}; a file ends in `.yaml`", f"预设有：{known}；文件名以 `.yaml` 结尾")
     if meant is not None:
         fix = Text(f"write `{meant}`", f"写 `{meant}`")
-    elif (Path(wanted + ".yaml")).name != wanted + ".yaml":
+    elif "/" in wanted or "\\" in wanted:
         fix = Text("a recipe file ends in `.yaml`: write the whole name", "配方文件以 `.yaml` 结尾：请写全名")
     return Problem(
         "extends-missing", Text(f"there is no preset `{wanted}`", f"没有预设 `{wanted}`"), fix=fix, where=where
