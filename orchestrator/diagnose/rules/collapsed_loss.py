@@ -151,4 +151,6 @@ def _lost_base(first: float, evidence: Evidence) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("loss-trend", "still-falling", "held-out-rising"))
+RULE = Rule(
+    SAYS.id, SAYS.name, "after", check, maturity="stable", suppresses=("loss-trend", "still-falling", "held-out-rising")
+)

@@ -73,5 +73,6 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
+    maturity="stable",
     suppresses=("trainer-crashed", "final-file-missing", "final-file-unreadable", "steps-short", "still-falling"),
 )

@@ -77,4 +77,4 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.clear(Text("No caption is empty.", "没有空标注。"))
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

@@ -86,4 +86,4 @@ def _fired(folder: Folder) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

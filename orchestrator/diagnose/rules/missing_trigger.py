@@ -148,4 +148,4 @@ def _not_first(trigger: str, moved: list[Picture], total: int) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

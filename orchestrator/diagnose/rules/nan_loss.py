@@ -143,6 +143,7 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
+    maturity="stable",
     suppresses=(
         "collapsed-loss",
         "held-out-rising",

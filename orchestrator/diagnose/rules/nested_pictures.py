@@ -68,4 +68,4 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.clear(Text("No pictures in sub-folders.", "子文件夹中没有图片。"))
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

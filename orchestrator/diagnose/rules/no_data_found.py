@@ -71,6 +71,7 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
+    maturity="stable",
     suppresses=(
         "final-file-missing",
         "trainer-crashed",

@@ -81,4 +81,4 @@ def _fired(folder: Folder) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, suppresses=("few-pictures", "nested-pictures"))
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", suppresses=("few-pictures", "nested-pictures"))

@@ -129,4 +129,4 @@ def _wish_missed(case: Case, planned: int, wish: int) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

@@ -96,5 +96,10 @@ def _source(lines: tuple[LogEvent, ...]) -> str:
 
 
 RULE = Rule(
-    SAYS.id, SAYS.name, "after", check, suppresses=("final-file-missing", "steps-short", "still-falling", "loss-trend")
+    SAYS.id,
+    SAYS.name,
+    "after",
+    check,
+    maturity="stable",
+    suppresses=("final-file-missing", "steps-short", "still-falling", "loss-trend"),
 )

@@ -66,4 +66,4 @@ def check(case: Case) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.lr_out_of_band import RULE
+from tests.diagnose.cases import catches, catches_not
+
+
+def _case(lr: float, family: str | None = "sd15", **settings: Any) -> Case:
+    given = {"unet_lr": lr, "network_dim": 16, "network_alpha": 16, "optimizer_type": "AdamW8bit", **settings}
+    return Case(settings=given, family=family)
+
+
+@pytest.mark.parametrize(
+    ("lr", "severity", "said"),
+    [
+        (6e-4, Severity.WATCH, "high"),
+        (3e-4, Severity.INFO, "high"),
+        (5e-5, Severity.INFO, "low"),
+        (1e-5, Severity.WATCH, "low"),
+    ],
+)
+def test_rates_outside_the_range_are_told(lr: float, severity: Severity, said: str) -> None:
+    assert said in catches(RULE, _case(lr), severity).message.en
+
+
+def test_alpha_and_rank_move_the_rate() -> None:
+    catches_not(RULE, _case(1e-4), Status.CLEAR)
+    finding = catches(RULE, _case(1e-4, network_alpha=1))
+    assert finding.evidence[0].value == 2.5e-5
+    assert finding.fix is not None
+    assert finding.fix.changes[0].value == pytest.approx(2.8e-4)
+    assert not finding.fix.changes[0].is_safe
+
+
+@pytest.mark.parametrize(
+    ("lr", "settings"),
+    [
+        (1e-3, {"network_module": "lycoris.kohya", "network_args": ["algo=loha"]}),
+        (3e-5, {"optimizer_type": "Lion"}),
+        (1e-4, {"optimizer_type": "AdaFactor", "optimizer_args": ["relative_step=False"]}),
+    ],
+)
+def test_other_methods_have_ranges_of_their_own(lr: float, settings: dict[str, Any]) -> None:
+    catches_not(RULE, _case(lr, **settings), Status.CLEAR)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"optimizer_type": "Prodigy"}, {"optimizer_type": "DAdaptAdam"}, {"optimizer_type": "AdaFactor"}, {"optimizer_type": "SGDNesterov"},
+     {"network_alpha": 0}, {"unet_lr": 0.0}],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_not_judged(settings: dict[str, Any]) -> None:
+    catches_not(RULE, _case(1.0, **settings), Status.NOT_APPLICABLE)
+
+
+def test_an_unknown_family_is_not_judged() -> None:
+    catches_not(RULE, _case(1.0, family=None), Status.NOT_APPLICABLE)
+
+
+def test_learning_rate_stands_in_for_unet_lr() -> None:
+    catches(
+        RULE,
+        Case(settings={"learning_rate": 1e-2, "network_dim": 8, "network_alpha": 8}, family="sdxl"),
+        Severity.WATCH,
+    )

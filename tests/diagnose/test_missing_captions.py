@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.missing_captions import RULE
+from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
+
+
+def test_some_missing_is_to_fix_and_named() -> None:
+    pictures = [picture("a.png"), picture("b.png", caption=None)]
+    finding = catches(RULE, Case(dataset=dataset(folder(pictures))), Severity.FIX)
+    assert "1 of 2" in finding.message.en
+    assert "b.png" in finding.message.en
+
+
+def test_none_at_all_may_be_meant() -> None:
+    catches(RULE, Case(dataset=dataset(folder([picture(caption=None)]))), Severity.WATCH)
+
+
+def test_regularisation_pictures_do_without() -> None:
+    catches_not(RULE, Case(dataset=dataset(folder(), folder([picture(caption=None)], is_reg=True))), Status.CLEAR)
+
+
+def test_all_captioned_is_clear() -> None:
+    catches_not(RULE, Case(dataset=dataset()), Status.CLEAR)
