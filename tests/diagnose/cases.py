@@ -164,6 +164,7 @@ def checkpoint(path: str = "attempts/001/output/alice.safetensors", **changes: A
         "is_final": True,
         "size_bytes": 1_000_000,
         "is_readable": True,
+        "is_scanned": True,
         "key_count": 612,
         "up_count": 204,
         "norms": {"unet": 0.01, "te": 0.01},

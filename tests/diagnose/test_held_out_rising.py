@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.diagnose.rules.held_out_rising import HELD_OUT, RULE
+from tests.diagnose.cases import catches, catches_not, observed, series
+
+if TYPE_CHECKING:
+    from orchestrator.diagnose.rule import Case
+
+MEMORISED = [0.1469, 0.1613, 0.1700, 0.1674, 0.1860, 0.1875, 0.1838, 0.1967]
+
+
+def _held_out(values: list[float]) -> Case:
+    return observed(further=[series(values, HELD_OUT)])
+
+
+def test_memorising_is_seen_and_the_epoch_named() -> None:
+    finding = catches(RULE, _held_out(MEMORISED), Severity.WATCH)
+    assert "lowest at epoch 1" in finding.message.en
+    assert finding.evidence[0].value == pytest.approx(0.34)
+
+
+def test_a_small_rise_is_only_told() -> None:
+    catches(RULE, _held_out([0.170, 0.168, 0.166, 0.167, 0.168, 0.169]), Severity.INFO)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.1719] * 5,
+        [0.170, 0.168, 0.166, 0.165, 0.164],
+        [0.170, 0.168, 0.166, 0.164, 0.170],
+        [0.170, 0.150, 0.180, 0.151, 0.178, 0.155],
+    ],
+)
+def test_level_falling_late_or_shaking_is_clear(values: list[float]) -> None:
+    catches_not(RULE, _held_out(values), Status.CLEAR)
+
+
+def test_without_held_out_pictures_nobody_can_say() -> None:
+    catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
+    catches_not(RULE, _held_out([0.1, float("nan"), 0.1, 0.1]), Status.INCONCLUSIVE)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.out_of_memory import RULE
+from orchestrator.run.model import Ending
+from tests.diagnose.cases import catches, catches_not, event, observed, outcome
+
+LINE = event("out-of-memory", "torch.OutOfMemoryError: CUDA out of memory.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        ({}, ["train.gradient_checkpointing"]),
+        (
+            {"gradient_checkpointing": True, "train_batch_size": 4},
+            ["train.train_batch_size", "train.gradient_accumulation_steps"],
+        ),
+        ({"gradient_checkpointing": True, "train_batch_size": 1}, []),
+    ],
+)
+def test_the_next_way_to_save_memory_is_advised(settings: dict[str, Any], keys: list[str]) -> None:
+    finding = catches(RULE, observed(events=[LINE], **settings), Severity.STOP)
+    assert finding.fix is not None
+    assert [change.key for change in finding.fix.changes] == keys
+
+
+def test_halving_the_batch_keeps_the_steps() -> None:
+    finding = catches(RULE, observed(events=[LINE], gradient_checkpointing=True, train_batch_size=4))
+    assert finding.fix is not None
+    assert [change.value for change in finding.fix.changes] == [2, 2]
+    assert not any(change.is_safe for change in finding.fix.changes)
+
+
+def test_flux_has_smaller_numbers_to_turn_to() -> None:
+    case = Case(
+        outcome=outcome(Ending.FAILED, "out-of-memory", 1), settings={"gradient_checkpointing": True}, family="flux"
+    )
+    finding = catches(RULE, case)
+    assert finding.fix is not None
+    assert finding.fix.changes[0].key == "train.fp8_base"
+
+
+def test_the_crash_it_causes_is_not_told_twice() -> None:
+    seen = observed(events=[LINE, event("launcher-error", "CalledProcessError")])
+    case = Case(observations=seen.observations, outcome=outcome(Ending.FAILED, "out-of-memory", 1))
+    assert [f.name for f in judge(case, "after", reraise=True).fired] == ["out-of-memory"]
+
+
+def test_a_run_without_it_is_clear() -> None:
+    catches_not(RULE, observed(), Status.CLEAR)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.core.observation import Observations
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.trainer_crashed import RULE
+from orchestrator.diagnose.symptoms import SYMPTOMS, match_symptom
+from orchestrator.run.model import Ending
+from tests.diagnose.cases import catches, catches_not, event, observed, outcome
+
+
+def _crashed(text: str, kind: str = "traceback") -> Case:
+    launcher = event("launcher-error", "subprocess.CalledProcessError: Command returned non-zero exit status 1.")
+    seen = Observations(events=(event(kind, text, where="train_util.py:1966 read_caption"), launcher))
+    return Case(observations=seen, outcome=outcome(Ending.FAILED, "crash", 1))
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (
+            "RuntimeError: Error(s) in loading state_dict for UNet2DConditionModel: size mismatch for x",
+            "another family",
+        ),
+        ("safetensors_rust.SafetensorError: Error while deserializing header: HeaderTooLarge", "damaged"),
+        ("OSError: Can't load tokenizer for 'openai/clip-vit-large-patch14'.", "downloaded"),
+        ("RuntimeError: stack expects each tensor to be equal size, but got [4, 64, 64]", "Cached latents"),
+        ("ValueError: Attempting to unscale FP16 gradients.", "fp16"),
+        ("RuntimeError: NaN detected in latents: a.png", "VAE"),
+        ("AssertionError: network for Text Encoder cannot be trained with caching Text Encoder outputs", "exclude"),
+        ("AssertionError: when caching Text Encoder output, either caption_dropout_rate, shuffle_caption", "shuffling"),
+        ("AssertionError: caption file is empty / x: a.txt", "empty"),
+        ("UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff", "UTF-8"),
+        ("PIL.UnidentifiedImageError: cannot identify image file 'a.png'", "picture"),
+        ("train_network.py: error: unrecognized arguments: --cache_text_encoder_outputs", "does not know"),
+        ("ModuleNotFoundError: No module named 'bitsandbytes'", "package"),
+        ("RuntimeError: CUDA error: no kernel image is available for execution on the device", "graphics card"),
+        ("subprocess.CalledProcessError: died with <Signals.SIGKILL: 9>.", "killed"),
+        ("RuntimeError: use_libuv was requested but PyTorch was build without libuv support", "libuv"),
+    ],
+)
+def test_frequent_symptoms_are_told_with_their_cause(words: str, cause: str) -> None:
+    finding = catches(RULE, _crashed(words), Severity.STOP)
+    assert cause in finding.message.en
+    assert finding.confidence is Confidence.HIGH
+    assert finding.evidence[0].value == words[:200]
+
+
+def test_an_unknown_exception_is_told_in_the_trainers_words() -> None:
+    finding = catches(RULE, _crashed("ValueError: something new"), Severity.STOP)
+    assert finding.message.en == "The trainer failed: ValueError: something new"
+    assert "train_util.py:1966" in finding.evidence[0].source
+
+
+def test_without_any_words_the_outcome_speaks() -> None:
+    case = Case(outcome=outcome(Ending.FAILED, "no-output", 1, "the last line", ""))
+    assert catches(RULE, case).evidence[0].value == "the last line"
+
+
+@pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.INTERRUPTED, Ending.STOPPED])
+def test_a_run_that_ended_otherwise_is_clear(ending: Ending) -> None:
+    seen = Observations(events=(event("traceback", "KeyboardInterrupt"),))
+    catches_not(RULE, Case(observations=seen, outcome=outcome(ending)), Status.CLEAR)
+
+
+def test_a_foreign_log_with_a_traceback_and_no_saved_model_failed() -> None:
+    trace = event("traceback", "ValueError: x")
+    catches(RULE, observed(events=[trace]))
+    catches_not(RULE, observed(events=[trace, event("model-saved")]), Status.CLEAR)
+    catches_not(RULE, observed(), Status.CLEAR)
+
+
+def test_no_symptom_matches_ordinary_words() -> None:
+    assert match_symptom("ValueError: expected 3 values") is None
+    assert len({symptom.cause.zh for symptom in SYMPTOMS}) == len(SYMPTOMS)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.diagnose.rules.weights_static import RULE
+from tests.diagnose.cases import catches, catches_not, checkpoint, observed
+
+
+def test_modules_that_never_moved_are_certain() -> None:
+    finding = catches(RULE, observed(checkpoints=[checkpoint(zero_up_count=200, norms={"unet": 1e-4})]), Severity.FIX)
+    assert finding.confidence is Confidence.HIGH
+    assert "98%" in finding.message.en
+
+
+def test_tiny_updates_are_likely() -> None:
+    finding = catches(RULE, observed(checkpoints=[checkpoint(norms={"unet": 4e-6, "te": 5.5e-6})]), Severity.FIX)
+    assert finding.confidence is Confidence.MEDIUM
+
+
+def test_a_text_encoder_left_alone_is_no_fault() -> None:
+    file = checkpoint(zero_up_count=72, norms={"unet": 4e-3, "te": 0.0})
+    catches_not(RULE, observed(checkpoints=[file]), Status.CLEAR)
+
+
+def test_without_a_final_file_the_newest_is_read() -> None:
+    files = [checkpoint(f"{step}", step=step, is_final=False, zero_up_count=204 * (step == 200)) for step in (200, 100)]
+    catches(RULE, observed(checkpoints=files))
+
+
+def test_numbers_that_were_not_read_are_not_judged() -> None:
+    catches_not(RULE, observed(checkpoints=[checkpoint(is_scanned=False)]), Status.INCONCLUSIVE)
+    catches_not(RULE, observed(), Status.INCONCLUSIVE)
+
+
+def test_nan_has_no_size() -> None:
+    catches_not(RULE, observed(checkpoints=[checkpoint(nonfinite_count=1)]), Status.NOT_APPLICABLE)
