@@ -30,7 +30,8 @@ class LiveWatch:
         """`case` needs plan or settings only: they decide the level of a lost model and the length of an epoch."""
         self._stop_on = frozenset(stop_on)
         self._limit = lost_level(case)
-        self._first_epoch = case.plan.steps.steps_per_epoch if case.plan is not None else None
+        self._epoch_steps = case.plan.steps.steps_per_epoch if case.plan is not None else None
+        self._over_since: int | None = None
         self._exact: deque[float] = deque(maxlen=WINDOW * PERSISTENCE)
         self._bar: dict[int, float] = {}
         self._last_step = 0
@@ -42,6 +43,8 @@ class LiveWatch:
     def feed_event(self, event: LogEvent) -> None:
         """Take one console event; all but `progress` are passed over."""
         step, average = event.values.get("step"), event.values.get("avr_loss")
+        if event.kind == "batches-per-epoch" and self._epoch_steps is None:
+            self._epoch_steps = int(event.values["count"])
         if event.kind != "progress" or not isinstance(step, int) or not isinstance(average, float) or step < 1:
             return
         if not math.isfinite(average):
@@ -93,16 +96,25 @@ class LiveWatch:
 
     def _see_average(self, step: int, average: float) -> None:
         """Look at the bar: windows of the first epoch computed back from its cumulative mean, later its level itself."""
+        if self._epoch_steps is None or step > self._epoch_steps:
+            self._see_level(step, average)
+            return
         self._bar[step] = average
         self._bar.pop(step - WINDOW * PERSISTENCE - 1, None)
-        if self._first_epoch is not None and step > self._first_epoch:
-            if self._are_lost([average]):
-                self._see_collapse(step)
-            return
         windows = [self._window(step - back * WINDOW) for back in range(PERSISTENCE)]
         known = [window for window in windows if window is not None]
         if len(known) == PERSISTENCE and self._are_lost(known):
             self._see_collapse(step - WINDOW * PERSISTENCE + 1)
+
+    def _see_level(self, step: int, average: float) -> None:
+        """Compare the bar's own average, of one epoch, with the level; a short epoch has to stay above it for longer."""
+        if not self._are_lost([average]):
+            self._over_since = None
+            return
+        if self._over_since is None:
+            self._over_since = step
+        if step - self._over_since + (self._epoch_steps or 1) >= WINDOW * PERSISTENCE:
+            self._see_collapse(self._over_since)
 
     def _window(self, end: int) -> float | None:
         """Return a lower bound of the mean loss of the `WINDOW` steps up to `end`; None where the bar skipped a step or cannot tell."""

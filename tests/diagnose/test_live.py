@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import math
 import random
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.diagnose.live import LiveWatch
 from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.signals import first_nonfinite_step
+from orchestrator.observe.console import ConsoleParser
+from orchestrator.observe.read import read_foreign
 from tests.diagnose.cases import event, plan, step_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+LOGS = Path(__file__).parent.parent / "logs"
 
 
 def _case(steps_per_epoch: int = 100) -> Case:
@@ -71,9 +78,45 @@ def test_a_lost_model_is_seen_in_exact_losses() -> None:
 
 
 def test_after_the_first_epoch_the_average_itself_is_looked_at() -> None:
-    watch = LiveWatch(_case(10), stop_on=("collapse",))
+    watch = LiveWatch(_case(30), stop_on=("collapse",))
     watch.feed_event(event("progress", step=35, total=400, avr_loss=0.97))
     assert watch.stop_reason() == "collapse"
+
+
+def test_averages_of_short_epochs_have_to_stay_high() -> None:
+    watch = LiveWatch(_case(3), stop_on=("collapse",))
+    for step in range(10, 27):
+        watch.feed_event(event("progress", step=step, total=400, avr_loss=0.97))
+        assert watch.stop_reason() is None
+    watch.feed_event(event("progress", step=27, total=400, avr_loss=0.97))
+    assert watch.stop_reason() == "collapse"
+    assert watch.collapse_step == 10
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in LOGS.iterdir() if path.is_dir()))
+def test_recorded_consoles_stop_only_where_the_run_was_lost(name: str) -> None:
+    observations, settings, _ = read_foreign(LOGS / name)
+    watch = LiveWatch(Case(settings=settings, family="pocket"), stop_on=("nan", "collapse"))
+    parser, stopped_at = ConsoleParser(), None
+    text = (LOGS / name / "console.log").read_text(encoding="utf-8", errors="replace")
+    for line in re.split(r"\r\n|\r|\n", text):
+        found = parser.feed(line)
+        if found is not None:
+            watch.feed_event(found)
+        if watch.stop_reason() is not None and found is not None and found.kind == "progress":
+            stopped_at = found.values["step"]
+            break
+    if name == "nan":
+        first = first_nonfinite_step(observations.series["loss/current"])
+        assert watch.nan_step is not None
+        assert first is not None
+        assert 0 <= watch.nan_step - first <= 2
+    elif name in {"collapsed", "wide-console"}:
+        assert watch.stop_reason() == "collapse"
+        assert stopped_at is not None
+        assert stopped_at <= 40
+    else:
+        assert stopped_at is None
 
 
 @pytest.mark.parametrize("seed", range(20))

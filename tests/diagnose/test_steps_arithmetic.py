@@ -22,6 +22,12 @@ def test_a_missed_wish_is_told_as_information() -> None:
     assert "5 epochs of 350 steps" in catches(RULE, _planned(1750, wish=1500), Severity.INFO).message.en
 
 
+def test_the_band_of_exposures_is_named_where_it_moved_the_steps() -> None:
+    wanted = recipe(train={"target_steps": 2500, "exposures_per_image": [40.0, 200.0]})
+    few = Case(recipe=wanted, plan=plan(steps=step_plan(1100, exposures=200.0)))
+    assert "`train.exposures_per_image` allows 1100" in catches(RULE, few).message.en
+
+
 def test_a_wish_nearly_met_is_clear() -> None:
     catches_not(RULE, _planned(1500, wish=1400, announced=1500), Status.CLEAR)
 

@@ -103,12 +103,15 @@ def _other_total(planned: int, announced: int) -> Finding:
 def _wish_missed(case: Case, planned: int, wish: int) -> Finding:
     assert case.plan is not None  # noqa: S101 - the caller looked
     steps = case.plan.steps
+    reason, reason_zh = ("whole epochs give", "按整轮计算为")
+    if _is_at_band(case, steps.exposures_per_image):
+        reason, reason_zh = ("`train.exposures_per_image` allows", "`train.exposures_per_image` 只允许")
     return SAYS.fired(
         Severity.INFO,
         Confidence.HIGH,
         Text(
-            f"You asked for {wish} steps; whole epochs give {planned}: {steps.epochs} epochs of {steps.steps_per_epoch} steps.",
-            f"你要 {wish} 步；按整轮计算为 {planned} 步：{steps.epochs} 轮，每轮 {steps.steps_per_epoch} 步。",
+            f"You asked for {wish} steps; {reason} {planned}: {steps.epochs} epochs of {steps.steps_per_epoch} steps.",
+            f"你要 {wish} 步；{reason_zh} {planned} 步：{steps.epochs} 轮，每轮 {steps.steps_per_epoch} 步。",
         ),
         evidence=[
             Evidence(Text("planned optimizer steps", "计划步数"), planned, wish, "plan", "steps"),
@@ -127,6 +130,12 @@ def _wish_missed(case: Case, planned: int, wish: int) -> Finding:
             )
         ),
     )
+
+
+def _is_at_band(case: Case, seen: float) -> bool:
+    """Return whether the recipe's band of exposures moved the steps: they lie at its edge, within an epoch's rounding."""
+    band = case.recipe.train.exposures_per_image if case.recipe is not None else None
+    return band is not None and (seen > (1 - WISH_TOLERANCE) * band[1] or seen < (1 + WISH_TOLERANCE) * band[0])
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")

@@ -19,7 +19,8 @@ A tenth to a half of `train.unet_lr`; for sdxl and flux 0.
 
 ## When it is wrong
 
-LoRAs that train the text encoder alone. Prodigy and D-Adaptation take one rate for all and are not looked at.
+LoRAs that train the text encoder alone. Prodigy and D-Adaptation take one rate for all and are not looked at; nor is pocket, whose text
+encoder is its own.
 
 ## Sources
 
@@ -50,6 +51,11 @@ SAYS = Says("R026", "text-encoder-lr-high")
 def check(case: Case) -> Iterator[Finding]:
     """Compare the two learning rates."""
     unet, text = unet_lr(case), _highest(setting(case, "text_encoder_lr"))
+    if family(case) == "pocket":
+        yield SAYS.not_applicable(
+            Text("For the pocket model no such ratio is known.", "pocket 模型没有已知的合适比例。")
+        )
+        return
     if is_adaptive(case) or not unet or text is None or setting(case, "network_train_text_encoder_only"):
         yield SAYS.not_applicable(Text("There are no two rates to compare.", "没有可比较的两个学习率。"))
         return
