@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NULL = object()
 """Write `null`: takes back what a recipe inherits."""
+_BLANK = " \t\r\n"
+"""What YAML takes for white space: a value may well be a no-break space."""
 
 
 class CannotEditError(ValueError):
@@ -54,7 +56,7 @@ def remove_value(text: str, path: KeyPath) -> str:
         raise CannotEditError(path)
     start = _index(text, spot.key.line, spot.key.column)
     begin, end = text.rfind("\n", 0, start) + 1, _line_end(text, _value_end(text, spot))
-    if text[begin:start].strip():  # it shares its line: {a: 1, b: 2} or `- a: 1`
+    if text[begin:start].strip(_BLANK):  # it shares its line: {a: 1, b: 2} or `- a: 1`
         raise CannotEditError(path)
     return text[:begin] + text[min(end + 1, len(text)) :]
 
@@ -131,8 +133,8 @@ def _insert_in_flow(document: Document, known: KeyPath, names: list[str], value:
     nested = value
     for name in reversed(names[1:]):
         nested = {name: nested}
-    body = text[spot.start + 1 : spot.end - 1].rstrip()
-    separator = "" if not body.strip() else " " if body.endswith(",") else ", "
+    body = text[spot.start + 1 : spot.end - 1].rstrip(_BLANK)
+    separator = "" if not body.strip(_BLANK) else " " if body.endswith(",") else ", "
     written = f"{separator}{scalar_text(names[0])}: {flow(nested)}"
     end = spot.start + 1 + len(body)
     return _with_comment(text[:end] + written + text[end:], end + len(written), comment)
@@ -151,7 +153,7 @@ def _with_comment(text: str, index: int, comment: str) -> str:
 
 def _value_end(text: str, spot: Spot) -> int:
     """Index after the value's last visible character: the end of `|` text lies on the next line."""
-    return spot.start + len(text[spot.start : spot.end].rstrip())
+    return spot.start + len(text[spot.start : spot.end].rstrip(_BLANK))
 
 
 def _at(document: Document, path: KeyPath) -> Any:

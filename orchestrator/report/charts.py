@@ -95,11 +95,20 @@ def columns(steps: Sequence[int], values: Sequence[float], width: int) -> list[C
     return found
 
 
-def draw(curves: Sequence[Curve], marks: Sequence[Mark], words: Words, name: str, kind: Kind | None = None) -> Markup:
-    """Return one SVG. `name` is its id; `kind` None: chosen from the data."""
+def draw(
+    curves: Sequence[Curve],
+    marks: Sequence[Mark],
+    words: Words,
+    name: str,
+    *,
+    kind: Kind | None = None,
+    span: tuple[int, int] | None = None,
+) -> Markup:
+    """Return one SVG. `name` is its id; `kind` None: chosen from the data; `span`: steps to show at least."""
     shown = [(curve, _reduce(curve)) for curve in curves if len(curve.steps)]
     finite = [bound for _, cols in shown for col in cols if not math.isnan(col.low) for bound in (col.low, col.high)]
     ends = [step for curve, _ in shown for step in (curve.steps[0], curve.steps[-1])] + [mark.step for mark in marks]
+    ends += span or ()
     low, high = min(ends, default=0), max(ends, default=1)
     if low == high:
         low, high = low - 1, high + 1

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import Observations, Series
     from orchestrator.core.text import Language
     from orchestrator.report.model import ReportData
-    from orchestrator.report.scales import Kind
 
 RAW_LOSS = ("loss/current", "loss/average", "loss")
 """The series to show as the loss, best first. `loss/average` hides the noise and stays NaN after one NaN."""
@@ -59,7 +58,7 @@ def charts(data: ReportData, language: Language, clean: Callable[[str], str]) ->
     seen = data.case.observations
     if seen is None:
         return []
-    say = _Sayer(language, clean)
+    say = _Sayer(language, clean, _span(seen))
     per_epoch = steps_per_epoch(data)
     marks = save_marks(seen, language)
     made = [
@@ -92,10 +91,17 @@ def save_marks(seen: Observations, language: Language) -> list[Mark]:
     return [found[step] for step in sorted(found)]
 
 
+def _span(seen: Observations) -> tuple[int, int] | None:
+    ends = [seen.series[tag].steps for tag in RAW_LOSS if len(seen.series.get(tag, ()))]
+    return (ends[0][0], ends[0][-1]) if ends else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Sayer:
     language: Language
     clean: Callable[[str], str]
+    span: tuple[int, int] | None
+    """First and last logged step: the same axis for all charts over steps."""
 
     def words(self, title: str, description: str, steps: str = "axis_step") -> Words:
         return Words(title, description, label(steps, self.language), label("not_finite", self.language))
@@ -117,7 +123,7 @@ def _loss_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer) -> Chart
     legend += [("save", say.label("legend_save"))] if marks else []
     note = say.label("note_average") if series.name == "loss/average" else say.label("note_loss")
     words = say.words(say.label("chart_loss"), _describe(series, values, say.language))
-    return ChartView(words.title, draw(curves, marks, words, "loss"), tuple(legend), note)
+    return ChartView(words.title, draw(curves, marks, words, "loss", span=say.span), tuple(legend), note)
 
 
 def _describe(series: Series, medians: Sequence[float], language: Language) -> str:
@@ -163,7 +169,9 @@ def _validation_chart(seen: Observations, say: _Sayer, per_epoch: float | None) 
         note = say.label("note_validation").format(value=short_number(value), step=step, axis=say.label(axis))
     words = say.words(say.label("chart_validation"), note, axis)
     legend = (("validation", f"{held.name} · {say.label('legend_validation')}"),)
-    return ChartView(words.title, draw([held], (), words, "validation"), legend, note)
+    return ChartView(
+        words.title, draw([held], (), words, "validation", span=say.span if axis == "axis_step" else None), legend, note
+    )
 
 
 def _lr_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer) -> ChartView | None:
@@ -187,7 +195,7 @@ def _lr_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer) -> ChartVi
     peak = max((value for _, s in groups for value in s.values if math.isfinite(value)), default=math.nan)
     note = say.label("note_lr_effective" if effective else "note_lr").format(peak=short_number(peak))
     words = say.words(say.label("chart_lr"), note)
-    return ChartView(words.title, draw(curves, marks, words, "lr", "linear"), legend, note)
+    return ChartView(words.title, draw(curves, marks, words, "lr", kind="linear", span=say.span), legend, note)
 
 
 def _norm_chart(seen: Observations, say: _Sayer) -> ChartView | None:
@@ -207,5 +215,4 @@ def _norm_chart(seen: Observations, say: _Sayer) -> ChartView | None:
     note = say.label("note_norms")
     words = say.words(say.label("chart_norms"), note)
     legend: list[tuple[str, str]] = [(f"plain tone{curve.tone}", curve.name) for curve in curves]
-    kind: Kind = "linear"
-    return ChartView(words.title, draw(curves, (), words, "norms", kind), tuple(legend), note)
+    return ChartView(words.title, draw(curves, (), words, "norms", kind="linear", span=say.span), tuple(legend), note)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import difflib
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from markupsafe import Markup, escape
 
 from orchestrator.core.finding import Status
 from orchestrator.report.curves import charts
+from orchestrator.report.diff import recipe_diff
 from orchestrator.report.labels import label, unseen
 from orchestrator.report.numbers import NOTHING, count, duration, plain_value, short_number, size
 from orchestrator.report.privacy import Shortener, shortener
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Finding, Location
     from orchestrator.core.text import Language, Text
     from orchestrator.report.model import ReportData
-
-MAX_DIFF_CONTEXT = 2
 
 
 def render_html(data: ReportData, language: Language) -> str:
@@ -62,7 +60,7 @@ def render_html(data: ReportData, language: Language) -> str:
         groups=_groups(data),
         missing=seen.missing if seen else (),
         damage=seen.damage if seen else (),
-        diff=_diff(data),
+        diff=recipe_diff(data.recipe_text, data.next_text),
         commands=[shell_line(command.argv, clean) for command in data.commands],
         versions=_versions(data, language),
     )
@@ -199,22 +197,6 @@ def _pieces(where: Location) -> tuple[str, str, str]:
     start = max(where.column - 1, 0)
     end = start + max(where.length, 1)
     return where.source[:start], where.source[start:end], where.source[end:]
-
-
-def _diff(data: ReportData) -> list[tuple[str, str]]:
-    """(class, line) of recipe against next recipe."""
-    if data.recipe_text is None or data.next_text is None:
-        return []
-    lines = difflib.unified_diff(
-        data.recipe_text.splitlines(),
-        data.next_text.splitlines(),
-        "recipe.yaml",
-        "next.yaml",
-        lineterm="",
-        n=MAX_DIFF_CONTEXT,
-    )
-    looks = {"+": "add", "-": "del", "@": "hunk"}
-    return [(looks.get(line[:1], "same"), line) for line in lines if not line.startswith(("+++", "---"))]
 
 
 def _versions(data: ReportData, language: Language) -> list[tuple[str, str]]:

@@ -202,8 +202,12 @@ def _is_absolute(value: str) -> bool:
 
 def _from(target_dir: Path, recipe_dir: Path, value: str) -> str:
     # Links are resolved first: the system follows `..` from the real folder, not from the link's name.
-    end = os.path.normpath(recipe_dir.resolve() / value)
+    end, start = os.path.normpath(recipe_dir.resolve() / value), target_dir.resolve()
     try:
-        return Path(os.path.relpath(end, target_dir.resolve())).as_posix()
+        shared = os.path.commonpath([end, start])
     except ValueError:  # another drive
         return Path(end).as_posix()
+    # Climbing to the root and down again says no less than the absolute path and is harder to read.
+    if len(Path(shared).parts) < 2:
+        return Path(end).as_posix()
+    return Path(os.path.relpath(end, start)).as_posix()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +11,6 @@ from orchestrator.core.finding import Change
 from orchestrator.core.source import parse_document
 from orchestrator.recipe.load import load_recipe
 from orchestrator.report.next_recipe import HEADER, next_recipe, rebase
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RECIPE = """\
 # yaml-language-server: $schema=../recipes/recipe.schema.json
@@ -184,6 +181,11 @@ def test_rebase_follows_files_and_leaves_names_alone(tmp_path: Path) -> None:
     assert made["concepts"] == [{"image_dir": "../../home/a b"}]
     assert made["trainer_args"] == {"vae": "models"}
     assert data(rebase("extends: sd15-character\nname: x\n", home, run))["extends"] == "sd15-character"
+
+
+def test_rebase_does_not_climb_to_the_root(tmp_path: Path) -> None:
+    made = data(rebase("concepts:\n- image_dir: pictures\n", Path("/srv/lora"), tmp_path))
+    assert made == {"concepts": [{"image_dir": "/srv/lora/pictures"}]}
 
 
 def test_rebase_goes_through_links(tmp_path: Path) -> None:
