@@ -18,13 +18,15 @@ def headline(verdict: Verdict, outcome: Outcome | None = None) -> Text:
     "Nothing found" is no proof of health; the line then says what could not be judged.
     """
     worst = verdict.fired[0] if verdict.fired else None
-    if worst is not None and worst.severity is Severity.STOP:
-        return Text(f"Broken. {worst.message.en}", f"训练已损坏。{worst.message.zh}")
     ending = outcome.ending.value if outcome is not None else ""
+    has_failed = outcome is not None and ending == "failed" and outcome.exit_code != 0
+    if worst is not None and worst.severity is Severity.STOP:
+        prefix = Text("Failed.", "训练失败。") if has_failed else Text("Broken.", "训练已损坏。")
+        return _join(prefix, worst.message)
     if outcome is not None and ending == "failed":
-        return Text(f"The trainer failed. {outcome.message.en}", f"训练器失败。{outcome.message.zh}")
+        return _join(Text("Failed:", "训练失败："), outcome.message)
     if outcome is not None and ending == "stopped":
-        return Text(f"Stopped by a stop rule. {outcome.message.en}", f"被停止规则终止。{outcome.message.zh}")
+        return _join(Text("Ended early:", "提前结束："), outcome.message)
     if ending == "interrupted":
         return _join(Text("You interrupted the run.", "训练被你中断。"), _summary(verdict, worst))
     if outcome is None or ending == "unknown":

@@ -89,7 +89,7 @@ def half_change(values: Sequence[float]) -> float:
 
 def block_medians(values: Sequence[float], blocks: int = BLOCKS) -> list[float]:
     """Return medians of `blocks` nearly equal runs of the finite values; fewer where there are fewer values."""
-    import numpy as np  # noqa: PLC0415 - `check` must start without it
+    import numpy as np
 
     finite = np.asarray(values, dtype=np.float64)
     finite = finite[np.isfinite(finite)]
@@ -140,7 +140,7 @@ def ema(values: Sequence[float], half_life: float) -> list[float]:
 
 def running_median(values: Sequence[float], window: int) -> list[float]:
     """Return the centred running median, (N,), for display only; windows shrink at both ends; NaN where nothing is finite."""
-    import numpy as np  # noqa: PLC0415 - `check` must start without it
+    import numpy as np
 
     y = np.asarray(values, dtype=np.float64)
     half = max(window // 2, 0)

@@ -28,8 +28,8 @@ FIRED = Status.FIRED
         (_verdict((Severity.FIX, FIRED)), Ending.SUCCEEDED, "Finished. 1 finding to fix, first: It is so."),
         (_verdict((Severity.WATCH, FIRED)), Ending.SUCCEEDED, "Finished. Nothing to fix, 1 thing to look at"),
         (_verdict((Severity.INFO, FIRED)), Ending.SUCCEEDED, "Finished. No fault found."),
-        (_verdict(), Ending.FAILED, "The trainer failed."),
-        (_verdict(), Ending.STOPPED, "Stopped by a stop rule."),
+        (_verdict(), Ending.FAILED, "Failed: ok"),
+        (_verdict(), Ending.STOPPED, "Ended early: ok"),
         (_verdict(), Ending.INTERRUPTED, "You interrupted the run."),
         (_verdict((Severity.FIX, FIRED)), Ending.UNKNOWN, "1 finding to fix"),
     ],
@@ -38,6 +38,12 @@ def test_the_line_says_how_it_ended_and_the_worst(verdict: Verdict, ending: Endi
     said = headline(verdict, outcome(ending))
     assert said.en.startswith(begins)
     assert said.zh != said.en
+
+
+def test_a_crash_is_called_a_failure_and_a_lost_run_broken() -> None:
+    stop = _verdict((Severity.STOP, FIRED))
+    assert headline(stop, outcome(Ending.FAILED, "crash", 1)).en == "Failed. It is so."
+    assert headline(stop, outcome(Ending.FAILED, "nan", 0)).en == "Broken. It is so."
 
 
 def test_what_could_not_be_judged_is_never_called_healthy() -> None:

@@ -55,3 +55,14 @@ def test_the_crash_it_causes_is_not_told_twice() -> None:
 
 def test_a_run_without_it_is_clear() -> None:
     catches_not(RULE, observed(), Status.CLEAR)
+
+
+@pytest.mark.parametrize(
+    "text", ["MemoryError", "RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory"]
+)
+def test_the_machines_own_memory_is_told_apart(text: str) -> None:
+    finding = catches(RULE, observed(events=[event("out-of-memory", text)]), Severity.STOP)
+    assert "machine's memory" in finding.message.en
+    assert "graphics card" not in finding.message.en
+    assert "machine" in catches(RULE, Case(outcome=outcome(Ending.FAILED, "out-of-host-memory", 1))).message.en
+    assert "graphics card" in catches(RULE, observed(events=[LINE])).message.en

@@ -50,12 +50,12 @@ def test_frequent_symptoms_are_told_with_their_cause(words: str, cause: str) -> 
 
 def test_an_unknown_exception_is_told_in_the_trainers_words() -> None:
     finding = catches(RULE, _crashed("ValueError: something new"), Severity.STOP)
-    assert finding.message.en == "The trainer failed: ValueError: something new"
+    assert finding.message.en == "The trainer ended with an error: ValueError: something new"
     assert "train_util.py:1966" in finding.evidence[0].source
 
 
 def test_without_any_words_the_outcome_speaks() -> None:
-    case = Case(outcome=outcome(Ending.FAILED, "no-output", 1, "the last line", ""))
+    case = Case(outcome=outcome(Ending.FAILED, "crash", 1, "the last line", ""))
     assert catches(RULE, case).evidence[0].value == "the last line"
 
 
@@ -75,3 +75,15 @@ def test_a_foreign_log_with_a_traceback_and_no_saved_model_failed() -> None:
 def test_no_symptom_matches_ordinary_words() -> None:
     assert match_symptom("ValueError: expected 3 values") is None
     assert len({symptom.cause.zh for symptom in SYMPTOMS}) == len(SYMPTOMS)
+
+
+def test_a_trainer_that_fell_silent_is_told() -> None:
+    assert "silent" in catches(RULE, Case(outcome=outcome(Ending.STOPPED, "no-output", -15)), Severity.STOP).message.en
+
+
+def test_an_error_after_the_file_was_saved_is_only_told() -> None:
+    catches(RULE, Case(outcome=outcome(Ending.SUCCEEDED, "exit-error", 1, "Traceback")), Severity.INFO)
+
+
+def test_exit_code_0_without_a_result_is_left_to_the_file_rules() -> None:
+    catches_not(RULE, Case(outcome=outcome(Ending.FAILED, "no-model", 0)), Status.CLEAR)

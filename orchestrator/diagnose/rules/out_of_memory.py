@@ -1,4 +1,4 @@
-"""The graphics card's memory ran out.
+"""The memory of the graphics card, or of the machine, ran out.
 
 ## What it looks for
 
@@ -10,13 +10,15 @@ The run ended there. Nothing is wrong with your data.
 
 ## How we tell
 
-The exception in the console (`OutOfMemoryError`, `CUDA out of memory`, failed allocations of cuBLAS).
+The exception in the console (`OutOfMemoryError`, `CUDA out of memory`, failed allocations of cuBLAS). The machine's
+own memory is told apart (`MemoryError`, `DefaultCPUAllocator`, a process ended by the system for it).
 
 ## What to change
 
 One after the other: `train.gradient_checkpointing: true`; `train.train_batch_size: 1` with more
 `train.gradient_accumulation_steps`; `train.cache_latents`; for flux and sd3 `train.fp8_base` and `train.blocks_to_swap`; for sdxl and
-flux `train.cache_text_encoder_outputs`; a lower `dataset.resolution`.
+flux `train.cache_text_encoder_outputs`; a lower `dataset.resolution`. For the machine's own memory: fewer data loader
+workers, `train.cache_latents_to_disk`, other programs closed.
 
 ## When it is wrong
 
@@ -29,6 +31,7 @@ sd-scripts 48d368fa, `docs/flux_train_network.md` (24 GB batch 2, 16 GB with swa
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
@@ -39,6 +42,9 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CAUSES = ("out-of-memory", "out-of-host-memory")
+_HOST = re.compile(r"MemoryError$|^MemoryError|DefaultCPUAllocator|[Cc]annot allocate memory|can't allocate memory")
+
 SAYS = Says("R037", "out-of-memory")
 
 
@@ -48,17 +54,31 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_RUN)
         return
     lines = events(case, "out-of-memory")
-    if not lines and (case.outcome is None or case.outcome.cause != "out-of-memory"):
-        yield SAYS.clear(Text("The memory sufficed.", "显存够用。"))
+    cause = case.outcome.cause if case.outcome is not None else ""
+    if not lines and cause not in CAUSES:
+        yield SAYS.clear(Text("The memory sufficed.", "显存和内存够用。"))
         return
-    said = lines[-1].text if lines else "out-of-memory"
-    advice, changes = _next_rung(case)
+    said = lines[-1].text if lines else cause
+    is_host = cause == "out-of-host-memory" or _HOST.search(said) is not None
+    advice, changes = _less_host_memory() if is_host else _next_rung(case)
     yield SAYS.fired(
         Severity.STOP,
         Confidence.HIGH,
-        Text("The memory ran out, and the run ended there.", "显存耗尽，训练就此结束。"),
+        Text("The machine's memory ran out, and the run ended there.", "机器内存耗尽，训练就此结束。")
+        if is_host
+        else Text("The graphics card's memory ran out, and the run ended there.", "显存耗尽，训练就此结束。"),
         evidence=[Evidence(Text("the trainer's words", "训练器原话"), said, None, "console")],
         fix=Fix(advice, changes),
+    )
+
+
+def _less_host_memory() -> tuple[Text, tuple[Change, ...]]:
+    return (
+        Text(
+            "Close other programs; `train.cache_latents_to_disk: true`; fewer data loader workers.",
+            "关闭其他程序；设 `train.cache_latents_to_disk: true`；减少数据加载进程。",
+        ),
+        (Change("train.cache_latents_to_disk", True, None, is_safe=True),),  # noqa: FBT003
     )
 
 

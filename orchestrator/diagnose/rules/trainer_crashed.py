@@ -2,7 +2,7 @@
 
 ## What it looks for
 
-An exception, a refused option, or the system ending the process.
+An exception, a refused option, the system ending the process, or a trainer that fell silent and was ended.
 
 ## Why it matters
 
@@ -19,7 +19,7 @@ See the cause. Where it is not known, the trainer's own last words are shown; th
 
 ## When it is wrong
 
-An exception after the final file was saved (while a tracker is closed, for instance) leaves a good file.
+An exception after the final file was saved (while a tracker is closed, for instance) leaves a good file; that is only told.
 
 ## Sources
 
@@ -55,29 +55,75 @@ def check(case: Case) -> Iterator[Finding]:
     if case.observations is None and case.outcome is None:
         yield SAYS.not_applicable(NO_RUN)
         return
-    ending = case.outcome.ending.value if case.outcome is not None else "unknown"
     lines = events(case, *ENDED_BADLY) or events(case, *CONSEQUENCES)
-    is_saved = bool(events(case, "model-saved"))
-    if ending in {"succeeded", "interrupted", "stopped"} or (ending == "unknown" and (is_saved or not lines)):
+    if case.outcome is not None and case.outcome.cause == "no-output":
+        yield _hung(case.outcome.message)
+    elif case.outcome is not None and case.outcome.cause == "exit-error":
+        yield _failed_late(_last_words(case, lines), lines)
+    elif _has_failed(case, lines):
+        yield _failed(case, lines)
+    else:
         yield SAYS.clear(Text("The trainer did not end with an error.", "训练器没有因错误结束。"))
-        return
+
+
+def _has_failed(case: Case, lines: tuple[LogEvent, ...]) -> bool:
+    """Whether the process failed. Exit code 0 without a result is the business of the rules on the final file."""
+    if case.outcome is None or case.outcome.ending.value == "unknown":
+        return bool(lines) and not events(case, "model-saved")
+    return case.outcome.ending.value == "failed" and case.outcome.exit_code != 0
+
+
+def _failed(case: Case, lines: tuple[LogEvent, ...]) -> Finding:
     words = _last_words(case, lines)
     symptom = match_symptom("\n".join([words, *(line.text for line in lines)]))
     if symptom is not None:
-        message = Text(f"The trainer failed: {symptom.cause.en}", f"训练器失败：{symptom.cause.zh}")
+        message = Text(f"The trainer ended with an error. {symptom.cause.en}", f"训练器因错误退出。{symptom.cause.zh}")
         fix = Fix(symptom.fix)
     elif case.outcome is not None and not lines:
-        message = Text(f"The trainer failed. {case.outcome.message.en}", f"训练器失败。{case.outcome.message.zh}")
+        message = Text(
+            f"The trainer ended with an error: {case.outcome.message.en}",
+            f"训练器因错误退出：{case.outcome.message.zh}",
+        )
         fix = Fix(Text("Look at the last lines of the console log.", "查看控制台日志的最后几行。"))
     else:
-        message = Text(f"The trainer failed: {words}", f"训练器报错退出：{words}")
+        message = Text(f"The trainer ended with an error: {words}", f"训练器因错误退出：{words}")
         fix = Fix(Text("Look at the console log above that line.", "查看控制台日志中该行之前的内容。"))
-    yield SAYS.fired(
+    return SAYS.fired(
         Severity.STOP,
         Confidence.HIGH if symptom is not None else Confidence.MEDIUM,
         message,
         evidence=[Evidence(Text("the trainer's last words", "训练器最后的输出"), words, None, _source(lines))],
         fix=fix,
+    )
+
+
+def _hung(said: Text) -> Finding:
+    return SAYS.fired(
+        Severity.STOP,
+        Confidence.MEDIUM,
+        Text(f"The trainer fell silent: {said.en}", f"训练器没有响应：{said.zh}"),
+        why=Text(
+            "A hanging driver, a disk that does not answer, or a deadlock of data loader workers.",
+            "驱动卡死、磁盘无响应，或数据加载进程死锁。",
+        ),
+        fix=Fix(
+            Text(
+                "Start again; set `max_data_loader_n_workers: 0` under `trainer_args`.",
+                "重新开始；在 `trainer_args` 下设 `max_data_loader_n_workers: 0`。",
+            )
+        ),
+    )
+
+
+def _failed_late(words: str, lines: tuple[LogEvent, ...]) -> Finding:
+    return SAYS.fired(
+        Severity.INFO,
+        Confidence.HIGH,
+        Text(
+            "The final file was saved; the trainer ended with an error after that.",
+            "最终文件已保存；此后训练器才因错误退出。",
+        ),
+        evidence=[Evidence(Text("the trainer's last words", "训练器最后的输出"), words, None, _source(lines))],
     )
 
 
