@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
@@ -16,6 +14,7 @@ from orchestrator.report.html import render_html
 from orchestrator.report.model import ReportData
 from orchestrator.report.next_recipe import next_recipe, reasons, rebase
 from orchestrator.report.record import KIND, VERSION, report_record
+from orchestrator.report.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +63,7 @@ def make_report(
         outcome=case.outcome,
         commands=commands,
         trainer=trainer,
-        versions=versions(),
+        versions=versions(trainer),
         recipe_text=recipe_text,
         next_text=next_text,
         next_changes=changes,
@@ -73,17 +72,6 @@ def make_report(
         is_foreign=is_foreign,
         notes=notes,
     )
-
-
-def versions() -> dict[str, str]:
-    """Return what this tool runs on, and the libraries it trains with where they are installed."""
-    found = {"Python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
-    for package in ("torch", "accelerate", "diffusers", "transformers", "peft"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def write_report(data: ReportData, folder: Path, language: Language) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from array import array
@@ -53,7 +54,7 @@ NEXT = RECIPE.replace("1e-2  # a guess", "1e-3  # a guess; R009 lr-too-high")
 
 def loss(count: int, seed: int = 3) -> Series:
     """A falling loss whose scatter is much larger than its fall, as in real training."""
-    chance = random.Random(seed)  # noqa: S311 (the same curve every time)
+    chance = random.Random(seed)
     values = [
         (0.12 + 0.08 * math.exp(-step / (count / 4))) * math.exp(chance.gauss(0, 0.8)) for step in range(1, count + 1)
     ]
@@ -236,7 +237,7 @@ def dataset() -> Dataset:
 
 
 def draw_samples(root: Path, seen: Observations) -> None:
-    from PIL import Image, ImageDraw  # noqa: PLC0415
+    from PIL import Image, ImageDraw
 
     for sample in seen.samples:
         path = root / sample.path
@@ -328,3 +329,60 @@ def put_everywhere(value: Any, payload: str) -> Any:  # noqa: PLR0911 (one retur
 def poison() -> Callable[[Any, str], Any]:
     """Puts a payload into every text of a report's data."""
     return put_everywhere
+
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),),
+}  # fmt: skip
+KNOWN = {
+    "$schema",
+    "$defs",
+    "title",
+    "description",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "const",
+    "anyOf",
+    "$ref",
+}
+
+
+def faults(value: Any, schema: dict[str, Any], at: str = "$") -> list[str]:
+    """Where `value` breaks the schema; knows the words that docs/report.schema.json uses and no others."""
+    assert set(schema) <= KNOWN, set(schema) - KNOWN
+    if "$ref" in schema:
+        return faults(value, SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], at)
+    if "anyOf" in schema:
+        options = [faults(value, option, at) for option in schema["anyOf"]]
+        return [] if [] in options else min(options, key=len)
+    kinds = schema.get("type", [])
+    wanted = [kinds] if isinstance(kinds, str) else kinds
+    is_number = isinstance(value, bool) and "boolean" not in wanted
+    if wanted and (is_number or not isinstance(value, tuple(t for kind in wanted for t in TYPES[kind]))):
+        return [f"{at}: {value!r} is no {kinds}"]
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        return [f"{at}: {value!r} is not allowed"]
+    found = []
+    if isinstance(value, dict):
+        inside, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
+        found += [f"{at}: {key} is missing" for key in schema.get("required", []) if key not in value]
+        for key, item in value.items():
+            if key not in inside and rest is False:
+                found.append(f"{at}: {key} is not described")
+            found += faults(item, inside.get(key, rest if isinstance(rest, dict) else {}), f"{at}.{key}")
+    if isinstance(value, list):
+        found += [
+            fault for n, item in enumerate(value) for fault in faults(item, schema.get("items", {}), f"{at}[{n}]")
+        ]
+    return found
+
+
+@pytest.fixture
+def schema_faults() -> Callable[[Any], list[str]]:
+    """Where a report.json breaks docs/report.schema.json."""
+    return lambda body: faults(body, SCHEMA)

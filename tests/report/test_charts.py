@@ -26,7 +26,7 @@ def raw(values: Sequence[float]) -> Curve:
 
 
 def test_every_extreme_survives_the_reduction() -> None:
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     values = [chance.random() for _ in range(50_000)]
     values[777], values[40_001] = 99.0, -5.0
     found = columns(range(1, 50_001), values, 600)
@@ -38,7 +38,7 @@ def test_every_extreme_survives_the_reduction() -> None:
 
 
 def test_columns_agree_with_a_plain_loop() -> None:
-    chance = random.Random(2)  # noqa: S311
+    chance = random.Random(2)
     steps = sorted(chance.sample(range(1, 10_000), 3000))
     values = [chance.choice([chance.random(), math.nan, math.inf, 1e308]) for _ in steps]
     found = columns(steps, values, 100)
@@ -119,7 +119,7 @@ def test_rounding_is_drawn_flat() -> None:
 
 
 def test_ticks_are_few_and_inside() -> None:
-    chance = random.Random(3)  # noqa: S311
+    chance = random.Random(3)
     for _ in range(300):
         low = 10 ** chance.uniform(-12, 6)
         values = [low, low * 10 ** chance.uniform(0, 12)]
@@ -155,7 +155,7 @@ def test_text_of_others_is_escaped() -> None:
 
 
 def test_two_hundred_thousand_points_are_quick() -> None:
-    chance = random.Random(4)  # noqa: S311
+    chance = random.Random(4)
     curve = raw([chance.random() for _ in range(200_000)])
     begin = time.process_time()
     svg = draw([curve], [], WORDS, "loss")

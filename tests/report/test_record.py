@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from array import array
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.finding import Location, Problem, Verdict
@@ -15,62 +14,14 @@ from orchestrator.report.record import KIND, VERSION, problems_record, report_re
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pytest
 
     from orchestrator.report.model import ReportData
 
     Make = Callable[..., ReportData]
-
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
-TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),),
-}  # fmt: skip
-KNOWN = {
-    "$schema",
-    "$defs",
-    "title",
-    "description",
-    "type",
-    "properties",
-    "required",
-    "additionalProperties",
-    "items",
-    "enum",
-    "const",
-    "anyOf",
-    "$ref",
-}
-
-
-def faults(value: Any, schema: dict[str, Any], at: str = "$") -> list[str]:
-    """Where `value` breaks the schema; knows the words that docs/report.schema.json uses and no others."""
-    assert set(schema) <= KNOWN, set(schema) - KNOWN
-    if "$ref" in schema:
-        return faults(value, SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], at)
-    if "anyOf" in schema:
-        options = [faults(value, option, at) for option in schema["anyOf"]]
-        return [] if [] in options else min(options, key=len)
-    kinds = schema.get("type", [])
-    wanted = [kinds] if isinstance(kinds, str) else kinds
-    is_number = isinstance(value, bool) and "boolean" not in wanted
-    if wanted and (is_number or not isinstance(value, tuple(t for kind in wanted for t in TYPES[kind]))):
-        return [f"{at}: {value!r} is no {kinds}"]
-    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
-        return [f"{at}: {value!r} is not allowed"]
-    found = []
-    if isinstance(value, dict):
-        inside, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
-        found += [f"{at}: {key} is missing" for key in schema.get("required", []) if key not in value]
-        for key, item in value.items():
-            if key not in inside and rest is False:
-                found.append(f"{at}: {key} is not described")
-            found += faults(item, inside.get(key, rest if isinstance(rest, dict) else {}), f"{at}.{key}")
-    if isinstance(value, list):
-        found += [
-            fault for n, item in enumerate(value) for fault in faults(item, schema.get("items", {}), f"{at}[{n}]")
-        ]
-    return found
+    Faults = Callable[[Any], list[str]]
 
 
 def whole(data: ReportData, folder: Path) -> dict[str, Any]:
@@ -79,11 +30,11 @@ def whole(data: ReportData, folder: Path) -> dict[str, Any]:
     return read_record(path, KIND, VERSION)
 
 
-def test_record_is_as_described(make_data: Make, tmp_path: Path) -> None:
-    assert faults(whole(make_data(), tmp_path), SCHEMA) == []
+def test_record_is_as_described(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
+    assert schema_faults(whole(make_data(), tmp_path)) == []
 
 
-def test_a_report_of_nothing_is_as_described(make_data: Make, tmp_path: Path) -> None:
+def test_a_report_of_nothing_is_as_described(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
     empty = replace(
         make_data(),
         case=Case(),
@@ -95,11 +46,11 @@ def test_a_report_of_nothing_is_as_described(make_data: Make, tmp_path: Path) ->
         commands=(),
     )
     body = whole(empty, tmp_path)
-    assert faults(body, SCHEMA) == []
+    assert schema_faults(body) == []
     assert body["level"] == "unjudged"
 
 
-def test_the_check_itself_finds_faults(make_data: Make, tmp_path: Path) -> None:
+def test_the_check_itself_finds_faults(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
     body = whole(make_data(), tmp_path)
     for broken in (
         {**body, "level": "fine"},
@@ -107,12 +58,12 @@ def test_the_check_itself_finds_faults(make_data: Make, tmp_path: Path) -> None:
         {k: v for k, v in body.items() if k != "findings"},
         {**body, "version": 2},
     ):
-        assert faults(broken, SCHEMA)
+        assert schema_faults(broken)
     body["findings"][0]["message"] = "text"
-    assert faults(body, SCHEMA)
+    assert schema_faults(body)
 
 
-def test_nan_survives(make_data: Make, tmp_path: Path) -> None:
+def test_nan_survives(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
     data = make_data()
     assert data.case.observations is not None
     series = {
@@ -121,7 +72,7 @@ def test_nan_survives(make_data: Make, tmp_path: Path) -> None:
     body = whole(
         replace(data, case=replace(data.case, observations=replace(data.case.observations, series=series))), tmp_path
     )
-    assert faults(body, SCHEMA) == []
+    assert schema_faults(body) == []
     loss = body["series"]["loss/current"]
     assert (loss["last"], loss["nonfinite"], loss["first_nonfinite_step"], loss["min"]) == ("Infinity", 2, 2, 0.5)
 

@@ -1,0 +1,76 @@
+"""Reports of runs that real trainers made."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.backends.protocol import Trainer
+from orchestrator.core.record import read_record
+from orchestrator.core.text import LANGUAGES, Language
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.rule import Case
+from orchestrator.observe.read import read_foreign
+from orchestrator.report.html import render_html
+from orchestrator.report.make import make_report, write_report
+from orchestrator.report.versions import versions
+from orchestrator.run.model import foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.report.model import ReportData
+
+LOGS = Path(__file__).parents[1] / "logs"
+RUNS = sorted(folder.name for folder in LOGS.iterdir() if (folder / "console.log").is_file())
+
+
+def report(name: str) -> ReportData:
+    seen, settings, family = read_foreign(LOGS / name)
+    case = Case(observations=seen, outcome=foreign(), settings=settings, family=family)
+    return make_report(name, case, judge(case, "after"), LOGS / name, is_foreign=True)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_run_gets_its_files(name: str, tmp_path: Path, schema_faults: Callable[[Any], list[str]]) -> None:
+    data = report(name)
+    for language in LANGUAGES:
+        files = write_report(data, tmp_path, language)
+        assert set(files) == {"report.html", "report.json"}  # no recipe of ours, no next recipe
+        html = files["report.html"].read_text(encoding="utf-8")
+        assert str(LOGS) not in html
+        assert 'id="loss-t"' in html
+        assert data.headline.to(language).split("`")[0] in html
+    assert schema_faults(read_record(tmp_path / "report.json", "report", 1)) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nan_run_is_stopped_and_its_nan_counted(language: Language) -> None:
+    data = report("nan")
+    assert data.case.observations is not None
+    bad = sum(not math.isfinite(value) for value in data.case.observations.series["loss/current"].values)
+    html = render_html(data, language)
+    assert bad > 100
+    assert '<header class="stop">' in html
+    assert f"loss/current: {bad} " in html
+
+
+def test_adaptive_rate_is_shown_as_it_acts() -> None:
+    html = render_html(report("prodigy-lr-1e-4"), "en")
+    assert "Effective rate d x lr" in html
+    assert "lr/d*lr/unet" in html
+
+
+def test_libraries_come_from_the_trainers_environment(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.10" / "site-packages" / "torch-9.9.dist-info"
+    packages.mkdir(parents=True)
+    (packages / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9\n", encoding="utf-8")
+    trainer = Trainer("sd-scripts", tmp_path / "bin" / "python", tmp_path, "a" * 40)
+    assert versions(trainer)["torch"] == "9.9"
+    assert set(versions(None)) == {"Python", "platform"}
+    assert "peft" not in versions(Trainer("x", tmp_path / "other" / "bin" / "python", tmp_path, "a" * 40))
+    assert set(versions(Trainer("pocket", Path(sys.executable), tmp_path, "0"))) >= {"Python", "platform"}
