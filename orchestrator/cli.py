@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,12 @@ class RecipeFirst(click.Group):
         """Let options of `run` stand before the recipe too: `lora-run --set a=b recipe.yaml`."""
         own = {"--help", "-h", "--version"}
         words = [a for a in args if not a.startswith("-")]
-        if args and args[0].startswith("-") and args[0] not in own and any(w.endswith((".yaml", ".yml")) for w in words):
+        if (
+            args
+            and args[0].startswith("-")
+            and args[0] not in own
+            and any(w.endswith((".yaml", ".yml")) for w in words)
+        ):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -54,11 +60,24 @@ def _language_of(wanted: str | None) -> Language:
     return "zh" if name.lower().startswith("zh") else "en"
 
 
-_lang = click.option("--lang", type=click.Choice(["en", "zh"]), callback=_language, help="Language; default: the locale's.")
-_format = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Text for people, JSON for programs."
+_lang = click.option(
+    "--lang", type=click.Choice(["en", "zh"]), callback=_language, help="Language; default: the locale's."
 )
-_set = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe key, e.g. train.unet_lr=5e-5. Repeatable.")
+_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON for programs.",
+)
+_set = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a recipe key, e.g. train.unet_lr=5e-5. Repeatable.",
+)
 _recipe = click.argument("recipe", type=click.Path(path_type=Path))
 
 
@@ -70,7 +89,7 @@ def _recipe_verb(command: Any) -> Any:
 @click.group(cls=RecipeFirst, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="lora-run", message="%(prog)s %(version)s")
 def cli() -> None:
-    """One YAML recipe in, a trained LoRA and an honest diagnosis out.
+    r"""One YAML recipe in, a trained LoRA and an honest diagnosis out.
 
     \b
     lora-run recipe.yaml          check, plan, compile, train, diagnose, report
@@ -81,9 +100,13 @@ def cli() -> None:
 
 @cli.command()
 @_recipe_verb
-@click.option("--runs-dir", type=click.Path(path_type=Path), help="Folder of the run folders; default: the recipe's, else `runs`.")
+@click.option(
+    "--runs-dir", type=click.Path(path_type=Path), help="Folder of the run folders; default: the recipe's, else `runs`."
+)
 @click.option("--no-stop", is_flag=True, help="Never stop the trainer early, whatever the live rules find.")
-def run(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, runs_dir: Path | None, no_stop: bool) -> int:
+def run(
+    recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, runs_dir: Path | None, no_stop: bool
+) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
     from orchestrator import pipeline
     from orchestrator.report import tell
@@ -122,7 +145,13 @@ def plan(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) ->
 
 @cli.command(name="compile")
 @_recipe_verb
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="New or empty folder for the trainer's files.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="New or empty folder for the trainer's files.",
+)
 def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, output: Path) -> int:
     """Write the trainer's files and print its command. Runs nothing."""
     from orchestrator import pipeline
@@ -141,7 +170,9 @@ def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language
 @click.option("--from", "old", required=True, type=click.Path(path_type=Path), help="Recipe of another character.")
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the new pictures.")
 @click.option("--trigger", help="The new trigger word; default: the name.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: NAME.yaml. Never overwritten.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write; default: NAME.yaml. Never overwritten."
+)
 @_format
 @_lang
 def new(name: str, old: Path, images: Path, trigger: str | None, output: Path | None, form: str, lang: Language) -> int:
@@ -186,22 +217,43 @@ def vendor() -> None:
 
 @vendor.command()
 @click.argument("name", default="sd-scripts")
-@click.option("--from", "source", metavar="URL_OR_PATH", help="Another place to fetch the pinned commit from, e.g. a local mirror.")
+@click.option(
+    "--from",
+    "source",
+    metavar="URL_OR_PATH",
+    help="Another place to fetch the pinned commit from, e.g. a local mirror.",
+)
 @click.option("--path", type=click.Path(path_type=Path), help="Adopt this checkout instead of fetching one.")
 @click.option("--python", metavar="EXE", help="Adopt this interpreter instead of making an environment.")
 @click.option("--commit", metavar="SHA", help="Another commit than the pinned one.")
 @click.option("--cuda", metavar="NAME", help="Which pinned torch build: cpu, cu124 ...; default: what fits the driver.")
-@click.option("--allow-changes", is_flag=True, help="Adopt a checkout with local edits; every run and report will say so.")
+@click.option(
+    "--allow-changes", is_flag=True, help="Adopt a checkout with local edits; every run and report will say so."
+)
 @_lang
 def install(
-    name: str, source: str | None, path: Path | None, python: str | None, commit: str | None, cuda: str | None, allow_changes: bool, lang: Language
+    name: str,
+    source: str | None,
+    path: Path | None,
+    python: str | None,
+    commit: str | None,
+    cuda: str | None,
+    allow_changes: bool,
+    lang: Language,
 ) -> int:
     """Install or adopt a trainer."""
     from orchestrator.report import tell
     from orchestrator.run.vendor import install as install_trainer
 
     trainer = install_trainer(
-        name, source=source, python=python, path=path, commit=commit, allow_changes=allow_changes, cuda=cuda, tell=tell.line
+        name,
+        source=source,
+        python=python,
+        path=path,
+        commit=commit,
+        allow_changes=allow_changes,
+        cuda=cuda,
+        tell=tell.line,
     )
     return tell.installed(trainer, lang)
 
@@ -259,7 +311,7 @@ def main() -> None:
 def _asked_for(argv: list[str]) -> tuple[str, Language]:
     """Return form and language as asked for on the command line: an error is told in them too."""
     words = [word for argument in argv for word in argument.split("=", 1)]
-    after = dict(zip(words, words[1:], strict=False))
+    after = dict(pairwise(words))
     wanted = after.get("--lang")
     return ("json" if after.get("--format") == "json" else "text"), _language_of(wanted)
 

@@ -222,14 +222,20 @@ def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
     from orchestrator.observe.console import ConsoleParser
     from orchestrator.run.launch import launch
 
-    parser, watch = ConsoleParser(), LiveWatch(job.plan.stop_on if may_stop else ())
+    parser = ConsoleParser()
+    watch = LiveWatch(_case(job.prepared.loaded, None, job.plan), job.plan.stop_on if may_stop else ())
+    told: set[Text] = set()
 
     def on_line(line: str, _seconds: float) -> None:
         event = parser.feed(line)
-        if event is not None:
-            listener.event(event)
-            for text in watch.feed(event):
-                listener.told(text)
+        if event is None:
+            return
+        listener.event(event)
+        watch.feed_event(event)
+        notice = watch.notice()
+        if notice is not None and notice not in told:
+            told.add(notice)
+            listener.told(notice)
 
     (command,) = job.build.commands
     return launch(command, job.rundir, on_line, watch.stop_reason, on_silence=listener.silence)

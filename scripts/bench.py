@@ -25,7 +25,9 @@ RIG = Path(os.environ["LORA_RIG"]) if os.environ.get("LORA_RIG") else None
 Figures = dict[str, list[float]]
 
 
-def timed(argv: list[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None) -> tuple[float, float]:
+def timed(
+    argv: list[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> tuple[float, float]:
     """Run a command and return (CPU seconds of its tree, wall seconds)."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(argv, cwd=cwd, env={**os.environ, **(environment or {})}, capture_output=True, check=False)
@@ -58,7 +60,11 @@ def show(title: str, figures: Figures, base: str | None = None, unit: str = "CPU
 def bench_startup(runs: int, _folder: Path) -> None:
     """`--help` and `--version` against accelerate's."""
     own = str(BIN / "lora-run")
-    commands = {"lora-run --help": [own, "--help"], "lora-run --version": [own, "--version"], "python -c pass": [sys.executable, "-c", "pass"]}
+    commands = {
+        "lora-run --help": [own, "--help"],
+        "lora-run --version": [own, "--version"],
+        "python -c pass": [sys.executable, "-c", "pass"],
+    }
     if (BIN / "accelerate").exists():
         commands["accelerate --help"] = [str(BIN / "accelerate"), "--help"]
     show("start-up", interleaved(commands, runs), "accelerate --help" if "accelerate --help" in commands else None)
@@ -121,7 +127,13 @@ def bench_check(runs: int, folder: Path) -> None:
         recipe = write_recipe(folder, images, f"check{count}")
         commands = {f"lora-run check, {count} pictures": [str(BIN / "lora-run"), "check", str(recipe)]}
         if RIG:
-            commands["sd-scripts import and data set stage"] = [str(RIG / "venv/bin/python"), "-c", TRAINER_PREPARES, str(RIG / "sd-scripts"), str(images)]
+            commands["sd-scripts import and data set stage"] = [
+                str(RIG / "venv/bin/python"),
+                "-c",
+                TRAINER_PREPARES,
+                str(RIG / "sd-scripts"),
+                str(images),
+            ]
         show("check", interleaved(commands, runs), "sd-scripts import and data set stage" if RIG else None)
 
 
@@ -129,14 +141,18 @@ def write_console(path: Path, mib: int) -> None:
     """Write a console capture of tqdm updates joined by carriage returns, in the trainer's shape."""
     rng, total = random.Random(3), mib * 11_000
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"running training / 学習開始\n  num batches per epoch / 1epochのバッチ数: 600\n  total optimization steps / 学習ステップ数: {total}\n")
+        file.write(
+            f"running training / 学習開始\n  num batches per epoch / 1epochのバッチ数: 600\n  total optimization steps / 学習ステップ数: {total}\n"
+        )
         step = 0
         while file.tell() < mib * 1_000_000:
             rows = []
             for _ in range(2000):
                 step += 1
                 percent = min(100, step * 100 // total)
-                rows.append(f"\rsteps: {percent:3d}%|{'█' * (percent // 10):10s}| {step}/{total} [10:00<20:00,  1.30s/it, avr_loss={0.09 + rng.random() / 50:.3g}]")
+                rows.append(
+                    f"\rsteps: {percent:3d}%|{'█' * (percent // 10):10s}| {step}/{total} [10:00<20:00,  1.30s/it, avr_loss={0.09 + rng.random() / 50:.3g}]"
+                )
             file.write("".join(rows))
         file.write("\nmodel saved.\n")
 
@@ -149,7 +165,18 @@ def bench_console(runs: int, folder: Path) -> None:
     code = "import sys; from pathlib import Path; from orchestrator.observe.console import read_console; read_console(Path(sys.argv[1]))"
     show(
         "100 MB console log",
-        interleaved({"lora-run's parser": [sys.executable, "-c", code, str(path)], "read and decode only": [sys.executable, "-c", "import sys; open(sys.argv[1],'rb').read().decode()", str(path)]}, runs),
+        interleaved(
+            {
+                "lora-run's parser": [sys.executable, "-c", code, str(path)],
+                "read and decode only": [
+                    sys.executable,
+                    "-c",
+                    "import sys; open(sys.argv[1],'rb').read().decode()",
+                    str(path),
+                ],
+            },
+            runs,
+        ),
     )
 
 
@@ -192,7 +219,13 @@ def bench_scalars(runs: int, folder: Path) -> None:
     path = event_folder(folder)
     own = "import sys; from pathlib import Path; from orchestrator.observe.scalars import read_scalars; read_scalars([Path(sys.argv[1])])"
     peer = "import sys; from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E; e = E(sys.argv[1], size_guidance={'scalars': 0}); e.Reload(); [e.Scalars(t) for t in e.Tags()['scalars']]"
-    figures = interleaved({"lora-run's reader": [sys.executable, "-c", own, str(path)], "EventAccumulator": [sys.executable, "-c", peer, str(path)]}, max(1, runs // 2))
+    figures = interleaved(
+        {
+            "lora-run's reader": [sys.executable, "-c", own, str(path)],
+            "EventAccumulator": [sys.executable, "-c", peer, str(path)],
+        },
+        max(1, runs // 2),
+    )
     show("1,000,000 scalars", figures, "EventAccumulator")
 
 
@@ -214,10 +247,14 @@ def bench_first_step(runs: int, folder: Path) -> None:
 
         images.mkdir()
         for index in range(20):
-            Image.frombytes("RGB", (64, 64), random.Random(index).randbytes(64 * 64 * 3)).save(images / f"{index:02d}.png")
+            Image.frombytes("RGB", (64, 64), random.Random(index).randbytes(64 * 64 * 3)).save(
+                images / f"{index:02d}.png"
+            )
             (images / f"{index:02d}.txt").write_text("zxq, man")
     recipe = folder / "rig.yaml"
-    recipe.write_text((ROOT / "tests" / "rig" / "recipe.yaml").read_text().replace("IMAGES", str(images)).replace("RIG", str(RIG)))
+    recipe.write_text(
+        (ROOT / "tests" / "rig" / "recipe.yaml").read_text().replace("IMAGES", str(images)).replace("RIG", str(RIG))
+    )
     import json
 
     environment = {"SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1"}
@@ -240,7 +277,9 @@ def bench_first_step(runs: int, folder: Path) -> None:
 def first_step(argv: list[str], cwd: Path, environment: dict[str, str]) -> tuple[float, float]:
     """Start a training and return the wall seconds until its event file holds a step, and until it ends."""
     start, first = time.perf_counter(), 0.0
-    process = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        argv, cwd=cwd, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while process.poll() is None:
         if not first and any(p.stat().st_size > 500 for p in cwd.rglob("events.out.tfevents.*")):
             first = time.perf_counter() - start
@@ -248,7 +287,14 @@ def first_step(argv: list[str], cwd: Path, environment: dict[str, str]) -> tuple
     return first, time.perf_counter() - start
 
 
-BENCHES = {"startup": bench_startup, "check": bench_check, "console": bench_console, "scalars": bench_scalars, "report": bench_report, "first-step": bench_first_step}
+BENCHES = {
+    "startup": bench_startup,
+    "check": bench_check,
+    "console": bench_console,
+    "scalars": bench_scalars,
+    "report": bench_report,
+    "first-step": bench_first_step,
+}
 
 
 def main() -> None:

@@ -19,14 +19,13 @@ _LARGEST_HEADER_BYTES = 100_000_000
 
 def missing_files(plan: Plan) -> tuple[Problem, ...]:
     """Return a problem for each model file of the plan that is not there or cannot be one. Reads a few bytes of each."""
-    problems = []
-    for option in FILE_OPTIONS:
-        resolved = plan.train.get(option)
-        values = resolved.value if resolved is not None else ()
-        for value in values if isinstance(values, (list, tuple)) else (values,):
-            if resolved is not None and isinstance(value, str) and (text := _trouble(plan.family, value)) is not None:
-                problems.append(_problem(option, value, resolved, text))
-    return tuple(problems)
+    named = [(option, resolved) for option in FILE_OPTIONS if (resolved := plan.train.get(option)) is not None]
+    return tuple(
+        _problem(option, value, resolved, text)
+        for option, resolved in named
+        for value in (resolved.value if isinstance(resolved.value, (list, tuple)) else (resolved.value,))
+        if isinstance(value, str) and (text := _trouble(plan.family, value)) is not None
+    )
 
 
 def _trouble(family: str, value: str) -> Text | None:

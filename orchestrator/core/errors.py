@@ -43,7 +43,7 @@ class InputError(OrchestratorError):
     exit_code = EXIT_REFUSED
 
 
-class EnvironmentFault(OrchestratorError):
+class EnvironmentFault(OrchestratorError):  # noqa: N818  not an error of ours, a fault of the environment
     """What the run needs is not there: trainer, interpreter, disk, device."""
 
     exit_code = EXIT_ENVIRONMENT

@@ -40,7 +40,7 @@ def holds_secret(text: str) -> bool:
     return _SECRET_VALUE.search(text) is not None or _CREDENTIAL_URL.search(text) is not None
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
     """Return `value` as JSON types. Dataclasses become objects, NaN and infinities the strings `NaN`, `Infinity`, `-Infinity`."""
     if isinstance(value, str):
         return scrub(value.value if isinstance(value, Enum) else value)

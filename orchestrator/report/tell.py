@@ -218,7 +218,7 @@ def examined(checks: Sequence[Check], form: str, language: Language) -> int:
         _json({"exit_code": code, "checks": to_plain(tuple(checks))})
         return code
     words = {"ok": "ok", "warn": "watch", "bad": "stop"}
-    rows = [(words[c.status], c.name.to(language), c.value, c.fix.to(language) if c.fix else "") for c in checks]
+    rows = [(words[c.status], c.name, c.value, c.fix.to(language) if c.fix else "") for c in checks]
     terminal.show_doctor(rows, language, terminal.make_console())
     return code
 
@@ -230,7 +230,7 @@ class Watcher:
         self._stream, self._language = stream, language
         self._line: terminal.LiveLine | None = None
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Watcher:  # noqa: PYI034  Self needs Python 3.11
         return self
 
     def __exit__(

@@ -38,11 +38,17 @@ class Outcome:
 
 def unfinished() -> Outcome:
     """Return the outcome of a run whose end this tool never saw: it is still going on, or the tool was killed."""
-    text = Text("The end of this run was never written down: it goes on, or was cut off.", "没有记录到训练的结束：它还在进行，或被中途切断。")
+    text = Text(
+        "The end of this run was never written down: it goes on, or was cut off.",
+        "没有记录到训练的结束：它还在进行，或被中途切断。",
+    )
     return Outcome(Ending.UNKNOWN, None, "unfinished", text)
 
 
 def foreign() -> Outcome:
     """Return the outcome of a run that another tool launched."""
-    text = Text("Another tool launched this run; how it ended is judged from what it left.", "这次训练由别的工具启动，结束情况只能从留下的文件判断。")
+    text = Text(
+        "Another tool launched this run; how it ended is judged from what it left.",
+        "这次训练由别的工具启动，结束情况只能从留下的文件判断。",
+    )
     return Outcome(Ending.UNKNOWN, None, "foreign", text)

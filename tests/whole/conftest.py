@@ -18,7 +18,9 @@ COLOURS = ("red", "green", "blue", "white", "black", "orange", "purple", "grey")
 def draw(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that draws `count` captioned pictures into a new folder."""
 
-    def make(name: str = "images", count: int = 14, size: int = 64, caption: str = "zxq, man, {colour} background") -> Path:
+    def make(
+        name: str = "images", count: int = 14, size: int = 64, caption: str = "zxq, man, {colour} background"
+    ) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True)
         for index in range(count):

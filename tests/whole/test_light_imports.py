@@ -31,7 +31,9 @@ def loaded_by(arguments: list[str], tmp_path: Path, before: str = "") -> tuple[i
     """Run `lora-run` in a process of its own; return its exit code and which heavy modules it loaded."""
     out = tmp_path / "loaded.json"
     code = f"import sys; sys.argv = ['lora-run', *{arguments!r}]; sys.argv_heavy = {HEAVY!r}; sys.argv_out = {str(out)!r}\n"
-    done = subprocess.run([sys.executable, "-c", code + before + PROBE], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code + before + PROBE], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
     assert out.exists(), done.stderr
     exit_code, heavy = json.loads(out.read_text())
     return exit_code, heavy
@@ -39,7 +41,14 @@ def loaded_by(arguments: list[str], tmp_path: Path, before: str = "") -> tuple[i
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["check", "RECIPE"], ["plan", "RECIPE"], ["compile", "RECIPE", "-o", "out"], ["check", "RECIPE", "--format", "json"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["check", "RECIPE"],
+        ["plan", "RECIPE"],
+        ["compile", "RECIPE", "-o", "out"],
+        ["check", "RECIPE", "--format", "json"],
+    ],
     ids=" ".join,
 )
 def test_loads_nothing_heavy(arguments: list[str], sd15_recipe: Path, tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""The whole way for real on the embedded trainer: recipe in, LoRA, verdict and report out."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.slow
+
+LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
+
+
+def lora_run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `lora-run` in a process of its own, in English."""
+    return subprocess.run(
+        [*LORA_RUN, *map(str, arguments), "--lang", "en"], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return name, size, time and content of every file of a folder."""
+    return {p.name: (p.stat().st_size, p.stat().st_mtime_ns, p.read_bytes()) for p in folder.iterdir()}
+
+
+def test_one_recipe_in_a_lora_and_a_report_out(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    before = snapshot(folder / "pocket-images")
+    done = lora_run(pocket_recipe.name, cwd=folder)
+    run = folder / "runs" / "tiny-001"
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("runs/tiny-001/report.html")
+    for name in (
+        "recipe.yaml",
+        "recipe.resolved.yaml",
+        "plan.json",
+        "run.json",
+        "train.toml",
+        "dataset.toml",
+        "report.html",
+        "report.json",
+        "next.yaml",
+    ):
+        assert (run / name).is_file(), name
+    report = json.loads((run / "report.json").read_text())
+    assert report["facts"]["total_steps"] == report["plan"]["steps"]["total_steps"] == report["facts"]["last_step"]
+    assert report["outcome"]["ending"] == "succeeded"
+    assert snapshot(folder / "pocket-images") == before
+    assert "\r" not in done.stdout
+    assert "\x1b" not in done.stdout
+    assert str(folder) not in (run / "report.html").read_text() + (run / "report.json").read_text()
+
+
+def test_the_next_recipe_runs_as_it_is(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    lora_run(pocket_recipe.name, cwd=folder)
+    following = folder / "runs" / "tiny-001" / "next.yaml"
+    done = lora_run("check", following, cwd=folder)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+
+
+def test_a_run_is_judged_again_the_same(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    lora_run(pocket_recipe.name, "--set", "train.unet_lr=2e-3", cwd=folder)
+    run = folder / "runs" / "tiny-001"
+    first = json.loads((run / "report.json").read_text())
+    assert "unet_lr: 0.002" in (run / "next.yaml").read_text()
+    done = lora_run("diagnose", run, cwd=folder)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    again = json.loads((run / "report.json").read_text())
+    assert [(f["name"], f["status"]) for f in again["findings"]] == [
+        (f["name"], f["status"]) for f in first["findings"]
+    ]
+    assert again["next_changes"] == first["next_changes"]
+
+
+def test_names_with_spaces_quotes_and_characters_of_every_script(
+    draw: Callable[..., Path], pocket_recipe: Path
+) -> None:
+    folder = pocket_recipe.parent
+    deep = folder / ("very long folder name " * 6).strip() / '初音ミク\'s "pictures"'
+    draw(str(deep.relative_to(folder)))
+    pocket_recipe.write_text(
+        pocket_recipe.read_text(encoding="utf-8")
+        .replace("pocket-images", json.dumps(str(deep.relative_to(folder)), ensure_ascii=False))
+        .replace("name: tiny", 'name: "初音ミク\'s LoRA"')
+        .replace("class_tokens: man", "class_tokens: 初音 'ミク'"),
+        encoding="utf-8",
+    )
+    done = lora_run(pocket_recipe.name, cwd=folder)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    (run,) = (folder / "runs").iterdir()
+    assert "初音ミク" in run.name
+    assert json.loads((run / "report.json").read_text())["outcome"]["ending"] == "succeeded"
+
+
+def test_a_read_only_data_set(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    images = folder / "pocket-images"
+    for path in (*images.iterdir(), images):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        done = lora_run(pocket_recipe.name, cwd=folder)
+    finally:
+        images.chmod(0o755)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+
+
+def test_nan_is_named_and_stops_the_run(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    text = (
+        pocket_recipe.read_text()
+        .replace("target_steps: 12", "target_steps: 120")
+        .replace("unet_lr: 1e-3", "unet_lr: 1e30")
+    )
+    pocket_recipe.write_text(text)
+    done = lora_run(pocket_recipe.name, cwd=folder)
+    run = folder / "runs" / "tiny-001"
+    report = json.loads((run / "report.json").read_text())
+    (nan,) = [f for f in report["findings"] if f["name"] == "nan-loss"]
+    assert nan["status"] == "fired"
+    assert done.returncode != 0
+    named = int(re.search(r"step (\d+)", nan["message"]["en"]).group(1))  # type: ignore[union-attr]
+    losses = report["series"]["loss/current"]
+    assert abs(named - losses["first_nonfinite_step"]) <= 2
+    assert losses["last_step"] <= losses["first_nonfinite_step"] + 20
+    assert report["outcome"]["ending"] == "stopped"
+
+
+def test_ctrl_c_once_keeps_what_was_saved_and_still_reports(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    pocket_recipe.write_text(
+        pocket_recipe.read_text().replace("target_steps: 12", "target_steps: 3000") + "save:\n  checkpoints: 400\n"
+    )
+    process = subprocess.Popen(
+        [*LORA_RUN, pocket_recipe.name, "--lang", "en"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output = folder / "runs" / "tiny-001" / "attempts" / "001" / "output"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (output.is_dir() and any(output.glob("*.safetensors"))):
+        time.sleep(0.1)
+    saved = {p.name for p in output.glob("*.safetensors")}
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=40)
+    assert process.returncode == 130, told
+    assert saved
+    assert saved <= {p.name for p in output.glob("*.safetensors")}
+    assert (folder / "runs" / "tiny-001" / "report.html").is_file()
+    assert not [p for p in Path("/proc").iterdir() if p.name.isdigit() and str(folder) in _working_directory(p)]
+
+
+def _working_directory(process: Path) -> str:
+    """Return the working directory of a process: the trainer's is its run folder."""
+    try:
+        return str((process / "cwd").readlink())
+    except OSError:
+        return ""

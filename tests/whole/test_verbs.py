@@ -1,0 +1,149 @@
+"""The verbs as users type them: exit codes, JSON, both languages, wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
+
+
+def lora_run(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lora-run` in a process of its own."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))}
+    return subprocess.run(
+        [*LORA_RUN, *map(str, arguments)],
+        cwd=cwd,
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_check_says_what_was_looked_at(sd15_recipe: Path) -> None:
+    done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "headers of 14 pictures, 14 captions" in done.stdout
+    assert "not looked at: the pixels" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_json_is_json(sd15_recipe: Path, verb: str) -> None:
+    done = lora_run(verb, sd15_recipe.name, "--format", "json", cwd=sd15_recipe.parent)
+    body = json.loads(done.stdout)
+    assert body["exit_code"] == done.returncode == 0
+    assert body["problems"] == []
+
+
+def test_all_mistakes_at_once_with_their_places(sd15_recipe: Path) -> None:
+    sd15_recipe.write_text(
+        sd15_recipe.read_text()
+        .replace("  target_steps: 1500", "  targt_steps: 1500\n  unet_lr: fast")
+        .replace("kind: character", "kind: charakter")
+    )
+    done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent)
+    assert done.returncode == 2
+    assert "alice.yaml:5:" in done.stderr
+    assert "write `target_steps`" in done.stderr
+    assert "alice.yaml:14:" in done.stderr
+    assert "3 mistakes" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_mistakes_are_told_as_json_and_in_chinese(sd15_recipe: Path) -> None:
+    sd15_recipe.write_text(sd15_recipe.read_text().replace("target_steps", "targt_steps"))
+    done = lora_run("check", sd15_recipe.name, "--format", "json", "--lang", "zh", cwd=sd15_recipe.parent)
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert problem["where"]["line"] == 14
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in problem["what"])
+
+
+def test_language_comes_from_the_locale(sd15_recipe: Path) -> None:
+    done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent, LANG="zh_CN.UTF-8", PYTHONUTF8="1")
+    assert "未检查" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["chekc", "x"], 2, "did you mean `check`"),
+        (["missing.yaml"], 2, "missing.yaml"),
+        (["check", "missing.yaml"], 2, "missing.yaml"),
+        (["diagnose", "nowhere"], 2, "nowhere"),
+        (["explain", "nan-los"], 2, "nan-loss"),
+        (["check", "."], 2, "directory"),
+        (["new", "bob", "--from", "missing.yaml", "--images", "."], 2, "missing.yaml"),
+    ],
+)
+def test_wrong_input_is_a_line_and_an_exit_code(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    done = lora_run(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_pictures_that_are_not_there(sd15_recipe: Path) -> None:
+    shutil.rmtree(sd15_recipe.parent / "images")
+    done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent)
+    assert done.returncode == 2
+    assert "alice.yaml:12:16" in done.stdout
+
+
+def test_a_missing_trainer_says_how_to_install_it(sd15_recipe: Path) -> None:
+    done = lora_run(sd15_recipe.name, cwd=sd15_recipe.parent, LORA_ORCHESTRATOR_HOME=str(sd15_recipe.parent / "none"))
+    assert done.returncode == 4
+    assert "lora-run vendor install sd-scripts" in done.stderr
+    assert not (sd15_recipe.parent / "runs").exists()
+
+
+def test_compile_writes_into_new_folders_only(sd15_recipe: Path) -> None:
+    done = lora_run("compile", sd15_recipe.name, "-o", "out", cwd=sd15_recipe.parent)
+    assert done.returncode == 0, done.stderr
+    assert (sd15_recipe.parent / "out" / "train.toml").is_file()
+    assert "--config_file train.toml" in done.stdout
+    again = lora_run("compile", sd15_recipe.name, "-o", "out", cwd=sd15_recipe.parent)
+    assert again.returncode == 2
+
+
+def test_new_writes_the_next_character_and_never_overwrites(sd15_recipe: Path) -> None:
+    shutil.copytree(sd15_recipe.parent / "images", sd15_recipe.parent / "bob-images")
+    made = lora_run(
+        "new", "bob", "--from", sd15_recipe.name, "--images", "bob-images", "--trigger", "b0b", cwd=sd15_recipe.parent
+    )
+    assert made.returncode == 0, made.stderr
+    text = (sd15_recipe.parent / "bob.yaml").read_text()
+    assert "name: bob" in text
+    assert "trigger: b0b" in text
+    assert "zxq" not in text
+    again = lora_run("new", "bob", "--from", sd15_recipe.name, "--images", "bob-images", cwd=sd15_recipe.parent)
+    assert again.returncode == 2
+    assert (sd15_recipe.parent / "bob.yaml").read_text() == text
+
+
+def test_explain_prints_a_page_in_both_languages(tmp_path: Path) -> None:
+    assert "What it looks for" in lora_run("explain", "nan-loss", cwd=tmp_path).stdout
+    assert "NaN" in lora_run("explain", "nan-loss", "--lang", "zh", cwd=tmp_path).stdout
+
+
+def test_board_without_runs_says_so(tmp_path: Path) -> None:
+    done = lora_run("board", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "runs" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(sd15_recipe: Path) -> None:
+    command = f"{sys.executable} -m orchestrator.cli plan {sd15_recipe.name} | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=sd15_recipe.parent, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
