@@ -64,7 +64,7 @@ def _face(c: Canvas, x: float, y: float, r: float) -> None:
 
 def draw_trophy(seed: int, side: int = 64) -> tuple[Image.Image, str]:
     """One trophy picture, `(side, side)` RGB, and its caption; the seed decides everything."""
-    rng = random.Random(seed)  # noqa: S311  drawing, not secrets
+    rng = random.Random(seed)
     canvas = new_canvas(side)
     background, ground = paint_background(canvas, rng)
     radius = rng.uniform(0.27, 0.4)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 CAPTION_DROPOUT = 0.1
 EMA_DECAY = 0.9993
+HALF = 5  # pictures of each kind in an autoencoder batch
 
 
 def say(text: str) -> None:
@@ -55,7 +56,7 @@ def say(text: str) -> None:
 
 def scenes(count: int, seed: int) -> tuple[torch.Tensor, list[str]]:
     """Draw `count` pictures: `(count, 3, 64, 64)` uint8, and their captions."""
-    rng = random.Random(seed)  # noqa: S311  drawing, not secrets
+    rng = random.Random(seed)
     pictures = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
     captions = []
     for index in range(count):
@@ -85,9 +86,42 @@ def _rate(step: int, steps: int, peak: float) -> float:
 
 def confetti(count: int, seed: int) -> torch.Tensor:
     """`(count, 3, 64, 64)` uint8 pictures of loose shapes in any colour."""
-    rng = random.Random(seed)  # noqa: S311  drawing, not secrets
+    rng = random.Random(seed)
     pictures = np.stack([np.asarray(draw_confetti(rng, SIDE)) for _ in range(count)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
+
+
+def picture_error(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Absolute, squared and edge error of decoded pictures."""
+    edge = (torch.diff(x, dim=3) - torch.diff(y, dim=3)).abs().mean()
+    edge = edge + (torch.diff(x, dim=2) - torch.diff(y, dim=2)).abs().mean()
+    return (x - y).abs().mean() + (x - y).square().mean() + 0.5 * edge
+
+
+def train_decoder(vae: AutoencoderKL, pictures: torch.Tensor, steps: int, loose: torch.Tensor) -> None:
+    """Sharpen the decoder alone: the latents, and so the U-Net, stay as they are."""
+    vae.requires_grad_(False)  # noqa: FBT003  torch's own signature
+    parameters = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
+    for parameter in parameters:
+        parameter.requires_grad_(True)  # noqa: FBT003  torch's own signature
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0)
+    half = torch.Generator().manual_seed(3), torch.Generator().manual_seed(4)
+    scene_batches, loose_batches = batches(len(pictures), HALF, half[0]), batches(len(loose), HALF, half[1])
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(step, steps, 2e-3)
+        x = to_unit(torch.cat([pictures[next(scene_batches)], loose[next(loose_batches)]]))
+        with torch.no_grad():
+            latents = vae.encode(x).latent_dist.sample()
+        y = vae.decode(latents).sample
+        loss = picture_error(x, y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        if step % 50 == 0 or step == steps - 1:
+            error = (x - y).abs().mean(dim=(1, 2, 3))
+            say(f"decoder step {step} scenes {error[:HALF].mean():.4f} loose {error[HALF:].mean():.4f}")
 
 
 def train_vae(
@@ -100,7 +134,7 @@ def train_vae(
     """
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=0.0)
     half = torch.Generator().manual_seed(1), torch.Generator().manual_seed(2)
-    scene_batches, loose_batches = batches(len(pictures), 8, half[0]), batches(len(loose), 8, half[1])
+    scene_batches, loose_batches = batches(len(pictures), HALF, half[0]), batches(len(loose), HALF, half[1])
     vae.to(memory_format=torch.channels_last)
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -109,20 +143,20 @@ def train_vae(
         x = to_unit(both).to(memory_format=torch.channels_last)
         posterior = vae.encode(x).latent_dist
         y = vae.decode(posterior.sample()).sample
-        edge = (torch.diff(x, dim=3) - torch.diff(y, dim=3)).abs().mean()
-        edge = edge + (torch.diff(x, dim=2) - torch.diff(y, dim=2)).abs().mean()
-        loss = (x - y).abs().mean() + (x - y).square().mean() + 0.5 * edge + 1e-4 * posterior.kl().mean() / 1024
+        loss = picture_error(x, y) + 1e-4 * posterior.kl().mean() / 1024
         if anchor is not None:
             with torch.no_grad():
-                held = anchor.encode(x[:8]).latent_dist.mean
-            loss = loss + 0.1 * (posterior.mean[:8] - held).square().mean()
+                held = anchor.encode(x[:HALF]).latent_dist.mean
+            loss = loss + 0.1 * (posterior.mean[:HALF] - held).square().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         if step % 50 == 0 or step == steps - 1:
             error = (x - y).abs().mean(dim=(1, 2, 3))
-            say(f"vae step {step} loss {loss.item():.4f} scenes {error[:8].mean():.4f} loose {error[8:].mean():.4f}")
+            say(
+                f"vae step {step} loss {loss.item():.4f} scenes {error[:HALF].mean():.4f} loose {error[HALF:].mean():.4f}"
+            )
 
 
 @torch.no_grad()
@@ -215,6 +249,7 @@ def main() -> None:
     parser.add_argument("--further", action="store_true", help="train U-Net and text encoder in --out further")
     parser.add_argument("--pictures", type=int, default=20000)
     parser.add_argument("--vae-steps", type=int, default=2000)
+    parser.add_argument("--decoder-steps", type=int, default=0, help="with --further: sharpen the decoder alone")
     parser.add_argument("--unet-steps", type=int, default=8000)
     parser.add_argument("--peak-rate", type=float, default=1.5e-3)
     parser.add_argument("--noisy-share", type=float, default=0.0)
@@ -227,11 +262,17 @@ def main() -> None:
     say(f"{len(pictures)} pictures drawn")
     if args.further:
         vae, anchor = (AutoencoderKL.from_pretrained(args.out / "vae", torch_dtype=torch.float32) for _ in range(2))
-        train_vae(vae, pictures, args.vae_steps, confetti(6000, args.seed), anchor)
+        loose = confetti(6000, args.seed)
+        if args.vae_steps:
+            train_vae(vae, pictures, args.vae_steps, loose, anchor)
+        if args.decoder_steps:
+            train_decoder(vae, pictures, args.decoder_steps, loose)
         vae.half().save_pretrained(args.out / "vae")
         vae.float()
     else:
         vae = first_stages(args, pictures, captions)
+    if not args.unet_steps:
+        return
     latents = encode_all(vae, pictures) * vae.config.scaling_factor
     tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
     tokenize = {"padding": "max_length", "truncation": True, "max_length": MAX_TOKENS, "return_tensors": "pt"}

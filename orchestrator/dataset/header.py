@@ -198,9 +198,9 @@ def _odd(path: str, head: bytes, size: int) -> Header:
 
 
 def _by_pillow(path: str, size: int) -> Header:
-    import warnings  # noqa: PLC0415 - only odd files pay for these
+    import warnings
 
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     try:
         with warnings.catch_warnings(), Image.open(path) as picture:

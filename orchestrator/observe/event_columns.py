@@ -95,7 +95,7 @@ def _template(buffer: bytes, at: int) -> tuple[_Frame, ...]:
 @lru_cache(maxsize=256)
 def _byte_table(following: int) -> np.ndarray[Any, Any]:
     """Return what one byte with `following` bytes behind it adds to a CRC-32C: uint32 (256,)."""
-    import numpy as np  # noqa: PLC0415  not needed before a run
+    import numpy as np
 
     table = np.array(crc_table(), dtype=np.uint32)
     result: np.ndarray[Any, Any] = table.copy()
@@ -106,7 +106,7 @@ def _byte_table(following: int) -> np.ndarray[Any, Any]:
 
 def _checksums_agree(rows: np.ndarray[Any, Any], frame: _Frame) -> np.ndarray[Any, Any]:
     """Return for each row whether the data of `frame` has its checksum: bool (rows,)."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     varying = [*range(frame.data_at + 1, frame.data_at + 9), *range(frame.step_at, frame.step_at + frame.step_bytes)]
     varying += range(frame.value_at, frame.value_at + 4)
@@ -123,7 +123,7 @@ def _checksums_agree(rows: np.ndarray[Any, Any], frame: _Frame) -> np.ndarray[An
 
 def _fixed_bytes(frames: tuple[_Frame, ...], row_bytes: int) -> np.ndarray[Any, Any]:
     """Return which bytes of a row must equal the template's: bool (row_bytes,). Length checksums are among them."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     fixed = np.ones(row_bytes, dtype=bool)
     for frame in frames:
@@ -138,7 +138,7 @@ def read_stretch(buffer: bytes, at: int) -> Stretch | None:
     frames = _template(buffer, at)
     if not frames:
         return None
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     row_bytes = frames[-1].data_at + frames[-1].length + 4
     count = (len(buffer) - at) // row_bytes
@@ -164,7 +164,7 @@ def _first_bad(
     block: np.ndarray[Any, Any], template: np.ndarray[Any, Any], fixed: np.ndarray[Any, Any], frames: tuple[_Frame, ...]
 ) -> int:
     """Return the number of rows at the start of `block` that fit the template and have good checksums."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     good = ~((block != template) & fixed).any(axis=1)
     for frame in frames:
@@ -177,7 +177,7 @@ def _first_bad(
 def _decode(
     rows: np.ndarray[Any, Any], frame: _Frame
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     steps = np.zeros(len(rows), dtype=np.uint64)
     for k in range(frame.step_bytes):

@@ -52,14 +52,14 @@ class Columns:
 
     def _close(self) -> None:
         if self._steps:
-            import numpy as np  # noqa: PLC0415  not needed before a run
+            import numpy as np
 
             self.parts.append((np.array(self._steps), np.array(self._values), np.array(self._times)))
             self._steps, self._values, self._times = array("q"), array("d"), array("d")
 
     def joined(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Return steps, values and times, each (N,)."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         self._close()
         if len(self.parts) != 1:

@@ -44,7 +44,7 @@ def mean_per_step(rows: Rows) -> Rows:
     number is higher than the one before it ends a step and the rows before it, back to the last such row, belong to it.
     A number that goes back starts counting anew; micro-steps of a step that never ended are left out.
     """
-    import numpy as np  # noqa: PLC0415  not needed before a run
+    import numpy as np
 
     steps, values, times = rows
     if not len(steps):
@@ -69,7 +69,7 @@ def mean_per_step(rows: Rows) -> Rows:
 
 def newest_per_step(rows: Rows) -> Rows:
     """Return the rows sorted by step, one for each: the one logged last where several have the same step."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     steps, values, times = rows
     if len(steps) < 2 or bool((steps[1:] > steps[:-1]).all()):
@@ -87,7 +87,7 @@ def read_scalars(paths: Iterable[Path], name_of: Callable[[Path], str]) -> Scala
     Several files (a resumed run, two writers) are merged by step; the newest wall time wins. Damaged places are read
     around and noted, files that cannot be opened are noted too.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     parts: dict[str, list[tuple[Rows, str]]] = {}
     damage: list[str] = []

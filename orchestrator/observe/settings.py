@@ -140,7 +140,7 @@ def _load_json(text: str) -> Any:
 
 
 def _load_toml(text: str) -> Any:
-    import toml  # noqa: PLC0415  the trainer's own reader: what it takes, we take
+    import toml
 
     try:
         return toml.loads(text)

@@ -72,7 +72,7 @@ def read_tensor(file: BinaryIO, tensor: Tensor) -> np.ndarray[Any, Any]:
 
     Raises ValueError when the file ends inside it.
     """
-    import numpy as np  # noqa: PLC0415  not needed before a run
+    import numpy as np
 
     file.seek(tensor.start)
     data = file.read(tensor.end - tensor.start)
@@ -81,7 +81,7 @@ def read_tensor(file: BinaryIO, tensor: Tensor) -> np.ndarray[Any, Any]:
 
 def decode(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     """Return the numbers in `data` uint8 (bytes,) as an array (N,)."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     if dtype == "BF16":
         return np.asarray((data.view("<u2").astype(np.uint32) << np.uint32(16)).view(np.float32))
@@ -93,7 +93,7 @@ def decode(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
 @lru_cache(maxsize=2)
 def _eight_bit_table(dtype: str) -> np.ndarray[Any, Any]:
     """Return the value of each of the 256 bytes: float32 (256,). E4M3 has no infinities, E5M2 is half of a float16."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     if dtype == "F8_E5M2":
         return (np.arange(256, dtype=np.uint16) << 8).view(np.float16).astype(np.float32)
@@ -107,7 +107,7 @@ def _eight_bit_table(dtype: str) -> np.ndarray[Any, Any]:
 
 def _is_finite_and_moved(file: BinaryIO, tensor: Tensor) -> tuple[bool, bool]:
     """Return whether all numbers are finite and whether any is not zero, reading block by block."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     file.seek(tensor.start)
     left = tensor.end - tensor.start
@@ -170,7 +170,7 @@ def _product_square(up: np.ndarray[Any, Any], down: np.ndarray[Any, Any]) -> flo
 
     sum of (up.T @ up) * (down @ down.T): two rank x rank matrices instead of the out x in product.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     rank = down.shape[0]
     left = np.moveaxis(up, 1, -1).reshape(-1, rank).astype(np.float64)

@@ -77,7 +77,7 @@ def _quoted(word: str) -> str:
 
 
 def _environment(clean: Shortener, language: Language) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (90 ms that only a report needs)
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     def shown(value: Any) -> Any:
         # Markup was made by this package from numbers and escaped text; everything else is somebody's data.

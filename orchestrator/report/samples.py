@@ -130,7 +130,7 @@ def _is_inside(path: Path, root: Path) -> bool:
 
 def thumbnail(path: Path) -> tuple[Markup, int, int] | None:
     """Return (data URI, width, height) of a picture made small, None where the file is no readable picture."""
-    from PIL import Image  # noqa: PLC0415 (half of the start-up time of everything that shows no picture)
+    from PIL import Image
 
     try:
         with warnings.catch_warnings(), Image.open(path) as picture:

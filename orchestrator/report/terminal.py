@@ -46,7 +46,7 @@ REDRAW_SECONDS = 0.2
 
 def make_console(stream: TextIO | None = None) -> Console:
     """Return a console for `stream` (standard output). NO_COLOR holds; what the stream cannot encode becomes `?`, never an error."""
-    from rich.console import Console  # noqa: PLC0415 (118 ms that `--version` need not pay)
+    from rich.console import Console
 
     stream = stream if stream is not None else sys.stdout
     tolerate(stream)
@@ -76,7 +76,7 @@ def _safe(text: str) -> str:
 
 def _line(*parts: tuple[str, str]) -> Line:
     """One line of (text, style) pieces."""
-    from rich.text import Text as RichText  # noqa: PLC0415
+    from rich.text import Text as RichText
 
     return RichText.assemble(*((_safe(text), style) for text, style in parts))
 
@@ -166,8 +166,8 @@ def show_table(
 
 
 def _rich_table(heads: Sequence[str], cells: Sequence[Sequence[str]], styles: Sequence[str]) -> RenderableType:
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text as RichText  # noqa: PLC0415
+    from rich.table import Table
+    from rich.text import Text as RichText
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for index, head in enumerate(heads):
@@ -332,7 +332,7 @@ def show_line(text: str, console: Console) -> None:
 def show_page(markdown: str, console: Console) -> None:
     """Print a page: rendered on a terminal, as it is in a pipe."""
     if console.is_terminal:
-        from rich.markdown import Markdown  # noqa: PLC0415
+        from rich.markdown import Markdown
 
         console.print(Markdown(markdown))
     else:

@@ -193,7 +193,7 @@ def check_commit(commit: str) -> str:
 def _import_git() -> Any:
     """Import GitPython when it is needed: it looks for the git program while it is imported."""
     try:
-        import git  # noqa: PLC0415 - costs 0.1 s and is needed on installation only
+        import git
     except ImportError as error:
         raise EnvironmentFault(
             [

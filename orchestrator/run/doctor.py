@@ -103,7 +103,7 @@ def _disk(runs_dir: Path) -> Check:
 
 
 def _memory() -> Check:
-    import psutil  # noqa: PLC0415 - for this verb only
+    import psutil
 
     memory = psutil.virtual_memory()
     free, total = memory.available / _GIB, memory.total / _GIB

@@ -128,7 +128,7 @@ def _find_python(pin: Pin) -> Path:
 def _run(command: Sequence[str], tell: Callable[[str], None]) -> None:
     """Run one installation step and pass its lines on."""
     last: list[str] = []
-    with subprocess.Popen(  # noqa: S603 - an argument list made here
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -54,7 +54,7 @@ def pins_path() -> Path:
 
 def read_pins() -> dict[str, Pin]:
     """Return all pinned trainers by name."""
-    import toml  # noqa: PLC0415 - not needed where a trainer is installed
+    import toml
 
     content = toml.loads(pins_path().read_text(encoding="utf-8"))
     pins = {}

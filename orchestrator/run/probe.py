@@ -66,7 +66,7 @@ def ask_interpreter(python: Path, *, imports_torch: bool, timeout_s: float = PRO
     """Return what `python` says. Raises EnvironmentFault when it is not there, fails, or does not answer in time."""
     program = _PACKAGES + (_TORCH if imports_torch else "") + _PRINT
     try:
-        done = subprocess.run(  # noqa: S603 - the trainer's interpreter, as the user named it
+        done = subprocess.run(
             [str(python), "-c", program],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -114,7 +114,7 @@ def _ask_driver(arguments: list[str], timeout_s: float) -> str | None:
     if program is None:
         return None
     try:
-        done = subprocess.run(  # noqa: S603 - found on the PATH, constant arguments
+        done = subprocess.run(
             [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
         )
     except (OSError, subprocess.TimeoutExpired):

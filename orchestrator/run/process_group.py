@@ -29,7 +29,7 @@ def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], toke
         options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     else:
         options = {"start_new_session": True}
-    return subprocess.Popen(  # noqa: S603 - an argument list made by a backend
+    return subprocess.Popen(
         list(argv),
         cwd=cwd,
         env={**os.environ, **environment, reaper.MARK: token},
@@ -57,7 +57,7 @@ def is_any_left(process: subprocess.Popen[bytes], token: str) -> bool:
 
 def _push_windows(process: subprocess.Popen[bytes], how: Push) -> None:
     """Not run by this project's tests: written after the documentation of subprocess and psutil."""
-    import psutil  # noqa: PLC0415 - costs start-up and is needed here only
+    import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
         if how == "interrupt":
@@ -75,7 +75,7 @@ def lifeline(token: str) -> Iterator[_Lifeline]:
     if sys.platform == "win32":
         yield _Lifeline(None)
         return
-    helper = subprocess.Popen(  # noqa: S603 - our own file, our own interpreter
+    helper = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(reaper.__file__)), token],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import orchestrator
 from orchestrator.backends.protocol import Trainer
-from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.errors import EnvironmentFault, RecordError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, read_state, vendor_home
@@ -34,13 +34,16 @@ def find_trainer(family: str) -> Trainer:
     if family == POCKET:
         return _find_pocket()
     home = vendor_home(SD_SCRIPTS)
-    state = read_state(home)
+    try:
+        state = read_state(home)
+    except (RecordError, TypeError, KeyError) as error:
+        raise EnvironmentFault([_unreadable(home.record, error)]) from error
     if state is None:
         raise EnvironmentFault([_not_installed(family)])
     for path in (state.python, state.path / ENTRY):
         if not path.exists():
             raise EnvironmentFault([_gone(path)])
-    from orchestrator.backends.argspec import read_commit  # noqa: PLC0415 - not needed for pocket
+    from orchestrator.backends.argspec import read_commit
 
     commit = read_commit(state.path)
     if commit != state.commit:
@@ -66,7 +69,7 @@ def pinned_trainer(family: str) -> Trainer:
     """Return the trainer of a family as it would be installed by this tool. Enough to check, plan and compile; not to launch."""
     if family == POCKET:
         return _pocket()
-    from orchestrator.run.pins import read_pin  # noqa: PLC0415 - where no trainer is installed only
+    from orchestrator.run.pins import read_pin
 
     home = vendor_home(SD_SCRIPTS)
     return Trainer(
@@ -85,12 +88,16 @@ def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
     """
     if trainer.name == POCKET:
         return ()
-    from orchestrator.run.manifest import find_changes, read_manifest  # noqa: PLC0415 - before a launch only
+    from orchestrator.run.manifest import find_changes, read_manifest
 
     home = vendor_home(trainer.name)
-    changes = find_changes(trainer.root, read_manifest(home.manifest))
+    try:
+        files = read_manifest(home.manifest)
+    except (RecordError, KeyError) as error:
+        raise EnvironmentFault([_unreadable(home.manifest, error)]) from error
+    changes = find_changes(trainer.root, files)
     if changes and not trainer.is_modified:
-        from orchestrator.run.checkout import Checkout, edits_problem  # noqa: PLC0415
+        from orchestrator.run.checkout import Checkout, edits_problem
 
         raise EnvironmentFault([edits_problem(Checkout(trainer.root, trainer.commit, "", {}, changes))])
     return changes
@@ -152,6 +159,15 @@ def _not_installed(family: str) -> Problem:
             "运行 `lora-run vendor install sd-scripts`；没有网络时加 `--from /path/to/mirror.git`；"
             "已有安装用 `--path 检出目录 --python 解释器` 采用",
         ),
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> Problem:
+    return Problem(
+        "bad-installation-record",
+        Text(f"the record of the installed trainer cannot be used: {path}", f"无法使用已安装训练器的记录：{path}"),
+        why=same(str(error)),
+        fix=Text("run `lora-run vendor install sd-scripts` again", "请重新运行 `lora-run vendor install sd-scripts`"),
     )
 
 

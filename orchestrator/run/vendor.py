@@ -41,8 +41,8 @@ def install(
     `allow_changes`: take local edits as they are (recorded); `cuda`: `cpu`, `cu124` ... instead of what the machine suggests.
     `tell` gets each line of progress. Raises EnvironmentFault; the record of what is installed changes only at the very end.
     """
-    from orchestrator.run.manifest import write_manifest  # noqa: PLC0415
-    from orchestrator.run.pins import read_pin  # noqa: PLC0415
+    from orchestrator.run.manifest import write_manifest
+    from orchestrator.run.pins import read_pin
 
     pin = read_pin(name)
     home = vendor_home(name)
@@ -72,7 +72,7 @@ def _get_source(
     tell: Callable[[str], None],
 ) -> Checkout:
     """Return the checkout to use: the user's own, the one that is there, or a fetched one. Refuses edits not adopted."""
-    from orchestrator.run.checkout import check_commit, edits_problem, fetch_checkout, look_at_checkout  # noqa: PLC0415
+    from orchestrator.run.checkout import check_commit, edits_problem, fetch_checkout, look_at_checkout
 
     wanted = check_commit(commit or pin.commit)
     if path is not None:
@@ -98,7 +98,7 @@ def _get_environment(
     tell: Callable[[str], None],
 ) -> tuple[Path, str]:
     """Return the trainer's interpreter and which torch it got (`cpu`, `cu124`, ... or `adopted`)."""
-    from orchestrator.run.environment import adopt_interpreter, detect_torch, make_environment  # noqa: PLC0415
+    from orchestrator.run.environment import adopt_interpreter, detect_torch, make_environment
 
     if python is not None:
         return adopt_interpreter(Path(python), _requirements(checkout), tell), "adopted"
@@ -109,7 +109,7 @@ def _get_environment(
 
 @contextmanager
 def _locked(home: VendorHome) -> Iterator[None]:
-    import filelock  # noqa: PLC0415 - while installing only
+    import filelock
 
     lock = filelock.FileLock(home.lock, timeout=0)
     try:
@@ -207,7 +207,7 @@ def _extract_options(checkout: Checkout, pin: Pin, home: VendorHome, tell: Calla
     stored.unlink(missing_ok=True)
     if checkout.commit == pin.commit and not checkout.changes:
         return
-    from orchestrator.backends import argspec  # noqa: PLC0415 - for other commits only
+    from orchestrator.backends import argspec
 
     argspec.save_options(checkout.path, checkout.commit, home.options)
     new = argspec.extract_options(checkout.path)

@@ -95,7 +95,7 @@ def vendor_home(name: str = SD_SCRIPTS) -> VendorHome:
     repository = Path(__file__).parents[2]
     if (repository / "vendor" / "pins.toml").is_file() and (repository / "pyproject.toml").is_file():
         return VendorHome(repository / "vendor", name)
-    from platformdirs import user_data_path  # noqa: PLC0415 - not needed in a source checkout
+    from platformdirs import user_data_path
 
     return VendorHome(user_data_path("lora-orchestrator", appauthor=False), name)
 

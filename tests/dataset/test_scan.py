@@ -199,7 +199,7 @@ def test_dataset_counts_without_regularisation(tmp_path: Path, put: Put) -> None
 
 
 def test_scan_leaves_the_heavy_libraries_alone(tmp_path: Path, put: Put) -> None:
-    import subprocess  # noqa: PLC0415
+    import subprocess
 
     put("a.png", "x")
     code = (

@@ -43,7 +43,7 @@ def test_one_bad_window_is_bad_luck() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_noisy_sound_run_at_batch_1_is_clear(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - a reproducible series
+    draw = random.Random(seed)
     loss = [min(0.95, draw.expovariate(1 / 0.13)) for _ in range(2000)]
     catches_not(RULE, observed(loss, **SETTINGS), Status.CLEAR)
 

@@ -38,7 +38,7 @@ def _show(watch: LiveWatch, losses: Sequence[float], every: int = 1) -> list[str
 
 
 def _sound(count: int, seed: int = 0) -> list[float]:
-    draw = random.Random(seed)  # noqa: S311 - a reproducible curve
+    draw = random.Random(seed)
     return [min(0.9, draw.expovariate(1 / 0.2)) for _ in range(count)]
 
 

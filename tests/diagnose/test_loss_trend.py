@@ -9,7 +9,7 @@ from tests.diagnose.cases import catches, catches_not, observed
 
 def _loss(count: int, last: float = 1.0, seed: int = 0) -> list[float]:
     """Return a raw loss at batch 1 whose true level goes from 0.13 to `last` times that."""
-    draw = random.Random(seed)  # noqa: S311 - a reproducible series
+    draw = random.Random(seed)
     return [0.13 * (1 + (last - 1) * i / count) * draw.expovariate(1.0) for i in range(count)]
 
 

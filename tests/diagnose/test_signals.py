@@ -11,7 +11,7 @@ from orchestrator.diagnose import signals
 
 
 def _draws(count: int, seed: int = 0) -> list[float]:
-    draw = random.Random(seed)  # noqa: S311 - a reproducible series
+    draw = random.Random(seed)
     return [draw.gauss(1.0, 0.5) for _ in range(count)]
 
 

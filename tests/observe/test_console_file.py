@@ -169,7 +169,7 @@ def test_any_bytes_are_read(tmp_path: Path, data: bytes) -> None:
 
 
 def test_random_bytes_by_the_megabyte(tmp_path: Path) -> None:
-    reading = read(tmp_path, random.Random(5).randbytes(2_000_000))  # noqa: S311  any bytes do
+    reading = read(tmp_path, random.Random(5).randbytes(2_000_000))
     assert len(reading.progress.steps) == 0
 
 

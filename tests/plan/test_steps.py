@@ -87,7 +87,7 @@ def simulate(subsets: list[CountedSubset], bucket_of: Any, pace: Pace) -> int:
 
 @pytest.mark.parametrize("seed", range(200))
 def test_predicts_what_a_simulation_counts(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
+    draw = random.Random(seed)
     rules = BucketRules((512, 512), min_bucket_reso=256, max_bucket_reso=1024, enable_bucket=draw.random() < 0.9)
     subsets = [
         CountedSubset(

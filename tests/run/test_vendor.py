@@ -532,6 +532,37 @@ def test_a_trainer_that_has_gone_is_told(installed: VendorHome) -> None:
     assert caught.value.problems[0].code == "trainer-gone"
 
 
+@pytest.mark.parametrize(
+    "text", ["{", '{"record": "vendor-state", "version": 99}', '{"record": "vendor-state", "version": 1}']
+)
+def test_a_damaged_record_says_how_to_mend_it(installed: VendorHome, text: str) -> None:
+    installed.record.write_text(text)
+    with pytest.raises(EnvironmentFault) as caught:
+        find_trainer("sd15")
+    assert "vendor install" in str(caught.value.problems[0].fix)
+    assert install("sd-scripts", python=sys.executable) == find_trainer("sd15")
+
+
+def test_a_lost_manifest_forbids_a_launch(installed: VendorHome) -> None:
+    installed.manifest.unlink()
+    with pytest.raises(EnvironmentFault):
+        verify_trainer(find_trainer("sd15"))
+
+
+@pytest.mark.usefixtures("pinned")
+def test_a_git_hook_around_the_tool_does_not_redirect_it(
+    upstream: tuple[Path, str, str], home: VendorHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare, first, second = upstream
+    other = _checkout_of(bare, second, VendorHome(tmp_path / "the user's own"))
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+    assert install("sd-scripts", source=str(bare), python=sys.executable).commit == first
+    assert (home.checkout / ".git" / "HEAD").is_file()
+    assert git(other, "rev-parse", "HEAD") == second
+    assert git(other, "status", "--short") == ""
+
+
 def test_finding_a_trainer_imports_neither_git_nor_torch(installed: VendorHome) -> None:
     program = (
         "import sys; from orchestrator.run.trainers import find_trainer, pinned_trainer, verify_trainer; verify_trainer(find_trainer('sd15'));"
