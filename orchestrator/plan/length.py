@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LEAST_SAMPLES = 100
 MOST_SAMPLES = 400
 WANTED_EPOCHS = 10
+LEAST_EPOCHS = 5
+"""Saves and held-out losses come at epoch ends: with fewer there is nothing to choose from."""
 _KEYS = {
     "min-bucket-reso": "dataset.min_bucket_reso",
     "max-bucket-reso": "dataset.max_bucket_reso",
@@ -95,7 +97,7 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
     is_reg = [c.is_reg for c in concepts]
     fixed = draft.recipe.train.max_train_epochs
     whole = target * samples_per_step / (2 if any(is_reg) else 1)
-    wanted = whole / fixed if fixed else min(max(whole / WANTED_EPOCHS, LEAST_SAMPLES), MOST_SAMPLES)
+    wanted = whole / fixed if fixed else _samples_per_epoch(draft, whole)
     choices = []
     for repeats in _repeats_to_try(concepts, wanted):
         epoch = counter.count(repeats, is_reg)
@@ -116,6 +118,13 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
         )
 
     return min(choices, key=cost)
+
+
+def _samples_per_epoch(draft: Draft, whole: float) -> float:
+    """Return the wanted samples of an epoch where the whole run sees `whole`: 100 to 400, fewer where saves need more epochs."""
+    save = draft.recipe.save
+    epochs = max(LEAST_EPOCHS, save.checkpoints or 0, save.save_every_n_epochs or 0)
+    return min(max(whole / WANTED_EPOCHS, min(LEAST_SAMPLES, whole / epochs)), MOST_SAMPLES)
 
 
 def _repeats_to_try(concepts: Sequence[ConceptPictures], wanted_samples: float) -> Iterator[tuple[int, ...]]:
