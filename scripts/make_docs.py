@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def generated() -> dict[Path, str]:
     """Return every generated file with its text."""
     files = {ROOT / "recipes" / "recipe.schema.json": schema_json(), ROOT / "docs" / "recipe.md": keys_page()}
-    return files | {ROOT / "docs" / "rules" / name: text for name, text in rule_pages().items()}
+    return files | {ROOT / name: text for name, text in rule_pages().items()}
 
 
 def main() -> int:
