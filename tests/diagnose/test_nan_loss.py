@@ -5,6 +5,7 @@ import math
 import pytest
 
 from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.nan_loss import RULE
 from tests.diagnose.cases import catches, catches_not, observed
 
@@ -15,7 +16,7 @@ FINE = [0.1, 0.2, 0.15]
 def test_names_the_first_bad_step(bad: float, step: int) -> None:
     finding = catches(RULE, observed([*FINE, bad, *FINE, bad]), Severity.STOP)
     assert f"step {step};" in finding.message.en
-    assert finding.evidence[0].value == str(step)
+    assert finding.evidence[0].value == step
     assert finding.evidence[1].value == 5
 
 
@@ -34,6 +35,13 @@ def test_later_nan_takes_a_third_of_the_learning_rate_and_clips() -> None:
         ("train.unet_lr", 3e-4, True),
         ("train.max_grad_norm", 1.0, True),
     ]
+
+
+def test_the_new_rate_is_one_that_has_worked() -> None:
+    seen = observed([*FINE * 10, math.nan], unet_lr=1000.0, network_dim=16, network_alpha=4, max_grad_norm=1.0)
+    finding = catches(RULE, Case(observations=seen.observations, settings=seen.settings, family="sd15"))
+    assert finding.fix is not None
+    assert [change.value for change in finding.fix.changes] == [5e-4]
 
 
 def test_prodigy_keeps_its_learning_rate_of_one() -> None:

@@ -23,7 +23,7 @@ Quick trials need no choice.
 
 ## Sources
 
-Domain rule M8 (a file every 200 of 1200 steps, one from the middle is often the best); presets save 6 to 10 times.
+Practitioners' courses (a file every 200 of 1200 steps, one from the middle is often the best); presets save 6 to 10 times.
 """
 
 from __future__ import annotations

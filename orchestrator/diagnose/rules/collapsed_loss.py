@@ -18,7 +18,7 @@ first step the LoRA is still zero.
 
 ## What to change
 
-A tenth of `train.unet_lr`, with a warm-up of 5 %. Start again from the base model. If the loss came back by itself, the file is
+A tenth of `train.unet_lr`, and no more than is usual for the family, with a warm-up of 5 %. Start again from the base model. If the loss came back by itself, the file is
 damaged all the same: a measured run that came back ended 28 % worse than the base model. If the base model is at fault: its family, the file,
 and `base_model.v_parameterization`.
 
@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import RAW_LOSS, is_adaptive, raw_loss, significant, unet_lr
+from orchestrator.diagnose.bands import lower_lr
+from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant, unet_lr
 from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals import collapse_start, window_means
@@ -105,8 +106,7 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
             f"Around step {step} the model was lost for a while; it came back damaged.",
             f"第 {step} 步前后模型一度失效；虽有恢复，但已受损。",
         )
-    lr = unet_lr(case)
-    is_changed = lr is not None and lr > 0 and not is_adaptive(case)
+    better = lower_lr(case, LR_FACTOR)
     return SAYS.fired(
         Severity.STOP if is_lost else Severity.FIX,
         confidence,
@@ -121,7 +121,7 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
                 "Start again from the base model with a tenth of the learning rate and a warm-up of 5 %.",
                 "从底模重新开始，学习率降为十分之一，并预热 5 %。",
             ),
-            (Change("train.unet_lr", significant((lr or 0.0) * LR_FACTOR), lr, is_safe=True),) if is_changed else (),
+            () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
         ),
     )
 

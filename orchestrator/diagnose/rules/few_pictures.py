@@ -22,7 +22,7 @@ Subjects that look the same from everywhere; textual hints for an otherwise know
 
 ## Sources
 
-Domain rules D1, D11, D17. Published minima: 12-15 (LoRA Dataset Studio), 15-30 for persons, 20-60 for styles, 50 edit pairs.
+Practitioners' courses. Published minima: 12-15 (LoRA Dataset Studio), 15-30 for persons, 20-60 for styles, 50 edit pairs.
 Measured: five pictures, 1500 steps: -19 % on them and +50 % on fresh pictures of the same kind.
 """
 

@@ -29,7 +29,7 @@ without fault.
 
 Public SD1.5 runs: coefficient of variation 1.14-1.38 at batch 1, 0.64 at batch 4. Recorded runs of this project: learning rates from
 1e-6 to 5e-3 cannot be told apart by 400 steps of raw loss; twenty copies of one picture give a *better* curve than an honest set.
-"Smooth decline is healthy, shaking is a fault" (domain rules M3-M5) is not borne out by any of them.
+"Smooth decline is healthy, shaking is a fault" (practitioners' courses) is not borne out by any of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, is_adaptive, raw_loss, significant, unet_lr
+from orchestrator.diagnose.bands import lower_lr
+from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, raw_loss, significant, unet_lr
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals import coefficient_of_variation, half_change, minimum_detectable_change
 
@@ -107,8 +108,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _rising(case: Case, change: float, least: float, evidence: list[Evidence]) -> Finding:
-    lr = unet_lr(case)
-    changes = (Change("train.unet_lr", significant(lr * LR_FACTOR), lr),) if lr and not is_adaptive(case) else ()
+    better = lower_lr(case, LR_FACTOR)
+    changes = () if better is None else (Change("train.unet_lr", better, unet_lr(case)),)
     return SAYS.fired(
         Severity.WATCH,
         Confidence.LOW,

@@ -39,43 +39,20 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import (
-    family,
-    is_adaptive,
-    number,
-    optimizer,
-    setting,
-    significant,
-    unet_lr,
-    where,
-)
+from orchestrator.diagnose.bands import not_comparable, usual_rates
+from orchestrator.diagnose.facts import number, significant, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals import effective_lr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# family: (narrow low, narrow high, wide low, wide high) of lr * sqrt(alpha / rank); published presets, see Sources.
-BANDS: dict[str, tuple[float, float, float, float]] = {
-    "sd15": (7e-5, 2.5e-4, 2e-5, 5e-4),
-    "sd2": (7e-5, 2.5e-4, 2e-5, 5e-4),
-    "sdxl": (5e-5, 2.2e-4, 1.5e-5, 4e-4),
-    "flux": (5e-5, 2e-4, 2e-5, 5e-4),
-    "sd3": (5e-5, 1.5e-4, 2e-5, 3e-4),
-    "qwen-image": (3e-5, 1.2e-4, 1e-5, 5e-4),
-    "pocket": (2e-4, 5e-3, 2e-5, 1e-2),
-}
-LYCORIS_FACTOR = 5.0
-"""LoHa and LoKr presets use about five times LoRA's rate."""
-LION_FACTORS = (0.1, 1 / 3)
-"""Lion's rate is a tenth to a third of AdamW's (domain rule P2)."""
-
 SAYS = Says("R023", "lr-out-of-band")
 
 
 def check(case: Case) -> Iterator[Finding]:
     """Compare the effective learning rate with the family's range."""
-    reason = _not_comparable(case)
+    reason = not_comparable(case)
     if reason is not None:
         yield SAYS.not_applicable(reason)
         return
@@ -86,7 +63,7 @@ def check(case: Case) -> Iterator[Finding]:
         )
         return
     effective = effective_lr(lr, alpha, rank)
-    narrow_low, narrow_high, wide_low, wide_high = _band(case)
+    narrow_low, narrow_high, wide_low, wide_high = usual_rates(case)
     evidence = [
         Evidence(
             Text("lr x sqrt(alpha / rank)", "学习率 × √(alpha/秩)"),
@@ -116,28 +93,6 @@ def check(case: Case) -> Iterator[Finding]:
         ),
         where=where(case, "unet_lr") or where(case, "learning_rate"),
     )
-
-
-def _not_comparable(case: Case) -> Text | None:
-    name = optimizer(case) or "adamw"
-    if family(case) not in BANDS:
-        return Text("No range is known for this family.", "该模型系列没有已知范围。")
-    if is_adaptive(case) or name.startswith("sgd"):
-        return Text(f"{name} takes learning rates of another kind.", f"{name} 的学习率含义不同。")
-    if name == "adafactor" and "relative_step=false" not in str(setting(case, "optimizer_args", "")).lower():
-        return Text("Adafactor finds its own step size here.", "此处 Adafactor 自行决定步长。")
-    return None
-
-
-def _band(case: Case) -> tuple[float, float, float, float]:
-    low, high, wide_low, wide_high = BANDS[family(case) or ""]
-    module = f"{setting(case, 'network_module', '')} {setting(case, 'network_args', '')}".lower()
-    if "loha" in module or "lokr" in module:
-        low, high, wide_low, wide_high = (limit * LYCORIS_FACTOR for limit in (low, high, wide_low, wide_high))
-    if (optimizer(case) or "").startswith("lion") or (optimizer(case) or "").endswith("lion8bit"):
-        least, most = LION_FACTORS
-        low, high, wide_low, wide_high = low * least, high * most, wide_low * least, wide_high * most
-    return low, high, wide_low, wide_high
 
 
 def _range(low: float, high: float) -> str:

@@ -25,7 +25,7 @@ Regularisation pictures often do without and are not looked at.
 ## Sources
 
 sd-scripts 48d368fa, `train_util.py` (`load_dreambooth_dir`; "No caption file found for N images"); kohya_ss issues 927, 988, 1370;
-domain rules T1-T4.
+practitioners' courses.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ without shuffling.
 
 ## Sources
 
-Domain rule T5; sd-scripts 48d368fa, `train_util.py` (`process_caption`). One practitioner found a single trigger nearly without
+Practitioners' courses; sd-scripts 48d368fa, `train_util.py` (`process_caption`). One practitioner found a single trigger nearly without
 effect: it is a habit that costs nothing, not a law.
 """
 

@@ -18,7 +18,7 @@ the step is told as a range.
 ## What to change
 
 NaN within the first 10 steps with `train.mixed_precision: fp16`: use `bf16`, or for SDXL set `train.no_half_vae: true`. Otherwise
-the learning rate: 0.3 times `train.unet_lr`, with `train.max_grad_norm` at 1. Use the last checkpoint before the step; do not
+the learning rate: 0.3 times `train.unet_lr` and no more than is usual for the family, with `train.max_grad_norm` at 1. Use the last checkpoint before the step; do not
 resume from a state saved after it.
 
 ## When it is wrong
@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import RAW_LOSS, fact, is_adaptive, raw_loss, setting, unet_lr
+from orchestrator.diagnose.bands import lower_lr
+from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting, unet_lr
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals import first_nonfinite_step
 
@@ -96,7 +97,15 @@ def _range(begin: int, end: int) -> str:
 
 
 def _fired(case: Case, step: int, said: str, source: str, bad: int | None) -> Finding:
-    evidence = [Evidence(Text("first step whose loss is not finite", "首个非有限损失的步"), said, None, source, "step")]
+    evidence = [
+        Evidence(
+            Text("first step whose loss is not finite", "首个非有限损失的步"),
+            int(said) if said.isdigit() else said,
+            None,
+            source,
+            "step",
+        )
+    ]
     if bad is not None:
         evidence.append(Evidence(Text("steps from there to the end", "从该步到结束的步数"), bad, 0, source, "steps"))
     return SAYS.fired(
@@ -130,9 +139,9 @@ def _fix(case: Case, step: int) -> Fix:
         "使用该步之前的最后一个检查点。下次把学习率降到三分之一，梯度裁剪设为 1。",
     )
     changes: list[Change] = []
-    lr, clip = unet_lr(case), setting(case, "max_grad_norm")
-    if lr and not is_adaptive(case):
-        changes.append(Change("train.unet_lr", float(f"{lr * LR_FACTOR:.2g}"), lr, is_safe=True))
+    better, clip = lower_lr(case, LR_FACTOR), setting(case, "max_grad_norm")
+    if better is not None:
+        changes.append(Change("train.unet_lr", better, unet_lr(case), is_safe=True))
     if isinstance(clip, (int, float)) and (clip == 0 or clip > 1):
         changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
     return Fix(advice, tuple(changes))

@@ -24,7 +24,7 @@ With batch 1 nothing is lost.
 
 ## Sources
 
-Domain rule D12. sd-scripts 48d368fa, `train_util.py` (`BucketManager`: batches are rounded up per bucket).
+Practitioners' courses. sd-scripts 48d368fa, `train_util.py` (`BucketManager`: batches are rounded up per bucket).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ encoder is its own.
 
 ## Sources
 
-Domain rules P2 (0.1-0.5). Published presets: 0.1 to 0.57 on SD1.5, 0 or 0.1 in recent SDXL ones. sd-scripts itself takes
+Practitioners' courses (0.1-0.5). Published presets: 0.1 to 0.57 on SD1.5, 0 or 0.1 in recent SDXL ones. sd-scripts itself takes
 `learning_rate` where `text_encoder_lr` is left out.
 """
 

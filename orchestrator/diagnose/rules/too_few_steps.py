@@ -25,7 +25,7 @@ Large batches need fewer steps; a first look at whether the settings work at all
 
 ## Sources
 
-Domain rules P1 (1200-1500 steps for a character). Ranges in published presets: 500-4000 steps, 50-200 times per picture. Rules of
+Practitioners' courses (1200-1500 steps for a character). Ranges in published presets: 500-4000 steps, 50-200 times per picture. Rules of
 thumb, not measurements; the steps of a recipe that works for you are the better guide.
 """
 

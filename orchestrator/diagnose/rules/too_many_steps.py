@@ -26,7 +26,7 @@ Large sets of varied pictures, several concepts in one LoRA, very low learning r
 
 ## Sources
 
-Domain rules P1 (2000 steps overfit at weight 0.7 on SD1.5, a practitioner's later note), D9 (monotony overfits, not the step
+Practitioners' courses (2000 steps overfit at weight 0.7 on SD1.5, a practitioner's later note; monotony overfits, not the step
 count). Published presets: up to 4000 steps for subjects, 12000 for styles, 50-200 times per picture.
 """
 
