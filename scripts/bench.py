@@ -99,7 +99,7 @@ def write_recipe(folder: Path, images: Path, name: str) -> Path:
     recipe = folder / f"{name}.yaml"
     recipe.write_text(
         f"recipe_version: 1\nextends: sd15-character\nname: {name}\nsubject: {{kind: character, trigger: zxq, class_tokens: girl}}\n"
-        f"base_model: {{family: sd15, pretrained_model_name_or_path: /models/base.safetensors}}\nconcepts:\n  - image_dir: {images}\n"
+        f"base_model: {{family: sd15, pretrained_model_name_or_path: author/base}}\nconcepts:\n  - image_dir: {images}\n"
     )
     return recipe
 
