@@ -1,13 +1,16 @@
 r"""Train the small latent-diffusion model that the pocket trainer ships, from pictures this project draws itself.
 
-    python scripts/make_pocket_base.py --out orchestrator/backends/pocket/base
-    python scripts/make_pocket_base.py --out orchestrator/backends/pocket/base --further \
-        --unet-steps 2000 --peak-rate 5e-4 --noisy-share 0.6 --seed 20261122
+    python scripts/make_pocket_base.py --out BASE
+    python scripts/make_pocket_base.py --out BASE --further --vae-steps 900 --unet-steps 1000 --peak-rate 6e-4 \
+        --noisy-share 0.4 --seed 20261122
+    python scripts/make_pocket_base.py --out BASE --further --vae-steps 0 --decoder-steps 1500 --unet-steps 0 \
+        --pictures 8000 --seed 20261123
 
-Four stages, about forty minutes on two CPU cores: a byte-level BPE vocabulary from the captions, an autoencoder
-(64 x 64 pixels <-> 16 x 16 x 4 latents), the latents of all pictures, then U-Net and text encoder together.
-The second command trains those two further, with more of the noisy timesteps that decide colours and places.
-The result is a directory in the diffusers layout, all weights in half precision.
+About fifty minutes on two CPU cores. The first command learns a byte-level BPE vocabulary from the captions, trains an
+autoencoder (64 x 64 pixels <-> 16 x 16 x 4 latents), then U-Net and text encoder together. The second trains both parts
+further: the autoencoder with its latents held where they are, the U-Net with more of the noisy timesteps that decide
+colours and places. The third sharpens the decoder alone. The result is a directory in the diffusers layout, all weights
+in half precision. `orchestrator/backends/pocket/base/README.md` says how the shipped one was made.
 """
 
 from __future__ import annotations

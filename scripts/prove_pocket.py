@@ -55,7 +55,7 @@ SETTINGS: dict[str, object] = {
     "network_dim": 16,
     "network_alpha": 16.0,
     "learning_rate": 1e-3,
-    "unet_lr": 1e-3,
+    "unet_lr": 2e-3,
     "text_encoder_lr": 1e-3,
     "optimizer_type": "AdamW",
     "lr_scheduler": "cosine",

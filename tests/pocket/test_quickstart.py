@@ -60,8 +60,8 @@ def test_held_out_trophies_are_not_training_pictures() -> None:
 
 @pytest.mark.slow
 def test_the_base_draws_what_it_was_taught() -> None:
-    from orchestrator.backends.pocket.trainer.model import load_model  # noqa: PLC0415  torch
-    from orchestrator.backends.pocket.trainer.sampling import draw_sample  # noqa: PLC0415
+    from orchestrator.backends.pocket.trainer.model import load_model
+    from orchestrator.backends.pocket.trainer.sampling import draw_sample
 
     picture = draw_sample(load_model("pocket"), "a large red ball, blue background", sample_steps=20, scale=4, seed=1)
     colours: Any = picture.resize((8, 8), Image.Resampling.BOX)

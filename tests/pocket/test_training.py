@@ -141,7 +141,7 @@ def metadata(path: Path) -> dict[str, str]:
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     accumulator = EventAccumulator(str(next(folder.glob("logs/*/network_train"))), size_guidance={"scalars": 0})
     accumulator.Reload()
@@ -306,7 +306,7 @@ def test_an_option_that_is_not_implemented_ends_the_run(run_trainer: Callable[..
 def test_prodigy_without_its_package_is_told(run_trainer: Callable[..., Finished], pictures: Path) -> None:
     pytest.importorskip("torch")
     try:
-        import prodigyopt  # noqa: F401, PLC0415
+        import prodigyopt  # noqa: F401
     except ImportError:
         done = run_trainer(TRAIN + 'optimizer_type = "Prodigy"\n', DATASET)
         assert done.code == 1
