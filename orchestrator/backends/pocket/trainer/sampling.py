@@ -61,7 +61,9 @@ def make_sampler(model: PocketModel, name: str) -> Any:
     """The diffusers scheduler of a sampler name."""
     module, class_name = _CLASSES.get(name.removeprefix("k_"), _CLASSES["ddim"])
     scheduler_class = getattr(importlib.import_module(f"diffusers.schedulers.scheduling_{module}"), class_name)
-    return scheduler_class.from_config(dict(model.scheduler_config))
+    # Only pndm knows the second setting: without it the first steps need at least four timesteps.
+    more = {"skip_prk_steps": True} if name == "pndm" else {}
+    return scheduler_class.from_config(model.scheduler_config | more)
 
 
 @torch.no_grad()
