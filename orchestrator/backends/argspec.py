@@ -175,7 +175,10 @@ def _stored(commit: str, folder: Path | None) -> dict[str, Any]:
     for place in (folder, SHIPPED_FOLDER):
         if place is not None and (place / f"{commit}.json").is_file():
             path = place / f"{commit}.json"
-            return _load_file(path, path.stat().st_mtime_ns)
+            content = _load_file(path, path.stat().st_mtime_ns)
+            # A file of an earlier version of this tool, or half a file, counts as none: it is read again on installation.
+            if content.keys() >= {"entries", "network_args", "options"}:
+                return content
     what = Text(f"the options of sd-scripts commit {commit} are not known", f"不知道 sd-scripts 提交 {commit} 的选项")
     fix = Text(
         "run `lora-run vendor install sd-scripts` again: it reads them",
@@ -186,8 +189,11 @@ def _stored(commit: str, folder: Path | None) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def _load_file(path: Path, stamp: int) -> dict[str, Any]:  # noqa: ARG001  a changed file has another stamp
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def shipped_option_names() -> frozenset[str]:

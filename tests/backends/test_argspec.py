@@ -282,3 +282,14 @@ def test_shipped_options_are_those_of_the_checkout() -> None:
     text = options_text(read_commit(checkout), extract_options(checkout), read_network_args(checkout))
     assert time.perf_counter() - began < 1
     assert text == (SHIPPED_FOLDER / f"{read_commit(checkout)}.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"commit": "x", "entries": {}}', "[]", '{"entries": {'], ids=["older", "no-table", "half"]
+)
+def test_a_stored_file_that_is_not_whole_counts_as_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / f"{PIN}.json").write_text(text)
+    assert load_options(PIN, "train_network", tmp_path) == load_options(PIN, "train_network")
+    (tmp_path / f"{'d' * 40}.json").write_text(text)
+    with pytest.raises(EnvironmentFault, match="not known"):
+        load_options("d" * 40, "train_network", tmp_path)
