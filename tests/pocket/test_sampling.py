@@ -46,6 +46,7 @@ def test_when_samples_are_due() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # diffusers' schedulers use numpy's older habits
 def test_every_sampler_draws_and_a_seed_is_repeatable() -> None:
     model = load_model("pocket")
     for name in SAMPLERS:

@@ -36,9 +36,7 @@ class DatasetOption:
     default: object = None
 
 
-SAMPLERS = (
-    "ddim", "pndm", "lms", "euler", "euler_a", "heun", "dpmsolver++", "k_lms", "k_euler", "k_euler_a",
-)  # fmt: skip
+SAMPLERS = ("ddim", "pndm", "euler", "euler_a", "heun", "dpmsolver++", "k_euler", "k_euler_a")
 SCHEDULERS = (
     "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt",
     "cosine_with_min_lr", "warmup_stable_decay", "piecewise_constant",

@@ -128,8 +128,8 @@ def _train_epoch(run: Run, epoch: int, recorder: LossRecorder, bar: tqdm[int]) -
         if accelerator.sync_gradients:
             bar.update(1)
             run.global_step += 1
-            draw_samples(args, run.model, run.global_step, None)
-            bar.unpause()
+            if draw_samples(args, run.model, run.global_step, None):
+                bar.unpause()
             run.saver.after_step(run.global_step, epoch)
         recorder.add(epoch=epoch, step=number, loss=loss)
         bar.set_postfix(avr_loss=recorder.moving_average)
@@ -171,8 +171,8 @@ def train(run: Run) -> None:
             )
         accelerator.log({"loss/epoch_average": recorder.moving_average}, step=epoch + 1)
         run.saver.after_epoch(epoch + 1, num_epochs, run.global_step)
-        draw_samples(args, run.model, run.global_step, epoch + 1)
-        bar.unpause()
+        if draw_samples(args, run.model, run.global_step, epoch + 1):
+            bar.unpause()
     accelerator.end_training()
     run.saver.at_end(run.global_step, num_epochs)
     bar.close()

@@ -30,7 +30,6 @@ _FLAGS: tuple[tuple[str, str, Any], ...] = (
 _CLASSES = {
     "ddim": ("ddim", "DDIMScheduler"),
     "pndm": ("pndm", "PNDMScheduler"),
-    "lms": ("lms_discrete", "LMSDiscreteScheduler"),
     "euler": ("euler_discrete", "EulerDiscreteScheduler"),
     "euler_a": ("euler_ancestral_discrete", "EulerAncestralDiscreteScheduler"),
     "heun": ("heun_discrete", "HeunDiscreteScheduler"),
@@ -111,19 +110,19 @@ def _is_due(args: argparse.Namespace, step: int, epoch: int | None) -> bool:
     return every is not None and every > 0 and epoch is None and step % every == 0
 
 
-def draw_samples(args: argparse.Namespace, model: PocketModel, step: int, epoch: int | None) -> None:
-    """Write `sample/<name>_e000001_00_<time>_<seed>.png` for every prompt, if samples are due.
+def draw_samples(args: argparse.Namespace, model: PocketModel, step: int, epoch: int | None) -> bool:
+    """Write `sample/<name>_e000001_00_<time>_<seed>.png` for every prompt, if samples are due; returns whether.
 
     `epoch` is given at an epoch's end and before the first step (0), None within an epoch.
     """
     if not _is_due(args, step, epoch):
-        return
+        return False
     logger.info("")
     logger.info("generating sample images at step / サンプル画像生成 ステップ: %d", step)
     path = Path(args.sample_prompts)
     if not path.is_file():
         logger.error("No prompt file / プロンプトファイルがありません: %s", path)
-        return
+        return True
     folder = Path(args.output_dir) / "sample"
     folder.mkdir(parents=True, exist_ok=True)
     state = torch.get_rng_state()
@@ -136,6 +135,7 @@ def draw_samples(args: argparse.Namespace, model: PocketModel, step: int, epoch:
     model.unet.train(was_training)
     model.text_encoder.train(was_training)
     torch.set_rng_state(state)
+    return True
 
 
 def _draw_one(
