@@ -51,10 +51,13 @@ def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: 
     for path in differences(loaded.data, data):
         text = _apply(text, path, data, loaded)
     target = folder / f"{name}.yaml"
-    text, notes = _decide_length_again(loaded, concept, text, target)
-    made = load_recipe(target, text=text)
-    plan = make_plan(made, scan_dataset(_requests(made)))
-    notes = [*notes, *plan.notes, _length_told(plan, concept), *still_said(loaded.data, data, swap)]
+    decided = _length_again(loaded, concept, text, target)
+    if decided is not None:
+        text = _write_length(text, loaded, data, concept, decided)
+    plan = _plan_of(load_recipe(target, text=text))
+    # Why the steps moved is only known to the planner while it is free to move them.
+    moved = decided.notes if decided is not None and _has_length_of(plan, decided) else ()
+    notes = [*moved, *plan.notes, _length_told(plan, concept), *still_said(loaded.data, data, swap)]
     return NewRecipe(text, tuple(dict.fromkeys(notes)))
 
 
@@ -151,25 +154,44 @@ def _shown_path(path: Path, folder: Path) -> str:
     return relative.as_posix() if relative.parts.count("..") <= 2 else str(absolute)
 
 
-def _decide_length_again(loaded: LoadedRecipe, concept: int, text: str, target: Path) -> tuple[str, list[Text]]:
-    """Return `text` with the old recipe's own repeats and epochs fitted to the new pictures. Nothing is added."""
-    repeats, epochs = loaded.recipe.concepts[concept].num_repeats, loaded.recipe.train.max_train_epochs
-    if repeats is None and epochs is None:
-        return text, []
-    wanted = loaded.recipe.train.target_steps or _old_steps(loaded)
+def _length_again(loaded: LoadedRecipe, concept: int, text: str, target: Path) -> Plan | None:
+    """Return the plan of `text` with repeats and epochs free, None where the recipe leaves both to the planner anyway."""
+    train = loaded.recipe.train
+    if loaded.recipe.concepts[concept].num_repeats is None and train.max_train_epochs is None:
+        return None
+    wanted = train.target_steps or _old_steps(loaded)
     freed = [f"concepts.{concept}.num_repeats=null", "train.max_train_epochs=null", f"train.target_steps={wanted}"]
-    free = load_recipe(target, freed, text=text)
-    plan = make_plan(free, scan_dataset(_requests(free)))
-    if repeats is not None:
-        text = set_value(text, ("concepts", concept, "num_repeats"), plan.subsets[concept].num_repeats)
-    if epochs is not None:
-        text = set_value(text, ("train", "max_train_epochs"), plan.steps.epochs)
-    return text, list(plan.notes)
+    return _plan_of(load_recipe(target, freed, text=text))
+
+
+def _write_length(text: str, loaded: LoadedRecipe, data: dict[str, Any], concept: int, plan: Plan) -> str:
+    """Return `text` with what makes the planner come to the length of `plan` again.
+
+    Epochs hold only together with their repeats: for given epochs the planner would decide the repeats by the steps alone,
+    and show each picture as often as that takes. Given repeats leave it the epochs, which it keeps within the band.
+    """
+    path: KeyPath = ("concepts", concept, "num_repeats")
+    epochs, share = loaded.recipe.train.max_train_epochs, loaded.recipe.concepts[concept].share
+    if share is None:
+        data["concepts"][concept]["num_repeats"] = plan.subsets[concept].num_repeats
+        text = _apply(text, path, data, loaded)
+    else:  # it decides the repeats, and refuses others beside it
+        text = set_value(text, ("train", "target_steps"), plan.steps.total_steps)
+    return text if epochs is None else set_value(text, ("train", "max_train_epochs"), plan.steps.epochs)
+
+
+def _has_length_of(plan: Plan, decided: Plan) -> bool:
+    lengths = [([s.num_repeats for s in p.subsets], p.steps.epochs) for p in (plan, decided)]
+    return lengths[0] == lengths[1]
+
+
+def _plan_of(loaded: LoadedRecipe) -> Plan:
+    return make_plan(loaded, scan_dataset(_requests(loaded)))
 
 
 def _old_steps(loaded: LoadedRecipe) -> int:
     try:
-        return make_plan(loaded, scan_dataset(_requests(loaded))).steps.total_steps
+        return _plan_of(loaded).steps.total_steps
     except InputError as error:
         first = error.problems[0].what
         raise InputError([Problem(

@@ -284,3 +284,49 @@ def test_what_may_still_speak_of_the_old_one_is_told(old: Path, tmp_path: Path, 
     assert "`metadata.tags` stays as it was: queen of hearts" in notes
     assert "training still starts from `alice.safetensors`" in notes
     assert "the reasons under `ignore`" in notes
+
+
+SHORT = """\
+recipe_version: 1
+name: alice
+subject: {kind: character, trigger: alicechr, class_tokens: girl}
+base_model: {family: sd15, pretrained_model_name_or_path: base.safetensors}
+concepts:
+  - image_dir: alice
+REPEATStrain:
+  target_steps: 1800
+  exposures_per_image: [40, 200]
+  train_batch_size: 2
+EPOCHS"""
+
+
+@pytest.mark.parametrize("count", [3, 5, 60, 200])
+@pytest.mark.parametrize("repeats", ["", "    num_repeats: 10\n", "    share: 1\n"])
+@pytest.mark.parametrize("epochs", ["", "  max_train_epochs: 7\n"])
+def test_the_band_holds_whatever_the_old_recipe_decided(
+    epochs: str, repeats: str, count: int, old: Path, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    old.write_text(SHORT.replace("REPEATS", repeats).replace("EPOCHS", epochs), encoding="utf-8")
+    made = new_recipe("bob", old, pictures("bob", count), "bobchr", tmp_path)
+    recipe = loaded(made, tmp_path)
+    steps = make_plan(recipe, scan_dataset(_requests(recipe))).steps
+    assert 40 <= steps.exposures_per_image <= 200
+    assert f"x {steps.epochs} epochs: {steps.total_steps} steps" in told(made)
+    for note in made.notes:  # no note of a length that was not written
+        assert " epochs: " not in note.en or f"{steps.total_steps} steps" in note.en
+    assert (recipe.recipe.train.max_train_epochs is None) == (not epochs)
+
+
+def test_inherited_repeats_of_the_same_folder_are_written_out(
+    old: Path, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    text = SHORT.replace("REPEATS", "    num_repeats: 10\n").replace("EPOCHS", "  max_train_epochs: 7\n")
+    old.write_text(text, encoding="utf-8")
+    child = tmp_path / "child.yaml"
+    child.write_text("extends: ./alice.yaml\nname: alice-v3\n", encoding="utf-8")
+    made = new_recipe("bob", child, pictures("alice", 5), "bobchr", tmp_path)
+    assert (
+        40
+        <= make_plan(loaded(made, tmp_path), scan_dataset(_requests(loaded(made, tmp_path)))).steps.exposures_per_image
+        <= 200
+    )
