@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.core.finding import Change, Confidence, Finding, Severity, Status, Verdict
 from orchestrator.core.text import Text
 from orchestrator.diagnose.pages import all_pages, unknown_rule
+from orchestrator.diagnose.rule import Says
 from orchestrator.diagnose.rules import RULES
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def judge(
     findings = list(further)
     for rule in rules:
         if rule.phase not in {phase, "both"}:
+            continue
+        if phase == "before" and rule.needs_plan and case.plan is None:
+            findings.append(_undecided(rule))
             continue
         try:
             findings.extend(rule.check(case))
@@ -90,6 +94,12 @@ def _rule_failed(rule: Rule, error: Exception) -> Finding:
             "This is a fault of the tool, not of your run. The other rules were run.",
             "这是本工具的错误，与你的训练无关；其余规则照常运行。",
         ),
+    )
+
+
+def _undecided(rule: Rule) -> Finding:
+    return Says(rule.id, rule.name).not_applicable(
+        Text("Without a plan the settings are not decided yet.", "没有计划，设置尚未确定。")
     )
 
 

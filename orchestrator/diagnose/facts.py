@@ -35,9 +35,11 @@ def resolved(case: Case, key: str) -> Resolved | None:
 
 
 def setting(case: Case, key: str, default: Any = None) -> Any:
-    """Return an option by the trainer's own name, `default` where nothing is known about it."""
+    """Return an option by the trainer's own name, without a plan the recipe's own `trainer_args`; `default` where nothing is known."""
     if key in case.settings:
         return case.settings[key]
+    if case.plan is None and case.recipe is not None and key in case.recipe.trainer_args:
+        return case.recipe.trainer_args[key]
     decided = resolved(case, key)
     return default if decided is None else decided.value
 

@@ -47,6 +47,8 @@ class Rule:
     maturity: Literal["preview", "stable"] = "preview"
     suppresses: tuple[str, ...] = ()
     """Names of rules whose findings are consequences of this one."""
+    needs_plan: bool = False
+    """Judges decided settings. Before the run and without a plan it is not asked: unset is not yet off."""
 
     @property
     def module(self) -> str:

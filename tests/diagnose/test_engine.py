@@ -10,7 +10,7 @@ from orchestrator.diagnose.engine import check_ignores, judge, next_changes
 from orchestrator.diagnose.pages import all_pages
 from orchestrator.diagnose.rule import Case, Phase, Rule
 from orchestrator.diagnose.rules import RULES
-from tests.diagnose.cases import recipe
+from tests.diagnose.cases import dataset, folder, picture, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,3 +143,31 @@ def test_every_rule_survives_a_case_of_which_nothing_is_known() -> None:
     for phase in ("before", "after"):
         verdict = judge(Case(), phase, reraise=True)
         assert not verdict.fired
+
+
+def test_settings_are_not_judged_before_they_are_decided() -> None:
+    """Planning failed: what the recipe leaves open would have been decided, so it is no fault."""
+    captions = [picture(f"{n}.png", "sksalice, " + "very, " * 60) for n in range(20)]
+    asked = recipe(subject={"kind": "style", "trigger": "sksalice"}, trainer_args={"max_data_loader_n_workers": 2})
+    case = Case(recipe=asked, dataset=dataset(folder(captions)), family="sd15")
+    verdict = judge(case, "before", reraise=True)
+    assert {finding.name for finding in verdict.fired} == set()
+    said = {finding.name: finding.status for finding in verdict.findings}
+    needing = {rule.name for rule in RULES if rule.needs_plan}
+    assert {"no-hold-out", "caption-too-long", "validation-invalid", "lr-out-of-band", "too-few-steps"} <= needing
+    assert {said[name] for name in needing} == {Status.NOT_APPLICABLE}
+
+
+def test_without_a_plan_the_recipes_own_options_count() -> None:
+    asked = recipe(
+        subject={"kind": "style", "trigger": "sksalice"},
+        trainer_args={"caption_prefix": "sksalice,", "enable_wildcard": True},
+    )
+    pictures = [picture(f"{n}.png", "smile", caption_problem="caption-many-lines") for n in range(20)]
+    verdict = judge(Case(recipe=asked, dataset=dataset(folder(pictures)), family="sd15"), "before", reraise=True)
+    assert not {"missing-trigger", "caption-many-lines"} & {finding.name for finding in verdict.fired}
+
+
+def test_after_the_run_the_settings_are_judged_without_a_plan() -> None:
+    verdict = judge(Case(dataset=dataset(), settings={"train_batch_size": 1}), "after", reraise=True)
+    assert "no-hold-out" in {finding.name for finding in verdict.fired}

@@ -89,4 +89,4 @@ def check(case: Case) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

@@ -102,4 +102,4 @@ def count_tokens(caption: str) -> int:
     return len(_TOKEN.findall(caption))
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", needs_plan=True)

@@ -85,4 +85,4 @@ def _count(case: Case) -> int:
     return count
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

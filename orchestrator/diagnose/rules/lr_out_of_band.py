@@ -116,4 +116,4 @@ def _why(is_high: bool) -> Text:
     return Text("Too low leaves a file that hardly changes anything.", "过低得到的文件几乎不起作用。")
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

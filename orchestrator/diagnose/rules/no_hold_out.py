@@ -80,4 +80,4 @@ def _pictures(case: Case) -> int | None:
     return sum(len(s.sizes) for s in case.plan.subsets if not s.is_reg) if case.plan is not None else None
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

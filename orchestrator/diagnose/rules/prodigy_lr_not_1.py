@@ -102,4 +102,4 @@ def _fired(case: Case, name: str, lr: float, te_lr: float | None, evidence: list
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", needs_plan=True)

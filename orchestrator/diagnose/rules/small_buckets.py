@@ -100,4 +100,4 @@ def _fired(message: Text, evidence: Evidence) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

@@ -138,4 +138,4 @@ def _is_at_band(case: Case, seen: float) -> bool:
     return band is not None and (seen > (1 - WISH_TOLERANCE) * band[1] or seen < (1 + WISH_TOLERANCE) * band[0])
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", needs_plan=True)

@@ -92,4 +92,4 @@ def _message(steps: int, rather_few: int, seen: float | None) -> Text:
     return Text(f"Each picture is seen only {seen:.0f} times.", f"每张图片只出现 {seen:.0f} 次。")
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

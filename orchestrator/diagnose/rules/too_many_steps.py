@@ -100,4 +100,4 @@ def _message(steps: int, noted: int, seen: float | None) -> Text:
     return Text(f"Each picture is seen {seen:.0f} times.", f"每张图片要出现 {seen:.0f} 次。")
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

@@ -168,4 +168,4 @@ def _mixed(case: Case) -> Finding | None:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", needs_plan=True)
