@@ -12,7 +12,7 @@ from orchestrator.diagnose.rule import Says
 from orchestrator.diagnose.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from orchestrator.core.finding import Location, Problem
     from orchestrator.diagnose.rule import Case, Rule
@@ -23,6 +23,13 @@ MAX_CHANGES = 3
 LR_KEYS = ("train.unet_lr", "train.learning_rate", "train.text_encoder_lr", "network.network_alpha")
 """Keys that all move the learning rate; never two of them in one next recipe."""
 
+TOLD_BY: Mapping[str, tuple[str, ...]] = {
+    "no-pictures": ("no-pictures",),
+    "broken-picture": ("unreadable-picture",),
+    "broken-caption": ("unreadable-caption", "empty-caption"),
+}
+"""Problem code -> rules that say the same of the same files. What was refused in the planner's words is not told again."""
+
 _STATUS_ORDER = (Status.FIRED, Status.INCONCLUSIVE, Status.CLEAR, Status.NOT_APPLICABLE)
 _CONFIDENCE_ORDER = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
 
@@ -32,12 +39,14 @@ def judge(
     phase: Literal["before", "after"],
     *,
     further: Iterable[Finding] = (),
+    told: Collection[str] = (),
     rules: Sequence[Rule] = RULES,
     reraise: bool = False,
 ) -> Verdict:
     """Return what the rules of `phase` say about `case`, worst first.
 
     `further` are findings made elsewhere (a backend's warnings); they are ignored, hidden and sorted like the others.
+    `told` are codes of problems that are told already: a rule that would fire for the same cause is left out.
     A rule that raises becomes a finding that says so; `reraise=True` lets the exception through (tests do that).
     """
     findings = list(further)
@@ -54,7 +63,7 @@ def judge(
                 raise
             findings.append(_rule_failed(rule, error))
     findings = [_with_ignore(finding, case) for finding in findings]
-    findings = _without_consequences(findings, rules)
+    findings = _without_told(_without_consequences(findings, rules), told)
     return Verdict(tuple(sorted(findings, key=_order)))
 
 
@@ -116,6 +125,12 @@ def _without_consequences(findings: Sequence[Finding], rules: Sequence[Rule]) ->
     fired = {finding.name for finding in findings if finding.is_fired}
     hidden = {name for rule in rules if rule.name in fired for name in rule.suppresses}
     return [finding for finding in findings if finding.name not in hidden]
+
+
+def _without_told(findings: Sequence[Finding], told: Collection[str]) -> list[Finding]:
+    """Leave out what says a problem again: a problem stops the run, so a milder finding of the same rule is about other files."""
+    names = {name for code in told for name in TOLD_BY.get(code, ())}
+    return [f for f in findings if not (f.name in names and f.is_fired and f.severity is Severity.STOP)]
 
 
 def _order(finding: Finding) -> tuple[int, bool, int, int, str]:

@@ -3,17 +3,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
+from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, Status, Verdict
 from orchestrator.core.text import Text
-from orchestrator.diagnose.engine import check_ignores, judge, next_changes
+from orchestrator.dataset.scan import FolderRequest, scan_dataset
+from orchestrator.diagnose.engine import TOLD_BY, check_ignores, judge, next_changes
 from orchestrator.diagnose.pages import all_pages
 from orchestrator.diagnose.rule import Case, Phase, Rule
 from orchestrator.diagnose.rules import RULES
+from orchestrator.plan.resolve import make_plan
+from orchestrator.recipe.load import load_recipe
 from tests.diagnose.cases import dataset, folder, picture, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SAID = Text("it is so", "正是如此")
 
@@ -171,3 +177,43 @@ def test_without_a_plan_the_recipes_own_options_count() -> None:
 def test_after_the_run_the_settings_are_judged_without_a_plan() -> None:
     verdict = judge(Case(dataset=dataset(), settings={"train_batch_size": 1}), "after", reraise=True)
     assert "no-hold-out" in {finding.name for finding in verdict.fired}
+
+
+def test_what_the_planner_refused_is_not_told_again(tmp_path: Path) -> None:
+    """Codes as the planner writes them, rules as they fire on the same folder."""
+    (tmp_path / "a.png").write_bytes(b"")
+    for name, caption in {"b": b"", "c": b"\xff\xfe\x00", "d": b" \nsecond"}.items():
+        Image.new("RGB", (64, 64)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_bytes(caption)
+    read = scan_dataset([FolderRequest(tmp_path)])
+    asked = recipe(concepts=[{"image_dir": str(tmp_path)}])
+    text = "\n".join(
+        [
+            "recipe_version: 1",
+            "name: alice",
+            "subject: {kind: character, trigger: sksalice}",
+            "base_model: {family: sd15, pretrained_model_name_or_path: base.safetensors}",
+            f"concepts: [{{image_dir: {tmp_path}}}]",
+        ]
+    )
+    with pytest.raises(InputError) as refused:
+        make_plan(load_recipe(tmp_path / "recipe.yaml", text=text), read)
+    told = {problem.code for problem in refused.value.problems}
+    case = Case(recipe=asked, dataset=read, family="sd15")
+    alone = {f.name for f in judge(case, "before").fired}
+    assert {"unreadable-picture", "unreadable-caption", "empty-caption"} <= alone
+    after = judge(case, "before", told=told).fired
+    assert not {"unreadable-picture", "unreadable-caption"} & {f.name for f in after}
+    # The caption with a blank first line is no reason to refuse: it is still told.
+    assert [f.severity for f in after if f.name == "empty-caption"] == [Severity.FIX]
+
+
+def test_an_empty_folder_is_told_once() -> None:
+    case = Case(recipe=recipe(), dataset=dataset(folder(0)), family="sd15")
+    assert "no-pictures" in {f.name for f in judge(case, "before").fired}
+    names = {f.name for f in judge(case, "before", told=["no-pictures"]).fired}
+    assert not names & {"no-pictures", "few-pictures"}
+
+
+def test_every_rule_that_may_be_told_before_exists() -> None:
+    assert {name for names in TOLD_BY.values() for name in names} <= {rule.name for rule in RULES}
