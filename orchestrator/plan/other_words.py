@@ -106,13 +106,31 @@ def still_said(old: Mapping[str, Any], new: Mapping[str, Any], swap: Swap) -> It
 
 
 def _replacer(pairs: list[tuple[str, str]]) -> Callable[[str], str]:
-    """Return a function that swaps whole words in one pass, longer ones first; the first pair of an old word holds."""
+    """Return a function that swaps whole words in one pass, longer ones first; the first pair of an old word holds.
+
+    `ALICE` and `Alice` are `alice` too: most text encoders read them as one word. The new word is spelt the same way.
+    """
     words: dict[str, str] = {}
     for old, new in pairs:
         words.setdefault(old, new)
     ordered = sorted(words, key=len, reverse=True)
-    pattern = re.compile("|".join(_whole_word(word) for word in ordered))
-    return lambda text: pattern.sub(lambda match: words[match.group()], text)
+    pattern = re.compile("|".join(f"({_whole_word(word)})" for word in ordered), re.IGNORECASE)
+
+    def swapped(match: re.Match[str]) -> str:
+        found = match.group()
+        old = found if found in words else ordered[(match.lastindex or 1) - 1]
+        return _spelt_like(found, old, words[old])
+
+    return lambda text: pattern.sub(swapped, text)
+
+
+def _spelt_like(found: str, old: str, new: str) -> str:
+    """Return `new` in capitals or with a capital where `found` is `old` written that way."""
+    if found != old and found.isupper():
+        return new.upper()
+    if found[:1] != old[:1] and found[:1].isupper():
+        return new[:1].upper() + new[1:]
+    return new
 
 
 def _whole_word(word: str) -> str:

@@ -7,13 +7,13 @@ would then be seen too rarely or too often, the planner moves the steps and says
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.finding import Problem
-from orchestrator.core.source import KeyPath, dotted, parse_document
+from orchestrator.core.finding import Location, Problem
+from orchestrator.core.source import KeyPath, display_name, dotted, parse_document
 from orchestrator.core.text import Text
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.plan.other_words import Swap, differences, other_subject, still_said
@@ -40,9 +40,10 @@ class NewRecipe:
 def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: Path) -> NewRecipe:
     """Return the recipe `name` for the pictures in `images`, made from the recipe `old`; it is to be written into `folder`.
 
-    Writes nothing. Raises InputError when the name, the old recipe or the pictures cannot be used.
+    Writes nothing. Raises InputError when the name, the folder, the old recipe or the pictures cannot be used.
     """
     _check_name(name)
+    _check_folder(folder)
     loaded = load_recipe(old)
     concept = _subject_concept(loaded)
     swap = Swap(loaded.recipe.name, name, loaded.recipe.subject.trigger, trigger)
@@ -51,10 +52,11 @@ def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: 
     for path in differences(loaded.data, data):
         text = _apply(text, path, data, loaded)
     target = folder / f"{name}.yaml"
-    decided = _length_again(loaded, concept, text, target)
+    free = _freed(loaded, concept, text, target)
+    decided = None if free is None else _plan_of_new(free, concept, images)
     if decided is not None:
         text = _write_length(text, loaded, data, concept, decided)
-    plan = _plan_of(load_recipe(target, text=text))
+    plan = _plan_of_new(load_recipe(target, text=text), concept, images)
     # Why the steps moved is only known to the planner while it is free to move them.
     moved = decided.notes if decided is not None and _has_length_of(plan, decided) else ()
     notes = [*moved, *plan.notes, _length_told(plan, concept), *still_said(loaded.data, data, swap)]
@@ -86,6 +88,14 @@ def _check_name(name: str) -> None:
     if reason is not None:
         what = Text(f"`{name}` cannot name a recipe: {reason.en}", f"`{name}` 不能用作配方名：{reason.zh}")
         raise InputError([Problem("bad-name", what)])
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        shown = display_name(folder)
+        what = Text(f"the folder `{shown}` for the new recipe does not exist", f"存放新配方的文件夹 `{shown}` 不存在")
+        fix = Text("make it first, or name another file with `-o`", "请先建立它，或用 `-o` 指定别的文件")
+        raise InputError([Problem("no-folder", what, fix=fix)])
 
 
 def _subject_concept(loaded: LoadedRecipe) -> int:
@@ -154,14 +164,14 @@ def _shown_path(path: Path, folder: Path) -> str:
     return relative.as_posix() if relative.parts.count("..") <= 2 else str(absolute)
 
 
-def _length_again(loaded: LoadedRecipe, concept: int, text: str, target: Path) -> Plan | None:
-    """Return the plan of `text` with repeats and epochs free, None where the recipe leaves both to the planner anyway."""
+def _freed(loaded: LoadedRecipe, concept: int, text: str, target: Path) -> LoadedRecipe | None:
+    """Return the recipe `text` with repeats and epochs free, None where the old one leaves both to the planner anyway."""
     train = loaded.recipe.train
     if loaded.recipe.concepts[concept].num_repeats is None and train.max_train_epochs is None:
         return None
     wanted = train.target_steps or _old_steps(loaded)
     freed = [f"concepts.{concept}.num_repeats=null", "train.max_train_epochs=null", f"train.target_steps={wanted}"]
-    return _plan_of(load_recipe(target, freed, text=text))
+    return load_recipe(target, freed, text=text)
 
 
 def _write_length(text: str, loaded: LoadedRecipe, data: dict[str, Any], concept: int, plan: Plan) -> str:
@@ -187,6 +197,16 @@ def _has_length_of(plan: Plan, decided: Plan) -> bool:
 
 def _plan_of(loaded: LoadedRecipe) -> Plan:
     return make_plan(loaded, scan_dataset(_requests(loaded)))
+
+
+def _plan_of_new(made: LoadedRecipe, concept: int, images: Path) -> Plan:
+    """Plan a recipe that is not written yet: a fault of its pictures is told at the option that names them."""
+    try:
+        return _plan_of(made)
+    except InputError as error:
+        shown, folder = str(images), made.origins[f"concepts[{concept}].image_dir"].where
+        given = Location("--images", 1, 1, shown, max(1, len(shown)))
+        raise InputError(replace(p, where=given) if p.where == folder else p for p in error.problems) from error
 
 
 def _old_steps(loaded: LoadedRecipe) -> int:

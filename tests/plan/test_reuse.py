@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from orchestrator.core.finding import Problem
+
 OLD = """\
 # Alice, from the second film.   Keep this comment.
 recipe_version: 1
@@ -330,3 +332,53 @@ def test_inherited_repeats_of_the_same_folder_are_written_out(
         <= make_plan(loaded(made, tmp_path), scan_dataset(_requests(loaded(made, tmp_path)))).steps.exposures_per_image
         <= 200
     )
+
+
+def test_other_spellings_of_the_old_words_are_changed_too(
+    old: Path, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    text = OLD.replace("- a girl", "- ALICECHR running\n    - Alicechr runs\n    - aliceCHR, Malicechr").replace(
+        "title: alice-v1", "title: Alice-v1"
+    )
+    old.write_text(text, encoding="utf-8")
+    made = new_recipe("bob", old, pictures("bob", 20), "bobchr", tmp_path)
+    for line in ("- BOBCHR running", "- Bobchr runs", "- bobchr, Malicechr", "title: Bob"):
+        assert f"{line}\n" in made.text
+
+
+def test_a_trigger_in_capitals_is_replaced_as_it_stands(
+    old: Path, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    text = OLD.replace("alicechr", "AL1CE").replace("mAL1CE", "al1ce running")
+    old.write_text(text, encoding="utf-8")
+    assert (
+        "- bobchr, portrait, bobchr running\n" in new_recipe("bob", old, pictures("bob", 20), "bobchr", tmp_path).text
+    )
+
+
+def first_problem(call: Callable[[], object]) -> Problem:
+    with pytest.raises(InputError) as caught:
+        call()
+    return caught.value.problems[0]
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_else(old: Path, tmp_path: Path) -> None:
+    problem = first_problem(lambda: new_recipe("bob", old, tmp_path / "bob", None, tmp_path / "nowhere"))
+    assert (problem.code, problem.where) == ("no-folder", None)
+    assert problem.fix is not None
+
+
+@pytest.mark.parametrize("has_epochs", [True, False])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_fault_of_the_pictures_is_told_at_the_option(
+    is_there: bool, has_epochs: bool, old: Path, tmp_path: Path
+) -> None:
+    if not has_epochs:
+        text = OLD.replace("    num_repeats: 10\n", "")
+        old.write_text(text.replace("  max_train_epochs: 8          # 20 x 10 x 8 / 2\n", ""), encoding="utf-8")
+    images = tmp_path / "bob"
+    if is_there:
+        images.mkdir()
+    where = first_problem(lambda: new_recipe("bob", old, images, None, tmp_path)).where
+    assert where is not None
+    assert (where.file, where.source) == ("--images", str(images))
