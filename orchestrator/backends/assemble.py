@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.dataset_toml import COMMENT, dataset_table
 from orchestrator.backends.launch_command import ACCELERATE_JSON, accelerate_config
+from orchestrator.backends.no_effect import unused_values
 from orchestrator.backends.prompts import prompt_file
 from orchestrator.backends.protocol import Build
 from orchestrator.backends.train_toml import DATASET_TOML, SAMPLE_PROMPTS, TRAIN_TOML, toml_file
@@ -41,7 +42,7 @@ def assemble(
     subsets = (*plan.subsets, *((plan.validation,) if plan.validation is not None else ()))
     links = tuple(link for subset in subsets for link in subset.links)
     found = in_order((*problems, *lost_in_train, *lost_in_dataset, *prompt_problems))
-    return Build(files, links, (command,), found, warnings)
+    return Build(files, links, (command,), found, (*warnings, *unused_values(plan)))
 
 
 def in_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -70,11 +70,9 @@ def _decide_memory(draft: Draft) -> None:
         for name in ("sdpa", "xformers"):
             if kind.value == name:
                 draft.train[name] = replace(kind, value=True)
-    elif train.attention not in (None, "none"):
-        draft.notes.append(Text(
-            f"`attention: {train.attention}` has no effect for {draft.recipe.base_model.family} and is left out",
-            f"`attention: {train.attention}` 对 {draft.recipe.base_model.family} 无效，已略去",
-        ))  # fmt: skip
+    elif train.attention != "none":
+        family = draft.recipe.base_model.family
+        draft.leave_out(train.attention, "train.attention", Text(f"{family} ignores it", f"{family} 会忽略它"))
     if facts.has_gradient_checkpointing:
         draft.train["gradient_checkpointing"] = draft.choose(
             train.gradient_checkpointing, "train.gradient_checkpointing", facts.gradient_checkpointing,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.finding import Problem
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text
-from orchestrator.plan.model import Resolved
+from orchestrator.plan.model import Resolved, Unused
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Location
@@ -28,6 +28,7 @@ class Draft:
     dataset_general: dict[str, Resolved] = field(default_factory=dict)
     notes: list[Text] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    unused: list[Unused] = field(default_factory=list)
 
     @property
     def recipe(self) -> Recipe:
@@ -63,6 +64,11 @@ class Draft:
         """Write a train option only where the recipe gives it."""
         if value is not None:
             self.train[name] = self.given(value, key)
+
+    def leave_out(self, value: Any, key: str, because: Text) -> None:
+        """Note that the recipe's `value` of `key`, where it has one, does nothing: `because` ends the sentence."""
+        if value is not None:
+            self.unused.append(Unused(key.rpartition(".")[2], self.given(value, key), because))
 
     def refuse(self, code: str, what: Text, why: Text | None, fix: Text | None, key: str) -> None:
         """Note a problem; all of them are raised together at the end."""

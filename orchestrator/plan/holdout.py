@@ -81,4 +81,8 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
             Text(f"fixed, so that the {count} held-out pictures and their noise stay the same; without a seed the trainer's split leaks",
                  f"固定种子，使留出的 {count} 张图片及其噪声不变；不设种子时训练器的划分会泄漏"),
         )  # fmt: skip
+    else:
+        draft.leave_out(
+            validate.validation_seed, "validate.validation_seed", Text("no pictures are held out", "没有留出图片")
+        )
     return count

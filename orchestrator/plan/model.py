@@ -95,6 +95,18 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Unused:
+    """A value that somebody wrote and the plan leaves out or replaces, because it could do nothing."""
+
+    name: str
+    """Last part of the recipe key: `attention`."""
+    given: Resolved
+    """The value as it was written."""
+    because: Text
+    """Why it does nothing, as the end of a sentence: `flux ignores it`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything `compile` may read."""
 
@@ -118,3 +130,5 @@ class Plan:
     stop_on: tuple[str, ...]
     notes: tuple[Text, ...] = ()
     """Decisions that surprise: steps moved because of the exposure band, no hold-out under 12 pictures ..."""
+    unused: tuple[Unused, ...] = ()
+    """What somebody wrote and the train TOML does not hold."""

@@ -130,11 +130,10 @@ def _decide_text_encoder(draft: Draft) -> None:
     only = recipe.network.network_train_unet_only
     is_trained = any(rates.value)
     if only and is_trained:
-        if recipe.train.text_encoder_lr is not None:
-            draft.notes.append(Text(
-                "`network_train_unet_only` is set: `text_encoder_lr` has no effect and is written as 0",
-                "已设 `network_train_unet_only`：`text_encoder_lr` 无效，写为 0",
-            ))  # fmt: skip
+        draft.leave_out(
+            recipe.train.text_encoder_lr, "train.text_encoder_lr",
+            Text("`network_train_unet_only` is set, it is written as 0", "已设 `network_train_unet_only`，写为 0"),
+        )  # fmt: skip
         rates = draft.derive(
             [0.0] * facts.text_encoders, Text("network_train_unet_only is set", "已设 network_train_unet_only")
         )

@@ -70,6 +70,10 @@ def _decide_buckets(draft: Draft) -> None:
         because=Text("pictures keep their shape instead of being cropped to one", "图片保持各自比例，而不是裁成同一形状"),
     )  # fmt: skip
     if not general["enable_bucket"].value:
+        for name in ("bucket_reso_steps", "min_bucket_reso", "max_bucket_reso", "bucket_no_upscale"):
+            draft.leave_out(
+                getattr(options, name), f"dataset.{name}", Text("`enable_bucket` is off", "`enable_bucket` 已关闭")
+            )
         return
     step = draft.choose(
         options.bucket_reso_steps, "dataset.bucket_reso_steps", facts.bucket_reso_steps,

@@ -66,6 +66,7 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
         num_processes=recipe.train.num_processes or 1,
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
         notes=tuple(draft.notes),
+        unused=tuple(draft.unused),
     )
 
 

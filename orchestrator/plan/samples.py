@@ -34,6 +34,11 @@ def decide_saving(draft: Draft, steps: StepPlan, *, is_validated: bool) -> None:
             Text(f"{steps.epochs} epochs: a point every {every} shows where the held-out loss turns; step validation mixes in its own past",
                  f"共 {steps.epochs} 轮：每 {every} 轮一个点可看出验证损失的拐点；按步验证会混入旧值"),
         )  # fmt: skip
+    else:
+        draft.leave_out(
+            recipe.validate_.validate_every_n_epochs, "validate.validate_every_n_epochs",
+            Text("no pictures are held out", "没有留出图片"),
+        )  # fmt: skip
 
 
 def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
@@ -42,6 +47,8 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
     given = _default_prompts(draft) if sample.prompts is None else list(sample.prompts)
     prompts = tuple(_prompt(draft, p) for p in given)
     if not prompts:
+        for name in ("sample_every_n_epochs", "sample_at_first", "sample_sampler"):
+            draft.leave_out(getattr(sample, name), f"sample.{name}", Text("there are no prompts", "没有提示词"))
         return ()
     every = draft.train["save_every_n_epochs"]
     draft.train["sample_every_n_epochs"] = draft.choose(

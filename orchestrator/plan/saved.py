@@ -11,7 +11,7 @@ from orchestrator.core.provenance import Source
 from orchestrator.core.record import read_record
 from orchestrator.core.text import Text
 from orchestrator.plan.explain import PLAN_RECORD_VERSION
-from orchestrator.plan.model import Link, Plan, Prompt, Resolved, StepPlan, Subset
+from orchestrator.plan.model import Link, Plan, Prompt, Resolved, StepPlan, Subset, Unused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ def _plan(body: Mapping[str, Any]) -> Plan:
             "prompts": tuple(Prompt(**value) for value in body["prompts"]),
             "stop_on": tuple(body["stop_on"]),
             "notes": tuple(Text(**value) for value in body["notes"]),
+            "unused": tuple(_unused(value) for value in body.get("unused", ())),
         }
     )
 
@@ -52,6 +53,10 @@ def _resolved(body: Mapping[str, Any]) -> Resolved:
             "where": _location(body["where"]),
         }
     )
+
+
+def _unused(body: Mapping[str, Any]) -> Unused:
+    return Unused(body["name"], _resolved(body["given"]), Text(**body["because"]))
 
 
 def _subset(body: Mapping[str, Any]) -> Subset:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.backends.no_effect import is_off, no_effect
 from orchestrator.backends.sd_scripts.refusals.scheduler import is_schedule_free
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, Status
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text, same
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestrator.backends.sd_scripts.settings import Settings
+    from orchestrator.core.finding import Finding
 
 SD = frozenset({"sd15", "sd2"})
 SDX = SD | {"sdxl"}
@@ -194,24 +195,16 @@ def ineffective(settings: Settings) -> tuple[Finding, ...]:
     """Return a warning for each option of the recipe that changes nothing. Values the planner chose are not told."""
     found: list[Finding] = []
     for name, decided in {**settings.plan.dataset_general, **settings.plan.train}.items():
-        if decided.source is Source.DERIVED or _is_off(decided.value):
+        if decided.source is Source.DERIVED or is_off(decided.value):
             continue
         if settings.family not in EFFECTIVE.get(name, {settings.family}):
-            found.append(
-                _finding(
-                    settings, name, Text(f"{settings.family} ignores it", f"{settings.family} 会忽略它"), decided.key
-                )
-            )
+            why = Text(f"{settings.family} ignores it", f"{settings.family} 会忽略它")
+            found.append(no_effect(name, decided, why))
         elif name in PARTNERS and not PARTNERS[name].works(settings):
             needs = PARTNERS[name].needs
-            found.append(_finding(settings, name, Text(f"it needs {needs.en}", f"它需要 {needs.zh}"), decided.key))
+            found.append(no_effect(name, decided, Text(f"it needs {needs.en}", f"它需要 {needs.zh}")))
     found += _single_text_encoder_lr(settings)
     return tuple(found)
-
-
-def _is_off(value: object) -> bool:
-    """Whether a value switches its option off: that misleads nobody, where the option has no effect."""
-    return not any(value) if isinstance(value, (list, tuple)) else not value
 
 
 def _single_text_encoder_lr(settings: Settings) -> list[Finding]:
@@ -224,32 +217,5 @@ def _single_text_encoder_lr(settings: Settings) -> list[Finding]:
         or not module.startswith("networks.")
     ):
         return []
-    decided = settings.plan.train.get("text_encoder_lr")
     why = Text("this network module uses the first value only", "该网络模块只使用第一个值")
-    return [_finding(settings, "text_encoder_lr", why, decided.key if decided else "")]
-
-
-def _finding(settings: Settings, name: str, why: Text, key: str) -> Finding:
-    decided = settings.plan.train.get(name) or settings.plan.dataset_general[name]
-    return Finding(
-        rule="R002",
-        name="no-effect-option",
-        status=Status.FIRED,
-        severity=Severity.WATCH,
-        confidence=Confidence.HIGH,
-        message=Text(f"`{name}` has no effect: {why.en}", f"`{name}` 没有作用：{why.zh}"),
-        why=Text(
-            "the trainer takes it, writes it into the file's metadata and does nothing with it",
-            "训练器接受它、写入文件元数据，但不做任何事",
-        ),
-        evidence=(Evidence(same(name), _shown(decided.value), source=key or name),),
-        fix=Fix(
-            Text(f"leave out `{name}`", f"请去掉 `{name}`"),
-            (Change(key, None, decided.value, is_safe=True),) if key else (),
-        ),
-        where=decided.where,
-    )
-
-
-def _shown(value: object) -> float | int | str | bool | None:
-    return value if isinstance(value, (float, int, str, bool)) or value is None else str(value)
+    return [no_effect("text_encoder_lr", settings.plan.train["text_encoder_lr"], why)]
