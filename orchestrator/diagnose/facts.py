@@ -22,6 +22,13 @@ FLOW_FAMILIES = ("flux", "sd3", "lumina2", "hunyuan-image", "anima", "qwen-image
 """Families that learn a flow instead of noise: their loss has another scale."""
 ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 """Optimizers that find their own step size; a learning rate is only a factor on it."""
+BAND_ROUNDING = 0.10
+"""Share by which whole epochs may miss an edge of the band of exposures."""
+LONGER_AT_BAND = Text(
+    "Add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
+    "增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
+)
+"""How a run gets longer that the band keeps short; said by every rule that looks at the length."""
 
 NO_DATASET = Text("The pictures were not looked at.", "没有查看图片。")
 NO_RUN = Text("There is no run to look at.", "没有可查看的训练。")
@@ -147,6 +154,24 @@ def planned_steps(case: Case) -> int | None:
         return case.plan.steps.total_steps
     announced = fact(case, "total_steps")
     return None if announced is None else int(announced)
+
+
+def is_at_band(case: Case) -> bool:
+    """Return whether the recipe's band of exposures moved the steps: so says the plan, or they lie at an edge, within a rounding."""
+    band = case.recipe.train.exposures_per_image if case.recipe is not None else None
+    if case.plan is None or band is None:
+        return False
+    seen = case.plan.steps.exposures_per_image
+    is_near = seen > (1 - BAND_ROUNDING) * band[1] or seen < (1 + BAND_ROUNDING) * band[0]
+    return bool(getattr(case.plan.steps, "is_band_bound", False)) or is_near
+
+
+def is_held_short(case: Case) -> bool:
+    """Return whether the upper edge of that band keeps the run shorter than it would be: a higher wish changes nothing then."""
+    band = case.recipe.train.exposures_per_image if case.recipe is not None else None
+    if case.plan is None or band is None or not is_at_band(case):
+        return False
+    return case.plan.steps.exposures_per_image**2 > band[0] * band[1]
 
 
 def subject_folders(case: Case) -> tuple[Folder, ...]:

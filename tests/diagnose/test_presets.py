@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def _judge(preset: str, folder: Path) -> Verdict:
 def test_a_shipped_preset_with_a_sound_set_fires_nothing_above_info(preset: str, tmp_path: Path) -> None:
     fired = {finding.name: finding.severity for finding in _judge(preset, _pictures(tmp_path / "set")).fired}
     assert set(fired.values()) <= {Severity.INFO}, fired
+
+
+def _least_pictures(preset: str) -> int:
+    """Return the number of pictures that the preset's own header names as its limit."""
+    found = re.search(r"Limits: (\d+)", (RECIPES / f"{preset}.yaml").read_text(encoding="utf-8"))
+    assert found is not None, f"{preset} names no number of pictures"
+    return int(found[1])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_with_the_fewest_pictures_it_names_is_not_called_short(preset: str, tmp_path: Path) -> None:
+    fired = {finding.name for finding in _judge(preset, _pictures(tmp_path / "set", _least_pictures(preset))).fired}
+    assert not fired & {"too-few-steps", "too-many-steps", "few-pictures"}
 
 
 def test_every_fault_of_a_folder_is_told_at_once(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.core.finding import Severity, Status
+from orchestrator.core.finding import Fix, Severity, Status
+from orchestrator.diagnose.facts import LONGER_AT_BAND
 from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.steps_arithmetic import RULE as STEPS_ARITHMETIC
 from orchestrator.diagnose.rules.too_few_steps import RULE
-from tests.diagnose.cases import catches, catches_not, observed, plan, step_plan
+from tests.diagnose.cases import catches, catches_not, observed, plan, recipe, step_plan
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,27 @@ def test_a_foreign_run_is_measured_by_its_announcement() -> None:
 def test_few_exposures_are_named_as_the_reason() -> None:
     finding = catches(RULE, Case(plan=plan(steps=step_plan(1500, exposures=9.0))))
     assert "only 9 times" in finding.message.en
+
+
+def _at_band(total: int, exposures: float, wish: int = 2500) -> Case:
+    own = recipe(train={"target_steps": wish, "exposures_per_image": [30.0, 200.0]})
+    return Case(recipe=own, plan=plan(kind="style", steps=step_plan(total, exposures=exposures)))
+
+
+@pytest.mark.parametrize("wish", [2500, 5000])
+def test_where_the_band_decides_no_higher_wish_is_advised(wish: int) -> None:
+    """Twelve pictures at batch 4: 500 steps, whatever is wished for. Both rules of the length say the same."""
+    case = _at_band(500, 196.0, wish)
+    advice = [catches(rule, case).fix for rule in (RULE, STEPS_ARITHMETIC)]
+    assert advice == [Fix(LONGER_AT_BAND)] * 2
+
+
+def test_where_the_band_makes_a_run_longer_it_is_not_blamed() -> None:
+    finding = catches(RULE, _at_band(300, 30.0, wish=100))
+    assert finding.fix is not None
+    assert "Raise `train.target_steps`" in finding.fix.advice.en
+
+
+def test_a_small_set_seen_often_enough_asks_for_no_more_steps() -> None:
+    catches_not(RULE, _at_band(900, 180.0), Status.CLEAR)
+    catches(RULE, _at_band(900, 60.0), Severity.INFO)

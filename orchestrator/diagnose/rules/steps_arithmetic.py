@@ -18,8 +18,8 @@ total. A wish that is missed by more than 10 % is told. After the run the traine
 
 ## What to change
 
-Where only the wish is missed: nothing, or another `train.target_steps`, `train.max_train_epochs` or `num_repeats`. Whole epochs
-are meant: checkpoints and validation happen at their ends. Where the trainer announces another number than the plan, look at
+Where only the wish is missed: nothing, or another `train.target_steps`, `train.max_train_epochs` or `num_repeats`; where
+`train.exposures_per_image` decides, more pictures or a wider band. Whole epochs are meant: checkpoints and validation happen at their ends. Where the trainer announces another number than the plan, look at
 what differs: pictures that were added or could not be read, another trainer version, options set outside the recipe.
 
 ## When it is wrong
@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import fact
+from orchestrator.diagnose.facts import LONGER_AT_BAND, fact, is_at_band, is_held_short
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -104,7 +104,11 @@ def _wish_missed(case: Case, planned: int, wish: int) -> Finding:
     assert case.plan is not None  # noqa: S101 - the caller looked
     steps = case.plan.steps
     reason, reason_zh = ("whole epochs give", "按整轮计算为")
-    if _is_at_band(case, steps.exposures_per_image):
+    advice = Text(
+        "Whole epochs are meant. `lora-run plan` shows the sum line by line.",
+        "按整轮计算是有意的。`lora-run plan` 会逐行列出算式。",
+    )
+    if is_at_band(case):
         reason, reason_zh = ("`train.exposures_per_image` allows", "`train.exposures_per_image` 只允许")
     return SAYS.fired(
         Severity.INFO,
@@ -123,19 +127,8 @@ def _wish_missed(case: Case, planned: int, wish: int) -> Finding:
                 "times",
             ),
         ],
-        fix=Fix(
-            Text(
-                "Fine as it is in most cases. `lora-run plan` shows the sum line by line.",
-                "多数情况下无需处理。`lora-run plan` 会逐行列出算式。",
-            )
-        ),
+        fix=Fix(LONGER_AT_BAND if is_held_short(case) else advice),
     )
-
-
-def _is_at_band(case: Case, seen: float) -> bool:
-    """Return whether the recipe's band of exposures moved the steps: they lie at its edge, within an epoch's rounding."""
-    band = case.recipe.train.exposures_per_image if case.recipe is not None else None
-    return band is not None and (seen > (1 - WISH_TOLERANCE) * band[1] or seen < (1 + WISH_TOLERANCE) * band[0])
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", needs_plan=True)
