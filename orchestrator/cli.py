@@ -89,13 +89,13 @@ def _recipe_verb(command: Any) -> Any:
 @click.group(cls=RecipeFirst, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="lora-run", message="%(prog)s %(version)s")
 def cli() -> None:
-    r"""One YAML recipe in, a trained LoRA and an honest diagnosis out.
+    """One YAML recipe in, a trained LoRA and an honest diagnosis out.
 
     \b
     lora-run recipe.yaml          check, plan, compile, train, diagnose, report
     lora-run check recipe.yaml    only look: recipe, pictures, captions
     lora-run diagnose FOLDER      judge a run, also one made by another front end
-    """
+    """  # noqa: D301  click wants the backspace itself, it keeps the lines apart
 
 
 @cli.command()
@@ -116,7 +116,7 @@ def run(
         done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
     if isinstance(done, pipeline.Prepared):
         return tell.checked(done.verdict, done.problems, done.dataset, done.plan, form, lang)
-    return tell.finished(done.report, done.files, form, lang)
+    return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
 @cli.command()
@@ -169,7 +169,7 @@ def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language
 @click.argument("name")
 @click.option("--from", "old", required=True, type=click.Path(path_type=Path), help="Recipe of another character.")
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the new pictures.")
-@click.option("--trigger", help="The new trigger word; default: the name.")
+@click.option("--trigger", help="The new trigger word; default: the old one stays.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write; default: NAME.yaml. Never overwritten."
 )
@@ -191,11 +191,11 @@ def new(name: str, old: Path, images: Path, trigger: str | None, output: Path | 
 @_lang
 def diagnose(path: Path, output: Path | None, form: str, lang: Language) -> int:
     """Judge a run folder, or an output or logging folder of any kohya front end."""
-    from orchestrator import pipeline
     from orchestrator.report import tell
+    from orchestrator.report.judged import diagnose as judge_folder
 
-    done = pipeline.diagnose(path, lang, output)
-    return tell.finished(done.report, done.files, form, lang)
+    done = judge_folder(path, lang, output)
+    return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
 @cli.command()
@@ -281,7 +281,7 @@ def board(runs_dir: Path, port: int) -> int:
 
 def main() -> None:
     """Run a verb and exit with its code. A user's mistake is told in lines, never as a traceback."""
-    from orchestrator.core.errors import EXIT_INTERRUPTED, EXIT_OWN_BUG, OrchestratorError
+    from orchestrator.core.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_OWN_BUG, OrchestratorError
 
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
@@ -300,6 +300,12 @@ def main() -> None:
 
         tell.problems(error.problems, *_asked_for(sys.argv))
         sys.exit(error.exit_code)
+    except OSError as error:
+        from orchestrator.report import tell
+        from orchestrator.report.make import refused_by_system
+
+        tell.problems([refused_by_system(error)], *_asked_for(sys.argv))
+        sys.exit(EXIT_ENVIRONMENT)
     except Exception:  # noqa: BLE001  the last line of defence: a bug of ours, with what is needed to report it
         import traceback
 

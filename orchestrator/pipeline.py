@@ -16,20 +16,18 @@ from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Severity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.backends.protocol import Build, Trainer
-    from orchestrator.core.finding import Finding, Location, Problem
-    from orchestrator.core.observation import LogEvent, Observations
+    from orchestrator.core.finding import Location, Problem
+    from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language, Text
     from orchestrator.dataset.model import Dataset
-    from orchestrator.diagnose.rule import Case
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
-    from orchestrator.report.model import ReportData
+    from orchestrator.report.judged import Finished
     from orchestrator.run.launch import Launched
-    from orchestrator.run.model import Outcome
     from orchestrator.run.run_record import RunRecord
 
 
@@ -69,15 +67,6 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A run, or a foreign folder, judged and reported."""
-
-    report: ReportData
-    files: Mapping[str, Path]
-    """What was written, by file name: report.html, report.json and, for a recipe of ours, next.yaml."""
-
-
-@dataclass(frozen=True, slots=True)
 class NewFile:
     """A recipe that was written, and what was decided for it."""
 
@@ -92,6 +81,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     """
     from orchestrator.backends.model_files import missing_files
     from orchestrator.backends.registry import compile_plan, known_options
+    from orchestrator.diagnose.case import make_case
     from orchestrator.diagnose.engine import check_ignores, judge
     from orchestrator.plan.resolve import make_plan
     from orchestrator.recipe.load import load_recipe
@@ -107,7 +97,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
         problems += [*build.problems, *missing_files(plan)]
     except InputError as error:
         problems += error.problems
-    verdict = judge(_case(loaded, dataset, plan), "before", further=build.warnings if build else ())
+    verdict = judge(make_case(loaded, dataset, plan), "before", further=build.warnings if build else ())
     return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems))
 
 
@@ -164,22 +154,11 @@ def run_recipe(
     from orchestrator.run.trainers import find_trainer, verify_trainer
 
     verify_trainer(find_trainer(prepared.plan.family))
+    for note in prepared.plan.notes:
+        listener.told(note)
     job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
     listener.begins(job.rundir, job.plan.steps.total_steps)
     return _finish(job, _launch(job, listener, may_stop=may_stop), language)
-
-
-def diagnose(path: Path, language: Language, output: Path | None = None) -> Finished:
-    """Judge what lies at `path`, a run folder of ours or one of any kohya front end, and write the report.
-
-    `output`: folder for the report; default: the run folder itself, `<name>-report` in the working directory for a foreign one.
-    Raises InputError when there is nothing to judge.
-    """
-    from orchestrator.core.rundir import RunDir
-
-    if RunDir(path).run_json.is_file():
-        return _diagnose_own(RunDir(path.absolute()), language, output)
-    return _diagnose_foreign(path, language, output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +197,13 @@ def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None,
 
 def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
     """Start the trainer; hand its lines to the parser, and what they mean to the live rules and the listener."""
+    from orchestrator.diagnose.case import make_case
     from orchestrator.diagnose.live import LiveWatch
     from orchestrator.observe.console import ConsoleParser
     from orchestrator.run.launch import launch
 
     parser = ConsoleParser()
-    watch = LiveWatch(_case(job.prepared.loaded, None, job.plan), job.plan.stop_on if may_stop else ())
+    watch = LiveWatch(make_case(job.prepared.loaded, None, job.plan), job.plan.stop_on if may_stop else ())
     told: set[Text] = set()
 
     def on_line(line: str, _seconds: float) -> None:
@@ -243,101 +223,26 @@ def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
 
 def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
     """Read back what the run left, write down how it ended, judge and report it."""
+    from orchestrator.diagnose.case import make_case
     from orchestrator.observe.read import read_run
-    from orchestrator.run.outcome import judge_outcome
+    from orchestrator.report.judged import report_own
+    from orchestrator.run.outcome import judge_outcome, what_went_wrong
     from orchestrator.run.run_record import end_record, write_run_record
 
     seen = read_run(job.rundir.root)
     final = next((c for c in seen.checkpoints if c.is_final), None)
     outcome = judge_outcome(launched, job.rundir, checkpoint=final)
     record = end_record(job.record, outcome)
-    write_run_record(job.rundir, record)
-    case = _case(job.prepared.loaded, job.prepared.dataset, job.plan, seen, outcome)
-    return _report_own(case, job.rundir, record, job.build.warnings, language, None)
-
-
-def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Finished:
-    """Judge a run folder again from what lies in it."""
-    from orchestrator.observe.read import read_run
-    from orchestrator.plan.saved import read_plan
-    from orchestrator.recipe.load import load_recipe
-    from orchestrator.run.model import unfinished
-    from orchestrator.run.run_record import read_run_record
-
-    record = read_run_record(rundir)
-    plan = read_plan(rundir.plan_json)
-    loaded = load_recipe(rundir.resolved_recipe)
-    case = _case(loaded, _rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
-    return _report_own(case, rundir, record, (), language, output)
-
-
-def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
-    """Read the run's own folders of links again; None when the pictures behind them are gone."""
-    from orchestrator.dataset.scan import FolderRequest, scan_dataset
-
-    try:
-        return scan_dataset(
-            FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg)
-            for subset in plan.subsets
-        )
-    except InputError:
-        return None
-
-
-def _report_own(
-    case: Case,
-    rundir: RunDir,
-    record: RunRecord,
-    further: tuple[Finding, ...],
-    language: Language,
-    output: Path | None,
-) -> Finished:
-    """Judge a run of ours and write its report."""
-    from orchestrator.backends.protocol import Command
-    from orchestrator.diagnose.engine import judge
-    from orchestrator.report.make import make_report, write_report
-
-    report = make_report(
-        rundir.root.name,
+    case = make_case(job.prepared.loaded, job.prepared.dataset, job.plan, seen, outcome)
+    return report_own(
         case,
-        judge(case, "after", further=further),
-        rundir.root,
-        commands=tuple(Command(launched.argv, {}, launched.purpose) for launched in record.launches),
-        trainer=record.trainer,
-        recipe_text=rundir.recipe.read_text(encoding="utf-8-sig"),
-        recipe_dir=rundir.root / record.recipe_dir,
-        overrides=record.overrides,
+        job.rundir,
+        record,
+        language,
+        further=job.build.warnings,
+        notes=what_went_wrong(launched),
+        write_first=write_run_record,
     )
-    return Finished(report, write_report(report, output or rundir.root, language))
-
-
-def _diagnose_foreign(path: Path, language: Language, output: Path | None) -> Finished:
-    """Judge what another front end left behind."""
-    from orchestrator.diagnose.engine import judge
-    from orchestrator.diagnose.rule import Case
-    from orchestrator.observe.read import read_foreign
-    from orchestrator.report.make import make_report, write_report
-    from orchestrator.run.model import foreign
-
-    seen, settings, family = read_foreign(path)
-    case = Case(observations=seen, outcome=foreign(), settings=settings, family=family)
-    root = path if path.is_dir() else path.parent
-    report = make_report(path.name, case, judge(case, "after"), root, is_foreign=True)
-    return Finished(report, write_report(report, output or Path(f"{path.name}-report"), language))
-
-
-def _case(
-    loaded: LoadedRecipe,
-    dataset: Dataset | None,
-    plan: Plan | None,
-    seen: Observations | None = None,
-    outcome: Outcome | None = None,
-) -> Case:
-    from orchestrator.diagnose.rule import Case
-    from orchestrator.plan.explain import plan_settings
-
-    settings = plan_settings(plan) if plan else {}
-    return Case(loaded.recipe, dataset, plan, seen, outcome, settings, loaded.recipe.base_model.family)
 
 
 def _where(loaded: LoadedRecipe, key: str) -> Location | None:

@@ -30,7 +30,8 @@ class Trainer:
     options_dir: Path | None = None
     """Folder with `<commit>.json`, the options read from this checkout when it was installed; looked at before the shipped ones."""
     num_cpu_threads_per_process: int = 1
-    """Threads each training process may use (OMP_NUM_THREADS)."""
+    """Threads each training process may use (OMP_NUM_THREADS). One, as the trainer's own documents do: more made small models
+    slower (docs/log.md) and would change the last digits from machine to machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 OrchestratorError                 carries an exit code and a tuple of problems
  +- InputError                    2   recipe or data set refused, nothing was run
  +- EnvironmentFault              4   trainer, interpreter, disk or device missing or unfit
- +- RecordError                   70  a record of ours cannot be read (damaged, or from a newer version)
+ +- RecordError                   4   a record of ours cannot be read (damaged, or from a newer version)
 
 A user's mistake is never shown as a traceback: `cli` turns these into lines and an exit code.
 Other exit codes: 0 ran, nothing above `watch`; 1 ran, findings to fix; 3 trainer failed; 70 a bug of ours; 130 interrupted.
@@ -52,4 +52,4 @@ class EnvironmentFault(OrchestratorError):  # noqa: N818  not an error of ours, 
 class RecordError(OrchestratorError):
     """A record written by this tool cannot be read."""
 
-    exit_code = EXIT_OWN_BUG
+    exit_code = EXIT_ENVIRONMENT

@@ -92,7 +92,8 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RecordError([_bad_record(path, f"cannot be read ({error})", f"读不出（{error}）")]) from error
+        reason = error.strerror if isinstance(error, OSError) else "not JSON"
+        raise RecordError([_bad_record(path, f"cannot be read ({reason})", f"读不出（{reason}）")]) from error
     if not isinstance(body, dict) or body.get("record") != kind:
         raise RecordError([_bad_record(path, f"is no `{kind}` record", f"不是 `{kind}` 记录")])
     if not isinstance(body.get("version"), int) or body["version"] > version:
@@ -110,4 +111,8 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
 
 
 def _bad_record(path: Path, en: str, zh: str) -> Problem:
-    return Problem("bad-record", Text(f"{path.name} {en}", f"{path.name} {zh}"))
+    fix = Text(
+        "if a newer version of the tool wrote it, update this one; a damaged file can be moved away",
+        "若由新版本写成，请更新本工具；损坏的文件可以移走",
+    )
+    return Problem("bad-record", Text(f"{path.name} {en}", f"{path.name} {zh}"), fix=fix)

@@ -66,6 +66,8 @@ class Document:
     data: Any
     """Plain dicts (text keys), lists, str, int, float, bool, None."""
     spots: Mapping[KeyPath, Spot]
+    problems: tuple[Problem, ...] = ()
+    """Mistakes past which reading went on, where the reader asked for that; `data` then holds what could be read."""
 
     def spot(self, path: KeyPath) -> Spot:
         """Return where `path` stands, or the nearest mapping or list around it."""
@@ -88,11 +90,8 @@ def display_name(path: Path) -> str:
         return path.as_posix()
 
 
-def read_document(path: Path, file: str | None = None) -> Document:
-    """Read a YAML file whose top level is a mapping; `file` is its name for messages.
-
-    Raises InputError with every mistake found.
-    """
+def read_document(path: Path, file: str | None = None, *, is_forgiving: bool = False) -> Document:
+    """Read a YAML file whose top level is a mapping; `file` is its name for messages. For the rest see `parse_document`."""
     name = display_name(path) if file is None else file
     try:
         with path.open("rb") as stream:
@@ -102,13 +101,15 @@ def read_document(path: Path, file: str | None = None) -> Document:
         raise InputError(
             [Problem("unreadable-file", Text(f"cannot read `{name}`: {reason}", f"无法读取 `{name}`：{reason}"))]
         ) from error
-    return parse_document(_decode(content, name), name)
+    return parse_document(_decode(content, name), name, is_forgiving=is_forgiving)
 
 
-def parse_document(text: str, file: str, *, is_any_top: bool = False) -> Document:
+def parse_document(text: str, file: str, *, is_any_top: bool = False, is_forgiving: bool = False) -> Document:
     """Parse YAML text. With `is_any_top` the top level may be a scalar or list too, and may be empty (None).
 
-    Raises InputError with every mistake found.
+    Raises InputError with every mistake found. With `is_forgiving` mistakes that leave the rest readable (a key that stands
+    twice, a tag, an alias, a number out of range) are returned with the document: the first value of a key holds, a value
+    that cannot be read is None.
     """
     if len(text) > MAX_BYTES:
         raise InputError([problems.too_large(file)])
@@ -116,9 +117,10 @@ def parse_document(text: str, file: str, *, is_any_top: bool = False) -> Documen
     _refuse_characters(text, file, lines)
     walk = _Walk(file, lines)
     data = walk.document(text, is_any_top=is_any_top)
-    if walk.problems:
-        raise InputError(sorted(walk.problems, key=lambda p: (p.where.line, p.where.column) if p.where else (0, 0)))
-    return Document(file, text, data, walk.spots)
+    found = sorted(walk.problems, key=lambda p: (p.where.line, p.where.column) if p.where else (0, 0))
+    if found and not (is_forgiving and walk.is_whole and isinstance(data, dict)):
+        raise InputError(found)
+    return Document(file, text, data, walk.spots, tuple(found))
 
 
 class _TooMuchError(Exception):
@@ -134,6 +136,8 @@ class _Walk:
         self.problems: list[Problem] = []
         self.spots: dict[KeyPath, Spot] = {}
         self.nodes = 0
+        self.is_whole = False
+        """Whether reading came to the end of the text."""
         self.events: Iterator[_Event] = iter(())
 
     def document(self, text: str, *, is_any_top: bool) -> Any:
@@ -147,6 +151,7 @@ class _Walk:
                 self._refuse_directives(start)
                 data = self.value(next(self.events), (), None, 1)
                 self._expect_end(next(self.events))
+            self.is_whole = True
         except yaml.MarkedYAMLError as error:
             self.problems.append(problems.syntax(error, self.here))
             return data
@@ -164,14 +169,13 @@ class _Walk:
             limit = problems.too_deep if depth > MAX_DEPTH else problems.too_many
             self.problems.append(limit(self.here(event)))
             raise _TooMuchError
+        self.spots[path] = spot = Spot(self.here(event), key, event.start_mark.index, event.end_mark.index)
         if isinstance(event, yaml.AliasEvent):
             self.problems.append(
                 problems.refused(self.here(event), "alias", f"the alias `*{event.anchor}`", f"别名 `*{event.anchor}`")
             )
             return None
         self._refuse_properties(event)
-        spot = Spot(self.here(event), key, event.start_mark.index, event.end_mark.index)
-        self.spots[path] = spot
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path, spot)
         read = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._list
@@ -211,11 +215,19 @@ class _Walk:
                 return data, self._end(event)
             where = self.here(event)
             key = self._key(event, where, depth)
-            first = self.spots.get((*path, key)) if key in data else None
-            if first is not None and first.key is not None:
-                self.problems.append(problems.duplicate_key(where, key, first.key.line))
-            data[key] = self.value(next(self.events), (*path, key), where, depth + 1)
+            if key in data:
+                self._pass_over((*path, key), where, depth)
+            else:
+                data[key] = self.value(next(self.events), (*path, key), where, depth + 1)
         raise AssertionError("the parser ends every mapping")
+
+    def _pass_over(self, path: KeyPath, where: Location, depth: int) -> None:
+        """Report a key that stands twice. Its second value is read for its own mistakes only: the first one holds."""
+        first = self.spots[path].key
+        self.problems.append(problems.duplicate_key(where, str(path[-1]), first.line if first else where.line))
+        kept, self.spots = self.spots, {}
+        self.value(next(self.events), path, where, depth + 1)
+        self.spots = kept
 
     def _list(self, path: KeyPath, depth: int) -> tuple[list[Any], int]:
         data: list[Any] = []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
-from orchestrator.core.finding import Change
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Change, Problem
 from orchestrator.core.record import write_record, write_text
+from orchestrator.core.text import Text
 from orchestrator.diagnose.engine import next_changes
 from orchestrator.diagnose.headline import headline
 from orchestrator.report.html import render_html
@@ -18,11 +21,10 @@ from orchestrator.report.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from orchestrator.backends.protocol import Command, Trainer
     from orchestrator.core.finding import Verdict
-    from orchestrator.core.text import Language, Text
+    from orchestrator.core.text import Language
     from orchestrator.diagnose.rule import Case
 
 REPORT_HTML, REPORT_JSON, NEXT_YAML = "report.html", "report.json", "next.yaml"
@@ -74,18 +76,35 @@ def make_report(
     )
 
 
+def refused_by_system(error: OSError) -> Problem:
+    """Return what the operating system refused, for people: a full disk, a missing right, a name that is taken."""
+    name = f"{Path(error.filename).name}: " if isinstance(error.filename, str) else ""
+    return Problem(
+        "refused-by-system",
+        Text(f"{name}{error.strerror or error}", f"{name}{error.strerror or error}"),
+        why=Text("the operating system refused to read or write there", "操作系统拒绝在该处读写"),
+        fix=Text(
+            "free space, mend the rights, or choose another place; what was saved until now is kept",
+            "腾出空间、修正权限，或换一个位置；此前保存的内容都保留",
+        ),
+    )
+
+
 def write_report(data: ReportData, folder: Path, language: Language) -> dict[str, Path]:
     """Write report.html, report.json and, for a recipe of ours, next.yaml; return their paths by file name.
 
-    Each is written beside and renamed. Raises OSError when the disk does not take them.
+    Each is written beside and renamed. Raises EnvironmentFault when the system does not take them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     paths = {REPORT_HTML: folder / REPORT_HTML, REPORT_JSON: folder / REPORT_JSON}
-    write_text(paths[REPORT_HTML], render_html(data, language))
-    write_record(paths[REPORT_JSON], KIND, VERSION, report_record(data))
-    if data.next_text is not None:
-        paths[NEXT_YAML] = folder / NEXT_YAML
-        write_text(paths[NEXT_YAML], data.next_text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(paths[REPORT_HTML], render_html(data, language))
+        write_record(paths[REPORT_JSON], KIND, VERSION, report_record(data))
+        if data.next_text is not None:
+            paths[NEXT_YAML] = folder / NEXT_YAML
+            write_text(paths[NEXT_YAML], data.next_text)
+    except OSError as error:
+        raise EnvironmentFault([refused_by_system(error)]) from error
     return paths
 
 

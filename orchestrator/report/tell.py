@@ -101,6 +101,7 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
                 f"计划：{plan.steps.epochs} 轮共 {plan.steps.total_steps} 步；理由见 `lora-run plan`",
             )
         )
+        texts += plan.notes
     unseen = Text(
         "not looked at: the pixels of the pictures, the weights of the model files",
         "未检查：图片的像素、模型文件的权重",
@@ -162,11 +163,17 @@ def written(path: Path, notes: Sequence[Text], form: str, language: Language) ->
     return EXIT_OK
 
 
-def finished(report: ReportData, files: Mapping[str, Path], form: str, language: Language) -> int:
-    """Tell the verdict of a run and where its report lies; the path of report.html is the last line."""
-    code = exit_code(report)
+def finished(
+    report: ReportData, files: Mapping[str, Path], found: Sequence[Problem], form: str, language: Language
+) -> int:
+    """Tell the verdict of a run and where its report lies; the path of report.html is the last line.
+
+    `found`: why the report could not be written; the verdict is told all the same.
+    """
+    code = EXIT_ENVIRONMENT if found else exit_code(report)
     if form == "json":
-        _json({"exit_code": code, "files": dict(files), **report_record(report)})
+        body = {"exit_code": code, "files": dict(files), "problems": problems_record(found, language)}
+        _json({**body, **report_record(report)})
         return code
     console = terminal.make_console()
     terminal.show_verdict(report.verdict, language, console, report.outcome)
@@ -181,6 +188,8 @@ def finished(report: ReportData, files: Mapping[str, Path], form: str, language:
         report=shown.get("report.html", ""),
         next_recipe=shown.get("next.yaml", ""),
     )
+    if found:
+        terminal.show_problems(found, language, terminal.make_console(sys.stderr))
     return code
 
 

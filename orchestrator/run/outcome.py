@@ -263,3 +263,24 @@ _KILLED = Text(
     "lower `max_data_loader_n_workers`, close other programs",
     "训练器被外部强制结束；多数情况是内存不足时系统所为：请减小 `max_data_loader_n_workers`，关闭其他程序",
 )
+
+
+def what_went_wrong(launched: Launched) -> tuple[Text, ...]:
+    """Return what this tool itself could not do while the trainer ran. Training is never disturbed by it."""
+    notes = []
+    if launched.log_error:
+        notes.append(
+            Text(f"The console log is not whole: {launched.log_error}", f"控制台日志不完整：{launched.log_error}")
+        )
+    if launched.dropped_lines:
+        count = launched.dropped_lines
+        notes.append(
+            Text(
+                f"{count} progress lines came too fast to be shown; the log has them.",
+                f"有 {count} 行进度来得太快未能显示，日志中都有。",
+            )
+        )
+    for error in launched.watcher_errors:
+        last = error.strip().splitlines()[-1]
+        notes.append(Text(f"Watching the run failed, training went on: {last}", f"监视出错，训练继续进行：{last}"))
+    return tuple(notes)

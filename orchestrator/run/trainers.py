@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
 POCKET = "pocket"
 POCKET_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "tensorboard")
-MOST_THREADS = 16
-"""More of them wait for each other."""
 POCKET_COMMAND = 'pip install "lora-orchestrator[pocket]"'
 
 
@@ -61,7 +57,6 @@ def trainer_of(home: VendorHome, state: VendorState) -> Trainer:
         state.commit,
         state.is_modified,
         options_dir=home.options if has_own_options else None,
-        num_cpu_threads_per_process=_threads(),
     )
 
 
@@ -77,7 +72,6 @@ def pinned_trainer(family: str) -> Trainer:
         home.python,
         home.checkout,
         read_pin(SD_SCRIPTS).commit,
-        num_cpu_threads_per_process=_threads(),
     )
 
 
@@ -101,6 +95,28 @@ def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
 
         raise EnvironmentFault([edits_problem(Checkout(trainer.root, trainer.commit, "", {}, changes))])
     return changes
+
+
+def about_trainer(trainer: Trainer) -> tuple[Text, ...]:
+    """Return what every run and report must say about the trainer: another commit than the pinned one, local edits."""
+    if trainer.name == POCKET:
+        return ()
+    from orchestrator.run.pins import read_pin
+
+    notes = []
+    pinned = read_pin(trainer.name).commit
+    if trainer.commit != pinned:
+        notes.append(
+            Text(
+                f"The trainer is at commit {trainer.commit[:12]}, not the pinned {pinned[:12]}: what was measured need not hold.",
+                f"训练器位于提交 {trainer.commit[:12]}，而不是固定的 {pinned[:12]}：已测量的结论未必成立。",
+            )
+        )
+    if trainer.is_modified:
+        notes.append(
+            Text("The trainer's source has local edits, adopted on purpose.", "训练器的源码有本地修改，是有意采用的。")
+        )
+    return tuple(notes)
 
 
 def missing_pocket_packages() -> tuple[str, ...]:
@@ -134,16 +150,7 @@ def _pocket() -> Trainer:
         Path(sys.executable),
         root,
         orchestrator.__version__,
-        num_cpu_threads_per_process=_threads(is_on_cpu=True),
     )
-
-
-def _threads(*, is_on_cpu: bool = False) -> int:
-    """Return the threads that one training process gets: one beside a GPU (as the trainer's launcher does), else all cores."""
-    if not is_on_cpu and shutil.which("nvidia-smi") is not None:
-        return 1
-    allowed = getattr(os, "sched_getaffinity", None)
-    return min(MOST_THREADS, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
 def _not_installed(family: str) -> Problem:

@@ -7,12 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
 
@@ -147,3 +144,39 @@ def test_a_closed_pipe_is_no_error(sd15_recipe: Path) -> None:
         ["bash", "-o", "pipefail", "-c", command], cwd=sd15_recipe.parent, capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr
+
+
+def test_help_keeps_its_lines_apart(tmp_path: Path) -> None:
+    told = lora_run("--help", cwd=tmp_path).stdout
+    assert "\\b" not in told
+    assert "  lora-run recipe.yaml          check, plan, compile, train, diagnose, report\n" in told
+
+
+LOGS = Path(__file__).parent.parent / "logs"
+
+
+@pytest.mark.parametrize("taken", ["file", "folder-inside"])
+def test_a_report_that_cannot_be_written_costs_no_verdict(taken: str, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    if taken == "file":
+        target.write_text("mine")
+    else:
+        (target / "report.html" / "mine").mkdir(parents=True)
+    done = lora_run("diagnose", LOGS / "nan", "-o", target, cwd=tmp_path)
+    assert done.returncode == 4
+    assert "NaN" in done.stdout
+    assert "error[refused-by-system]" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert taken != "file" or target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("damage", ["run.json", "plan.json"])
+def test_a_damaged_record_is_no_end(damage: str, tmp_path: Path) -> None:
+    run = tmp_path / "old-001"
+    shutil.copytree(LOGS / "nan", run / "attempts" / "001")
+    (run / "run.json").write_text('{"record": "run", "ver')
+    (run / damage).write_text("{")
+    done = lora_run("diagnose", run, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "NaN" in done.stdout
+    assert (run / "report.html").is_file()

@@ -1,0 +1,141 @@
+"""From what a run left to its report: judged with the rules, written beside the run or where the user wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import EnvironmentFault, InputError, RecordError
+from orchestrator.core.rundir import RunDir
+from orchestrator.core.text import Text
+from orchestrator.diagnose.case import make_case
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.rule import Case
+from orchestrator.report.make import make_report, refused_by_system, write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.core.finding import Finding, Problem
+    from orchestrator.core.text import Language
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.plan.model import Plan
+    from orchestrator.report.model import ReportData
+    from orchestrator.run.run_record import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run, or a foreign folder, judged and reported."""
+
+    report: ReportData
+    files: Mapping[str, Path]
+    """What was written, by file name: report.html, report.json and, for a recipe of ours, next.yaml."""
+    problems: tuple[Problem, ...] = ()
+    """Why something could not be written; the verdict stands all the same."""
+
+
+def report_own(
+    case: Case,
+    rundir: RunDir,
+    record: RunRecord,
+    language: Language,
+    *,
+    further: tuple[Finding, ...] = (),
+    notes: tuple[Text, ...] = (),
+    output: Path | None = None,
+    write_first: Callable[[RunDir, RunRecord], None] | None = None,
+) -> Finished:
+    """Judge a run of ours and write its report into `output`, else the run folder.
+
+    `further`: findings of the backend; `notes`: what else is worth a line; `write_first`: writes the record of how the run ended, where that is still to do.
+    """
+    from orchestrator.backends.protocol import Command
+    from orchestrator.run.trainers import about_trainer
+
+    problems: list[Problem] = []
+    if write_first is not None:
+        try:
+            write_first(rundir, record)
+        except OSError as error:
+            problems.append(refused_by_system(error))
+    report = make_report(
+        rundir.root.name,
+        case,
+        judge(case, "after", further=further),
+        rundir.root,
+        commands=tuple(Command(launched.argv, {}, launched.purpose) for launched in record.launches),
+        trainer=record.trainer,
+        recipe_text=rundir.recipe.read_text(encoding="utf-8-sig"),
+        recipe_dir=rundir.root / record.recipe_dir,
+        overrides=record.overrides,
+        notes=(*about_trainer(record.trainer), *notes),
+    )
+    return _written(report, output or rundir.root, language, problems)
+
+
+def diagnose(path: Path, language: Language, output: Path | None = None) -> Finished:
+    """Judge what lies at `path`, a run folder of ours or one of any kohya front end, and write the report.
+
+    `output`: folder for the report; default: the run folder itself, `<name>-report` in the working directory for a foreign one.
+    Raises InputError when there is nothing to judge.
+    """
+    if not RunDir(path).run_json.is_file():
+        return _diagnose_foreign(path, language, output)
+    try:
+        return _diagnose_own(RunDir(path.absolute()), language, output)
+    except RecordError as error:
+        what = error.problems[0].what
+        note = Text(
+            f"{what.en}: judged from logs and files alone, without recipe and plan",
+            f"{what.zh}：只根据日志和文件判断，没有配方和计划",
+        )
+        return _diagnose_foreign(path, language, output or path, (note,))
+
+
+def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Finished:
+    """Judge a run folder again from what lies in it."""
+    from orchestrator.observe.read import read_run
+    from orchestrator.plan.saved import read_plan
+    from orchestrator.recipe.load import load_recipe
+    from orchestrator.run.model import unfinished
+    from orchestrator.run.run_record import read_run_record
+
+    record = read_run_record(rundir)
+    plan = read_plan(rundir.plan_json)
+    loaded = load_recipe(rundir.resolved_recipe)
+    case = make_case(loaded, _rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
+    return report_own(case, rundir, record, language, output=output)
+
+
+def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
+    """Read the run's own folders of links again; None when the pictures behind them are gone."""
+    from orchestrator.dataset.scan import FolderRequest, scan_dataset
+
+    try:
+        return scan_dataset(
+            FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg)
+            for subset in plan.subsets
+        )
+    except InputError:
+        return None
+
+
+def _diagnose_foreign(path: Path, language: Language, output: Path | None, notes: tuple[Text, ...] = ()) -> Finished:
+    """Judge what another front end left behind."""
+    from orchestrator.observe.read import read_foreign
+    from orchestrator.run.model import foreign
+
+    seen, settings, family = read_foreign(path)
+    case = Case(observations=seen, outcome=foreign(), settings=settings, family=family)
+    root = path if path.is_dir() else path.parent
+    report = make_report(path.name, case, judge(case, "after"), root, notes=notes, is_foreign=True)
+    return _written(report, output or Path(f"{path.absolute().name}-report"), language, [])
+
+
+def _written(report: ReportData, folder: Path, language: Language, problems: list[Problem]) -> Finished:
+    try:
+        return Finished(report, write_report(report, folder, language), tuple(problems))
+    except EnvironmentFault as fault:
+        return Finished(report, {}, (*problems, *fault.problems))
