@@ -41,11 +41,26 @@ def shipped_recipes() -> dict[str, Path]:
 def read_chain(path: Path, text: str | None = None) -> list[Link]:
     """Return the recipe at `path` and all that it builds on, weakest first; `text` stands in for a file not yet written.
 
-    Raises InputError when a file is missing or cannot be read, or when the chain is circular or too long.
+    Mistakes past which reading could go on stay with each document. Raises InputError when a file is missing or cannot be
+    read, or when the chain is circular or too long.
     """
-    first = read_document(path) if text is None else parse_document(text, display_name(path))
+    first = (
+        read_document(path, is_forgiving=True)
+        if text is None
+        else parse_document(text, display_name(path), is_forgiving=True)
+    )
     chain = [Link(first, path, Source.RECIPE)]
-    seen = [path.resolve()]
+    try:
+        _follow(chain)
+    except InputError as error:
+        before = [problem for link in chain for problem in link.document.problems]
+        raise InputError(dict.fromkeys([*before, *error.problems])) from error
+    return chain[::-1]
+
+
+def _follow(chain: list[Link]) -> None:
+    """Add what the recipe builds on, strongest first."""
+    seen = [chain[0].path.resolve()]
     while (target := _target(chain[-1])) is not None:
         parent, name = target
         where = chain[-1].document.spots["extends",].value
@@ -54,16 +69,18 @@ def read_chain(path: Path, text: str | None = None) -> list[Link]:
         if len(chain) == MAX_CHAIN:
             raise InputError([_too_long(where)])
         seen.append(parent.resolve())
-        chain.append(Link(read_document(parent, name), parent, Source.PRESET))
-    return chain[::-1]
+        chain.append(Link(read_document(parent, name, is_forgiving=True), parent, Source.PRESET))
 
 
 def _target(link: Link) -> tuple[Path, str] | None:
     """Return file and shown name of what a recipe extends, None where it extends nothing."""
-    wanted = link.document.data.get("extends")
+    if "extends" not in link.document.data:
+        return None
+    wanted, where = link.document.data["extends"], link.document.spots["extends",].value
+    if (unread := [p for p in link.document.problems if p.where == where]) and not isinstance(wanted, str):
+        raise InputError(unread)  # what it inherits is not known: all of that would be told as missing
     if wanted is None:
         return None
-    where = link.document.spots["extends",].value
     if not isinstance(wanted, str):
         raise InputError([_not_a_name(where)])
     if wanted.endswith(_SUFFIXES):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from orchestrator.core.finding import Problem
+    from orchestrator.core.source import Document, KeyPath
 
 __all__ = ["LoadedRecipe", "load_recipe", "shipped_recipes"]
 
@@ -75,7 +76,8 @@ def load_recipe(
     """
     chain = read_chain(path, text)
     layers = Layers()
-    problems: list[Problem] = []
+    problems = [problem for link in chain for problem in link.document.problems]
+    unread = [path for link in chain for path in _unread(link.document)]
     for link in chain:
         problems += lay_over(layers, link.document, link.source, link.path.parent)
     for override in overrides:
@@ -85,7 +87,7 @@ def load_recipe(
     try:
         recipe = Recipe.model_validate(layers.data)
     except ValidationError as error:
-        problems += mistakes(error, layers, known_trainer_options)
+        problems += mistakes(error, layers, known_trainer_options, unread)
     problems += form_problems(layers)
     problems += secret_problems(layers, [link.document for link in chain])
     if problems or recipe is None:
@@ -100,6 +102,12 @@ def load_recipe(
         sources=tuple(link.path for link in chain),
         base_dirs={dotted(p): place.base_dir for p, place in layers.places.items() if p},
     )
+
+
+def _unread(document: Document) -> list[KeyPath]:
+    """Return the places whose value could not be read: told once, they are neither wrong nor missing."""
+    places = {problem.where for problem in document.problems}
+    return [path for path, spot in document.spots.items() if path and (spot.value in places or spot.key in places)]
 
 
 def _read_bool_words(layers: Layers) -> None:

@@ -39,11 +39,18 @@ _EXAMPLES = {
 }
 
 
-def mistakes(error: ValidationError, layers: Layers, trainer_options: Collection[str]) -> Iterator[Problem]:
-    """Yield one problem per mistake. A key that is misspelt is not told again as missing."""
+def mistakes(
+    error: ValidationError, layers: Layers, trainer_options: Collection[str], unread: Collection[KeyPath] = ()
+) -> Iterator[Problem]:
+    """Yield one problem per mistake. A key that is misspelt is not told again as missing.
+
+    `unread`: places whose value YAML could not give, told elsewhere; nothing more is said of them.
+    """
     by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        by_path.setdefault(_data_path(detail, layers.data), []).append(detail)
+        path = _data_path(detail, layers.data)
+        if not any(path[: len(place)] == place for place in unread):
+            by_path.setdefault(path, []).append(detail)
     meant: list[str] = []
     for path, details in by_path.items():
         if details[0]["type"] == "extra_forbidden":

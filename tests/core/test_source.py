@@ -97,6 +97,24 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
 
 
+def test_a_forgiving_reader_goes_on_and_keeps_the_first_value() -> None:
+    text = "a: 1\nb: .nan\nc: !t 1\nd: {x: 1}\nd: {x: 2, y: *q}\na: 2\ne: *q\nf: end\n---\ng: 1\n"
+    document = parse_document(text, "f", is_forgiving=True)
+    assert document.data == {"a": 1, "b": None, "c": 1, "d": {"x": 1}, "e": None, "f": "end"}
+    assert str(document.spots["d", "x"].value) == "f:4:8"
+    assert ("d", "y") not in document.spots
+    found = [p.code for p in document.problems]
+    codes = ["number-out-of-range", "tag", "duplicate-key", "alias", "duplicate-key", "alias", "second-document"]
+    assert found == codes
+    assert [line.split()[0] for line in refusal(text)] == codes
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\nb: 'c\n", "&x [a]\n", "a: 1\na: " + "[" * 40 + "]" * 40])
+def test_a_forgiving_reader_still_refuses_what_it_cannot_read_to_the_end(text: str) -> None:
+    with pytest.raises(InputError):
+        parse_document(text, "f", is_forgiving=True)
+
+
 def test_self_reference_and_alias_bombs_are_refused() -> None:
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
     assert {line.split()[0] for line in refusal("\n".join(lines))} == {"anchor", "alias"}
@@ -188,6 +206,8 @@ def outcome(read: Callable[[], Document]) -> Document | tuple[Problem, ...]:
 @given(_TEXT)
 def test_no_text_raises_anything_else(text: str) -> None:
     found = outcome(lambda: parse_document(text, "f", is_any_top=True))
+    forgiven = outcome(lambda: parse_document(text, "f", is_forgiving=True))
+    assert not isinstance(forgiven, Document) or isinstance(forgiven.data, dict)
     if isinstance(found, Document):
         assert all(0 <= s.start <= s.end <= len(text) for s in found.spots.values())
     else:

@@ -168,10 +168,27 @@ def test_circles_and_long_chains_are_refused(tmp_path: Path, monkeypatch: pytest
 
 def test_a_parent_that_cannot_be_read_is_told_in_its_own_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write(Path("base.yaml"), "a: 1\na: 2\n")
-    assert told(write(Path("r.yaml"), "extends: base.yaml\n")) == [
-        "[duplicate-key] base.yaml:2:1: `a` is written twice: in line 1 and in line 2"
+    write(Path("base.yaml"), "a: 1\nb: 'b\n")
+    assert told(write(Path("r.yaml"), "name: a\nname: b\nextends: base.yaml\n")) == [
+        "[duplicate-key] r.yaml:2:1: `name` is written twice: in line 1 and in line 2",
+        "[yaml-syntax] base.yaml:2:4: the quotation mark that opens here is never closed",
     ]
+
+
+def test_a_key_twice_in_a_parent_hides_no_other_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("base.yaml"), GOOD + "name: bob\nnetwrok: {network_dim: 4}\n")
+    assert told(write(Path("r.yaml"), "extends: base.yaml\ntrain: {seed: yes}\n")) == [
+        '[wrong-value] r.yaml:2:15: `train.seed` must be a whole number of at least 0; it is the text "yes"',
+        "[duplicate-key] base.yaml:9:1: `name` is written twice: in line 2 and in line 9",
+        "[unknown-key] base.yaml:10:1: unknown key `netwrok`",
+    ]
+
+
+@pytest.mark.parametrize("extends", ["*a", "!x 5"])
+def test_what_cannot_be_inherited_is_not_told_as_missing(extends: str, tmp_path: Path) -> None:
+    codes = {p.code for p in refused(write(tmp_path / "r.yaml", f"extends: {extends}\n"))}
+    assert codes <= {"alias", "tag"}
 
 
 def test_one_of_two_ways_replaces_the_inherited_other(tmp_path: Path) -> None:
