@@ -15,8 +15,8 @@ def setup_logging(*, simple: bool) -> None:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
     else:
-        from rich.console import Console  # noqa: PLC0415  not needed for simple logs
-        from rich.logging import RichHandler  # noqa: PLC0415
+        from rich.console import Console
+        from rich.logging import RichHandler
 
         handler = RichHandler(console=Console(stderr=True))
         handler.setFormatter(logging.Formatter("%(message)s", datefmt="%Y-%m-%d %H:%M:%S"))

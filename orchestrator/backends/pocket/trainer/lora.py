@@ -99,7 +99,7 @@ def load_weights(network: LoraNetwork, path: str) -> None:
     Raises:
         ConfigurationError: other keys or shapes than this network has.
     """
-    from safetensors.torch import load_file  # noqa: PLC0415  only runs with `network_weights` need it
+    from safetensors.torch import load_file
 
     try:
         network.load_state_dict(load_file(path))
@@ -109,7 +109,7 @@ def load_weights(network: LoraNetwork, path: str) -> None:
 
 def apply_file(model: PocketModel, path: str) -> LoraNetwork:
     """Put a saved LoRA beside the layers of a freshly loaded base; its rank and alpha are read from the file."""
-    from safetensors.torch import load_file  # noqa: PLC0415  the trainer itself does not need it
+    from safetensors.torch import load_file
 
     tensors = load_file(path)
     first = next(name.removesuffix(".alpha") for name in tensors if name.endswith(".alpha"))

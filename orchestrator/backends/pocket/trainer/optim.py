@@ -38,7 +38,7 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
         found: type[torch.optim.Optimizer] = getattr(torch.optim, {"": "AdamW", "SGDNesterov": "SGD"}.get(name, name))
         return found
     try:
-        from prodigyopt import Prodigy  # noqa: PLC0415  optional package
+        from prodigyopt import Prodigy
     except ImportError:
         raise ConfigurationError(
             "No prodigyopt: the optimizer Prodigy needs the package prodigyopt (pip install prodigyopt)"
@@ -87,7 +87,7 @@ def make_scheduler(args: argparse.Namespace, optimizer: torch.optim.Optimizer) -
     if name == "piecewise_constant":
         if "step_rules" not in extra:
             raise ConfigurationError("piecewise_constant needs `lr_scheduler_args = [\"step_rules='1:10,0.1'\"]`")
-        from diffusers.optimization import get_piecewise_constant_schedule  # noqa: PLC0415  rarely used
+        from diffusers.optimization import get_piecewise_constant_schedule
 
         return get_piecewise_constant_schedule(optimizer, **extra)
     options = _schedule_options(args, total, warmup, decay)

@@ -22,7 +22,7 @@ def start(argv: list[str]) -> int:
         if args.config_file is not None:
             setup_logging(simple=args.console_log_simple)
             logger.info("Loading settings from %s...", args.config_file)
-        from orchestrator.backends.pocket.trainer.prepare import prepare  # noqa: PLC0415  imports torch
+        from orchestrator.backends.pocket.trainer.prepare import prepare
 
         started_at = time.time()
         if args.seed is None:
@@ -30,7 +30,7 @@ def start(argv: list[str]) -> int:
         run = prepare(args, started_at)
         if run is None:
             return 0
-        from orchestrator.backends.pocket.trainer.loop import train  # noqa: PLC0415  imports torch
+        from orchestrator.backends.pocket.trainer.loop import train
 
         train(run)
     except ConfigurationError as error:

@@ -14,7 +14,7 @@ def main() -> int:
     if not __package__:
         # Started as a file: python put this folder first on the path, where `dataset` would shadow other packages.
         sys.path[0] = str(Path(__file__).resolve().parents[4])
-    from orchestrator.backends.pocket.trainer.start import start  # noqa: PLC0415  the path is set just above
+    from orchestrator.backends.pocket.trainer.start import start
 
     return start(sys.argv[1:])
 
