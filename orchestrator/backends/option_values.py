@@ -13,6 +13,27 @@ if TYPE_CHECKING:
     from orchestrator.backends.argspec import Kind, Option
 
 
+_LEAST: Mapping[str, int] = {
+    **dict.fromkeys(
+        (
+            "vae_batch_size", "text_encoder_batch_size", "vae_chunk_size", "sample_batch_size", "sample_every_n_epochs",
+            "sample_every_n_steps", "save_last_n_epochs", "save_last_n_epochs_state", "save_last_n_steps",
+            "save_last_n_steps_state", "lr_scheduler_num_cycles", "lr_scheduler_timescale", "clip_skip", "network_dim",
+            "max_timestep", "t5xxl_max_token_length", "ddp_timeout",
+        ),
+        1,
+    ),
+    **dict.fromkeys(
+        (
+            "max_data_loader_n_workers", "keep_tokens", "caption_dropout_every_n_epochs", "blocks_to_swap", "min_timestep",
+            "multires_noise_iterations", "seed", "token_warmup_min", "token_warmup_step",
+        ),
+        0,
+    ),
+}  # fmt: skip
+"""Options that count something -> the least the trainer can use. Lengths and intervals have refusals of their own."""
+
+
 def value_problem(option: Option, value: Any) -> Text | None:
     """Return what is wrong with a TOML value of this option, or None. argparse's types and choices, made to hold."""
     if option.is_list:
@@ -21,6 +42,9 @@ def value_problem(option: Option, value: Any) -> Text | None:
         if option.kind == "int_or_float" and isinstance(value, float):
             return _share_above_one(value)
         return _wanted(*_KIND_WORDS[option.kind], value)
+    least = _LEAST.get(option.name)
+    if least is not None and value < least:
+        return Text(f"must be at least {least}; it is {value!r}", f"至少为 {least}；现在是 {value!r}")
     if option.choices is None or value in option.choices:
         return None
     names = ", ".join(str(c) for c in option.choices if c is not None)

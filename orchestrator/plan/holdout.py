@@ -65,13 +65,15 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
             ))  # fmt: skip
     else:
         count = int(wanted)
-        if count and count > pictures - groups:
+        most = min(pictures // 2, pictures - groups)
+        if count > most:
             draft.refuse(
                 "hold-out-too-large",
-                Text(f"`hold_out` {count} leaves nothing to train on: there are {pictures} pictures",
-                     f"`hold_out` {count} 之后没有可训练的图片：共 {pictures} 张"),
-                None,
-                Text(f"write at most {max(0, pictures - groups)}, better `auto`", f"最多写 {max(0, pictures - groups)}，最好写 `auto`"),
+                Text(f"`hold_out` {count} of {pictures} pictures leaves {max(0, pictures - count)} to train on",
+                     f"{pictures} 张图片中 `hold_out` {count} 张，只剩 {max(0, pictures - count)} 张用于训练"),
+                Text("more than half of the pictures would teach nothing, and each folder must keep one",
+                     "超过一半的图片不参与训练，且每个文件夹至少要留一张"),
+                Text(f"write at most {max(0, most)}, better `auto`", f"最多写 {max(0, most)}，最好写 `auto`"),
                 "validate.hold_out",
             )  # fmt: skip
             count = 0

@@ -29,6 +29,11 @@ def decide_model(draft: Draft) -> None:
             value=True, because=Text("sd2 has another text encoder than sd15", "sd2 的文本编码器与 sd15 不同")
         )
     draft.pass_on("v_parameterization", base.v_parameterization, "base_model.v_parameterization")
+    if base.v_parameterization and base.family == "sd15":
+        draft.notes.append(Text(
+            "`v_parameterization` with sd15: right only for the few models of this family that were made to predict v; any other unlearns what it knows",
+            "sd15 使用 `v_parameterization`：只适用于少数按 v 预测制作的该系列模型，其他模型会被破坏",
+        ))  # fmt: skip
     if base.family == "flux":
         draft.train["model_type"] = draft.choose(
             base.model_type,

@@ -63,6 +63,15 @@ def decide_warmup(draft: Draft, steps: StepPlan) -> None:
     en, zh = f"{share or 0:.0%} of {steps.total_steps} steps", f"{steps.total_steps} 步的 {share or 0:.0%}"
     if share is None:
         en, zh = f"{count} steps as written", f"按所写 {count} 步"
+    if wanted is not None and count >= steps.total_steps:
+        draft.refuse(
+            "warmup-too-long",
+            Text(f"the warm-up of {count} steps takes the whole run of {steps.total_steps} steps",
+                 f"预热 {count} 步占满了全部 {steps.total_steps} 步"),
+            Text("the learning rate would never be reached", "永远达不到所设的学习率"),
+            Text("write a share of the run, such as 0.05", "请写占训练的比例，例如 0.05"),
+            "train.lr_warmup_steps",
+        )  # fmt: skip
     if processes > 1:
         # The trainer's scheduler is advanced once per process and step; only the warm-up is not multiplied.
         count *= processes

@@ -89,6 +89,10 @@ def test_sd2_is_always_told_to_the_trainer() -> None:
         ({"mixed_precision": "BF16"}, "wrong-option-value", "must be one of no, fp16, bf16"),
         ({"lr_warmup_steps": 1.0}, "wrong-option-value", "below 1"),
         ({"metadata_title": 5}, "wrong-option-value", "must be text"),
+        ({"vae_batch_size": -3}, "wrong-option-value", "`vae_batch_size` must be at least 1; it is -3"),
+        ({"vae_batch_size": 0}, "wrong-option-value", "at least 1"),
+        ({"max_data_loader_n_workers": -1}, "wrong-option-value", "at least 0"),
+        ({"initial_step": 5}, "forbidden-option", "`initial_step`"),
         ({"output_dir": "/elsewhere"}, "option-of-the-run", "decided by the run folder"),
         ({"log_with": "wandb"}, "forbidden-option", "only be tensorboard"),
     ],
@@ -235,6 +239,8 @@ def test_pocket_trains_on_the_cpu_with_its_shipped_base() -> None:
         ({"xformers": True}, "unknown-option"),
         ({"network_weights": "/m/a.pt"}, "pickle-model-file"),
         ({"mixed_precision": "bf16"}, "wrong-option-value"),
+        ({"vae_batch_size": 0}, "wrong-option-value"),
+        ({"optimizer_args": ["weight_decay=(1, 2)"]}, "optimizer-argument-value"),
     ],
 )
 def test_pocket_refuses_what_it_does_not_implement(changes: dict[str, Any], code: str) -> None:

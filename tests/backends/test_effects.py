@@ -67,6 +67,8 @@ def test_an_option_the_family_ignores_is_told(family: str, name: str, value: Any
         ("flux", "logit_mean", 0.5, {}, {"weighting_scheme": "logit_normal"}),
         ("sd15", "save_last_n_steps", 100, {}, {"save_every_n_steps": 10}),
         ("sd15", "sample_every_n_steps", 100, {}, {"sample_every_n_epochs": None}),
+        ("sd15", "unet_lr", 1e-4, {"network_train_text_encoder_only": True}, {}),
+        ("sd15", "token_warmup_min", 3, {}, {"token_warmup_step": 100}),
         ("sd15", "masked_loss", True, {}, {"alpha_mask": True}),
     ],
 )
@@ -83,6 +85,11 @@ def test_an_option_without_its_partner_is_told(
 def test_validation_needs_held_out_pictures(name: str, value: int) -> None:
     assert name in told("sd15", None, None, **{name: value})
     assert name not in told("sd15", None, {"validation": subset("data/1_held")}, **{name: value})
+
+
+def test_settings_of_several_processes_need_them() -> None:
+    assert "ddp_timeout" in told(ddp_timeout=30)
+    assert "ddp_timeout" not in told(ddp_timeout=30, plan={"num_processes": 2})
 
 
 def test_prior_loss_needs_regularisation_pictures() -> None:

@@ -66,6 +66,15 @@ ROWS = [
         {"model_type": "chroma", "apply_t5_attn_mask": True},
         "flux",
     ),
+    Row("two-attentions", {"mem_eff_attn": True}, {"mem_eff_attn": True, "sdpa": None}),
+    Row("two-attentions", {"xformers": True}, {"xformers": True, "sdpa": False}, "sdxl"),
+    Row(
+        "optimizer-argument-value",
+        {"optimizer_args": ["weight_decay=(1, 2)"]},
+        {"optimizer_args": ["weight_decay=0.1"]},
+    ),
+    Row("optimizer-argument-value", {"optimizer_args": ["betas=0.9"]}, {"optimizer_args": ["betas=0.9,0.99"]}),
+    Row("optimizer-argument-value", {"optimizer_args": ["amsgrad=1"]}, {"optimizer_args": ["amsgrad=True"]}),
     # network
     Row("missing-network-module", {"network_module": None}, {}, has_place=False),
     Row("network-module-of-another-family", {"network_module": "networks.lora"}, {}, "flux"),
@@ -290,7 +299,6 @@ ROWS = [
     Row("no-length", {"max_train_epochs": 0}, {"max_train_epochs": 1}),
     Row("interval-below-one", {"save_every_n_epochs": 0}, {"save_every_n_epochs": 1}),
     Row("interval-below-one", {"save_every_n_steps": 0}, {"save_every_n_steps": 10}),
-    Row("initial-step-past-the-end", {"initial_step": 80}, {"initial_step": 79}),
     Row("sampling-without-prompts", {}, {"sample_every_n_epochs": None}, plan={"prompts": ()}),
 ]
 

@@ -76,6 +76,15 @@ def test_more_than_there_are_is_refused(refused: Refused, pictures: Pictures) ->
     assert "hold-out-too-large" in refused("validate: {hold_out: 6}\n")
 
 
+def test_more_than_half_is_refused(refused: Refused, plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 12)
+    problem = refused("validate: {hold_out: 11}\n")["hold-out-too-large"]
+    assert "leaves 1" in problem.what.en
+    assert problem.where is not None
+    assert "hold-out-too-large" in refused("validate: {hold_out: 7}\n")
+    assert plan_of("validate: {hold_out: 6}\n").validation is not None
+
+
 def test_pictures_without_caption_are_held_out_last(plan_of: PlanOf, pictures: Pictures) -> None:
     pictures("set", 5)
     pictures("set", 30, caption=None)
@@ -102,7 +111,7 @@ recipe_version: 1
 name: alice
 subject: {kind: character, trigger: alicechar, class_tokens: girl}
 base_model: {family: sd15, pretrained_model_name_or_path: base.safetensors}
-validate: {hold_out: 8}
+validate: {hold_out: 5}
 concepts:
   - image_dir: a
   - image_dir: b
@@ -117,11 +126,11 @@ def test_two_concepts_with_the_same_names_keep_all_files(plan_of: PlanOf, pictur
     plan = plan_of(CONCEPTS)
     assert plan.validation is not None
     paths = [link.path for link in plan.validation.links]
-    assert len(set(paths)) == len(paths) == 16
+    assert len(set(paths)) == len(paths) == 10
     assert {link.target.parent.name for link in plan.validation.links} == {"a", "b"}
     assert all(len(s.sizes) >= 1 for s in plan.subsets)
-    captions = {link.path.rpartition(".")[0]: link.target for link in plan.validation.links[8:]}
-    for link in plan.validation.links[:8]:
+    captions = {link.path.rpartition(".")[0]: link.target for link in plan.validation.links[5:]}
+    for link in plan.validation.links[:5]:
         assert captions[link.path.rpartition(".")[0]] == link.target.with_suffix(".txt")
 
 
@@ -129,5 +138,6 @@ def test_no_concept_loses_its_last_picture(plan_of: PlanOf, pictures: Pictures) 
     pictures("a", 1)
     pictures("b", 9)
     pictures("reg", 3)
-    plan = plan_of(CONCEPTS)
-    assert [len(s.sizes) for s in plan.subsets] == [1, 1, 3]
+    for seed in range(8):
+        plan = plan_of(CONCEPTS, f"validate.validation_seed={seed}")
+        assert [len(s.sizes) for s in plan.subsets] == [1, 4, 3]

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.core.provenance import Source
 from orchestrator.plan.families import FAMILIES
+from tests.plan.conftest import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,6 +172,26 @@ def test_unet_only_silences_the_text_encoder_and_says_so(plan_of: PlanOf, pictur
     plan = plan_of("train: {text_encoder_lr: 1e-5}\nnetwork: {network_train_unet_only: true}\n")
     assert plan.train["text_encoder_lr"].value == [0.0]
     assert [u.name for u in plan.unused] == ["text_encoder_lr"]
+
+
+@pytest.mark.parametrize(("wanted", "is_refused"), [(5000, True), (40, True), (39, False), (1.0, True)])
+def test_a_warmup_of_the_whole_run_is_refused(
+    plan_of: PlanOf, refused: Refused, pictures: Pictures, wanted: float, *, is_refused: bool
+) -> None:
+    pictures("set", 20)
+    body = "validate: {hold_out: 0}\nconcepts: [{image_dir: set, num_repeats: 2}]\n"
+    head, _, _ = HEAD.partition("concepts:")
+    train = f"train: {{max_train_epochs: 1, train_batch_size: 1, lr_scheduler: cosine, lr_warmup_steps: {wanted}}}\n"
+    if is_refused:
+        assert "40 steps" in refused(head + body + train)["warmup-too-long"].what.en
+    else:
+        assert plan_of(head + body + train).train["lr_warmup_steps"].value == wanted
+
+
+def test_v_parameterization_with_sd15_is_told(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 20)
+    plan = plan_of("", "base_model.v_parameterization=true")
+    assert any("`v_parameterization` with sd15" in note.en for note in plan.notes)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from orchestrator.backends.argspec import Option
 from orchestrator.backends.assemble import assemble
 from orchestrator.backends.dataset_toml import dataset_problems
 from orchestrator.backends.launch_command import launch_command
+from orchestrator.backends.optimizer_values import WRONG_VALUE, WRONG_VALUE_FIX, WRONG_VALUE_WHAT, wrong_argument
 from orchestrator.backends.pickles import PICKLE_FIX, PICKLE_WHAT, named_pickle
 from orchestrator.backends.pocket.options import DATASET_OPTIONS, OPTIONS
 from orchestrator.backends.train_toml import location_of, option_problems, train_values
@@ -55,6 +56,10 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
         what = Text(PICKLE_WHAT.en.replace("{0}", pickle), PICKLE_WHAT.zh.replace("{0}", pickle))
         where = location_of(plan, pickle.partition(" ")[0])
         problems.append(Problem("pickle-model-file", what, fix=PICKLE_FIX, where=where))
+    wrong = wrong_argument(values.get("optimizer_args") or (), str(values.get("optimizer_type", "")).lower())
+    if wrong is not None:
+        what = Text(WRONG_VALUE_WHAT.en.replace("{0}", wrong), WRONG_VALUE_WHAT.zh.replace("{0}", wrong))
+        problems.append(Problem(WRONG_VALUE, what, fix=WRONG_VALUE_FIX, where=location_of(plan, "optimizer_args")))
     if plan.num_processes > 1:
         what = Text(
             f"pocket trains in one process, not in {plan.num_processes}",

@@ -121,12 +121,29 @@ _HELD_OUT = Partner(
     lambda s: s.plan.validation is not None,
     Text("held-out pictures (`validate.hold_out`)", "留出图片（`validate.hold_out`）"),
 )
+_PROCESSES = Partner(
+    lambda s: s.plan.num_processes > 1,
+    Text("more than one process (`train.num_processes`)", "多个进程（`train.num_processes`）"),
+)
 _SCHEDULED = Partner(
     lambda s: not is_schedule_free(s), Text("an optimizer that is not schedule-free", "非 schedule-free 的优化器")
 )
 
 PARTNERS: Mapping[str, Partner] = {
     "noise_offset_random_strength": _with("noise_offset"),
+    "unet_lr": Partner(
+        lambda s: not (s.get("network_train_text_encoder_only") and s.family in SDX),
+        Text(
+            "a trained U-Net (no `network_train_text_encoder_only`)",
+            "训练 U-Net（没有 `network_train_text_encoder_only`）",
+        ),
+    ),
+    "token_warmup_min": Partner(
+        lambda s: any(s.dataset_value("token_warmup_step", x) for x in s.training_subsets), same("`token_warmup_step`")
+    ),
+    "ddp_timeout": _PROCESSES,
+    "ddp_gradient_as_bucket_view": _PROCESSES,
+    "ddp_static_graph": _PROCESSES,
     "ip_noise_gamma_random_strength": _with("ip_noise_gamma"),
     "multires_noise_discount": _with("multires_noise_iterations"),
     "dynamo_backend": _with("torch_compile"),

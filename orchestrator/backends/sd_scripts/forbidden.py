@@ -47,6 +47,7 @@ FORBIDDEN: Mapping[str, Text] = {
     "config_file": _ENDS,
     "resume": _RESUME,
     "initial_epoch": _RESUME,
+    "initial_step": _RESUME,
     "skip_until_initial_step": _RESUME,
     "console_log_file": _CONSOLE,
     "console_log_simple": _CONSOLE,

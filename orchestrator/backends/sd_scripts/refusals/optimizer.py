@@ -6,6 +6,7 @@ import ast
 import difflib
 from typing import TYPE_CHECKING
 
+from orchestrator.backends.optimizer_values import WRONG_VALUE, WRONG_VALUE_FIX, WRONG_VALUE_WHAT, wrong_argument
 from orchestrator.backends.sd_scripts.refusals.model import Refusal, drop
 from orchestrator.core.text import Text
 
@@ -135,6 +136,14 @@ REFUSALS = (
         Text("the optimizer has no argument {0}", "该优化器没有参数 {0}"),
         "TypeError: __init__() got an unexpected keyword argument",
         Text("correct its name or leave it out", "请更正名称或去掉它"),
+    ),
+    Refusal(
+        WRONG_VALUE,
+        ("optimizer_args",),
+        lambda s: wrong_argument(s.list_of("optimizer_args"), s.optimizer),
+        WRONG_VALUE_WHAT,
+        "TypeError, in the optimizer or at the first step",
+        WRONG_VALUE_FIX,
     ),
     Refusal(
         "fused-backward-needs-adafactor",

@@ -20,7 +20,28 @@ def _too_many_blocks(settings: Settings) -> str | None:
     return f"{blocks} > {most}" if blocks is not None and blocks > most else None
 
 
+_ATTENTIONS = ("mem_eff_attn", "xformers", "sdpa")
+"""In the trainer's order: the first that is set wins."""
+
+
+def _attentions(settings: Settings) -> str | None:
+    wanted = [f"`{name}`" for name in _ATTENTIONS if settings.get(name)]
+    return ", ".join(wanted) if len(wanted) > 1 else None
+
+
 REFUSALS = (
+    Refusal(
+        "two-attentions",
+        _ATTENTIONS,
+        _attentions,
+        Text("more than one attention is asked for: {0}", "要求了多种注意力：{0}"),
+        "nothing; it would take the first of these and leave the others",
+        Text(
+            "write `train.attention: none` beside an option of your own, or leave that option out",
+            "自己写选项时请写 `train.attention: none`，或去掉该选项",
+        ),
+        U_NET,
+    ),
     Refusal(
         "full-fp16-without-fp16",
         ("full_fp16", "mixed_precision"),

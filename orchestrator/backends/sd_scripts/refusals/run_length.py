@@ -36,11 +36,6 @@ def _sampling_without_prompts(settings: Settings) -> bool:
     return (wants or bool(settings.get("sample_at_first"))) and not settings.plan.prompts
 
 
-def _initial_step(settings: Settings) -> str | None:
-    first, total = settings.number("initial_step"), settings.plan.steps.total_steps
-    return f"{first} >= {total}" if first is not None and first >= total else None
-
-
 REFUSALS = (
     Refusal(
         "two-lengths",
@@ -68,14 +63,6 @@ REFUSALS = (
         Text("an interval must be at least 1: {0}", "间隔至少为 1：{0}"),
         "ZeroDivisionError at the end of the first epoch",
         Text("leave it out to turn it off", "不需要时请去掉"),
-    ),
-    Refusal(
-        "initial-step-past-the-end",
-        ("initial_step",),
-        _initial_step,
-        Text("`initial_step` is past the end: {0}", "`initial_step` 超过了总步数：{0}"),
-        "max_train_steps should be greater than initial step",
-        drop("initial_step"),
     ),
     Refusal(
         "sampling-without-prompts",
