@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rules.final_file_zero import RULE
@@ -21,3 +25,19 @@ def test_one_module_that_moved_is_clear() -> None:
 def test_numbers_that_were_not_read_are_not_judged() -> None:
     catches_not(RULE, observed(checkpoints=[checkpoint(is_scanned=False)]), Status.INCONCLUSIVE)
     catches_not(RULE, observed(checkpoints=[checkpoint(is_readable=False)]), Status.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({}, "Set `train.unet_lr`."),
+        ({"unet_lr": 0.0, "text_encoder_lr": 0.0}, "Set `train.unet_lr`."),
+        ({"unet_lr": 1.4e-4}, "The rate is set (`train.unet_lr` 0.00014). Look"),
+        ({"unet_lr": 0.0, "text_encoder_lr": 5e-5}, "The rate is set (`train.text_encoder_lr` 5e-05). Look"),
+        ({"unet_lr": 1.4e-4, "mixed_precision": "fp16"}, "The rate is set (`train.unet_lr` 0.00014). In fp16"),
+    ],
+)
+def test_a_rate_that_is_set_is_not_blamed(settings: dict[str, Any], advice: str) -> None:
+    fix = catches(RULE, observed(checkpoints=[ZERO], **settings)).fix
+    assert fix is not None
+    assert fix.advice.en.startswith(advice)

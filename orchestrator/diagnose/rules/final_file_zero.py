@@ -14,8 +14,9 @@ Every `lora_up` begins at zero; here each one still is.
 
 ## What to change
 
-`train.unet_lr` and `train.text_encoder_lr`: zero or not set. `train.max_train_epochs` of 0 writes an untrained file too. "NO LR
-skipping!" in the console says that a part was left out.
+`train.unet_lr` and `train.text_encoder_lr`, where they are zero or not set. Where a rate is set, no step reached the weights:
+`train.max_train_epochs` of 0 writes an untrained file too, "NO LR skipping!" in the console says that a part was left out, and
+with `train.mixed_precision: fp16` steps whose gradients overflow are skipped, in a bad case all of them.
 
 ## When it is wrong
 
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import events, final_file
+from orchestrator.diagnose.facts import events, final_file, number, setting, unet_lr
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -66,10 +67,28 @@ def check(case: Case) -> Iterator[Finding]:
                 f"The final file is all zero: none of {file.up_count} modules moved.",
                 f"最终文件全为零：{file.up_count} 个模块无一变化。",
             ),
-            why=Text("The learning rate was zero, or nothing was trained.", "学习率为零，或根本没有训练。"),
+            why=Text("No step of the training reached the weights.", "没有任何训练步作用到权重上。"),
             evidence=evidence,
-            fix=Fix(Text("Set `train.unet_lr`.", "设置 `train.unet_lr`。")),
+            fix=Fix(_advice(case)),
         )
+
+
+def _advice(case: Case) -> Text:
+    """Look at the rates first: one that is set is not the reason."""
+    rates = {"train.unet_lr": unet_lr(case), "train.text_encoder_lr": number(case, "text_encoder_lr")}
+    given = {key: rate for key, rate in rates.items() if rate}
+    if not given:
+        return Text("Set `train.unet_lr`.", "设置 `train.unet_lr`。")
+    shown = ", ".join(f"`{key}` {rate:g}" for key, rate in given.items())
+    if setting(case, "mixed_precision") == "fp16":
+        return Text(
+            f"The rate is set ({shown}). In fp16 steps that overflow are skipped: try `train.mixed_precision: bf16` or `no`.",
+            f"学习率已设置（{shown}）。fp16 会跳过溢出的步：可试 `train.mixed_precision: bf16` 或 `no`。",
+        )
+    return Text(
+        f"The rate is set ({shown}). Look in the console whether any step was trained and which part was left out.",
+        f"学习率已设置（{shown}）。请在控制台查看是否真的训练了，以及哪一部分被跳过。",
+    )
 
 
 RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable", suppresses=("weights-static",))
