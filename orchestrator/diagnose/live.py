@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
-from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, lost_level
+from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ class LiveWatch:
         self._exact: deque[float] = deque(maxlen=WINDOW * PERSISTENCE)
         self._bar: dict[int, float] = {}
         self._last_step = 0
+        self._first = math.nan
         self.nan_step: int | None = None
         """First step whose loss was not finite."""
         self.collapse_step: int | None = None
@@ -54,10 +55,12 @@ class LiveWatch:
         self._last_step = step
 
     def feed_loss(self, step: int, loss: float) -> None:
-        """Take the exact loss of one optimizer step."""
+        """Take the exact loss of one optimizer step; from the first one on, in order."""
         if not math.isfinite(loss):
             self._see_nan(step)
             return
+        if step <= FIRST_STEPS:
+            self._first = loss if step == 1 else self._first + (loss - self._first) / step
         self._exact.append(loss)
         if len(self._exact) == self._exact.maxlen and self._are_lost(self._windows(list(self._exact))):
             self._see_collapse(step - len(self._exact) + 1)
@@ -72,6 +75,8 @@ class LiveWatch:
         """Return what to tell the user now, whether or not it stops the run."""
         if self.nan_step is not None:
             return Text(f"The loss became NaN at step {self.nan_step}.", f"损失在第 {self.nan_step} 步变为 NaN。")
+        if self.collapse_step is not None and self._was_lost_before():
+            return LOST_BASE
         if self.collapse_step is not None:
             return Text(
                 f"From about step {self.collapse_step} on the loss lies at the level of a lost model.",
@@ -87,6 +92,11 @@ class LiveWatch:
         if self.collapse_step is None and self.nan_step is None:
             self.collapse_step = max(step, 1)
 
+    def _was_lost_before(self) -> bool:
+        """Whether the first steps, at which the LoRA is still zero, lie at that level already: then it is the base model's own."""
+        is_from_start = self.collapse_step is not None and self.collapse_step <= WINDOW
+        return is_from_start and self._limit is not None and self._first > FIRST_LEVEL * self._limit[0]
+
     def _are_lost(self, windows: Sequence[float]) -> bool:
         return self._limit is not None and all(window > self._limit[0] for window in windows)
 
@@ -96,8 +106,14 @@ class LiveWatch:
 
     def _see_average(self, step: int, average: float) -> None:
         """Look at the bar: windows of the first epoch computed back from its cumulative mean, later its level itself."""
+        if step <= min(FIRST_STEPS, self._epoch_steps or 1):
+            self._first = average
+        if not self._are_lost([average]):
+            self._over_since = None
+        elif self._over_since is None:
+            self._over_since = step
         if self._epoch_steps is None or step > self._epoch_steps:
-            self._see_level(step, average)
+            self._see_level(step)
             return
         self._bar[step] = average
         self._bar.pop(step - WINDOW * PERSISTENCE - 1, None)
@@ -106,15 +122,14 @@ class LiveWatch:
         if len(known) == PERSISTENCE and self._are_lost(known):
             self._see_collapse(step - WINDOW * PERSISTENCE + 1)
 
-    def _see_level(self, step: int, average: float) -> None:
-        """Compare the bar's own average, of one epoch, with the level; a short epoch has to stay above it for longer."""
-        if not self._are_lost([average]):
-            self._over_since = None
-            return
-        if self._over_since is None:
-            self._over_since = step
-        if step - self._over_since + (self._epoch_steps or 1) >= WINDOW * PERSISTENCE:
-            self._see_collapse(self._over_since)
+    def _see_level(self, step: int) -> None:
+        """Look how long the bar's own average, of one epoch, has been over the level; a short epoch has to stay there for longer.
+
+        `_over_since` may lie in the first epoch: with epochs of eight steps a base that was lost before shows from step 1 on.
+        """
+        since = self._over_since
+        if since is not None and step - max(since - (self._epoch_steps or 1), 0) >= WINDOW * PERSISTENCE:
+            self._see_collapse(since)
 
     def _window(self, end: int) -> float | None:
         """Return a lower bound of the mean loss of the `WINDOW` steps up to `end`; None where the bar skipped a step or cannot tell."""

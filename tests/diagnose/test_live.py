@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.diagnose.levels import LOST_BASE
 from orchestrator.diagnose.live import LiveWatch
 from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.collapsed_loss import RULE as COLLAPSED
 from orchestrator.diagnose.signals import first_nonfinite_step
 from orchestrator.observe.console import ConsoleParser
 from orchestrator.observe.read import read_foreign
-from tests.diagnose.cases import event, plan, step_plan
+from tests.diagnose.cases import catches, event, observed, plan, step_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,49 @@ def _show(watch: LiveWatch, losses: Sequence[float], every: int = 1) -> list[str
                 watch.feed_event(event("progress", step=step, total=400, avr_loss=float(f"{total / step:.3g}")))
         said.append(watch.stop_reason())
     return said
+
+
+def _show_all(watch: LiveWatch, losses: Sequence[float], per_epoch: int) -> None:
+    """Show losses as the trainer's bar does in a whole run: later than the first epoch it is the mean of the last epoch's steps."""
+    for step in range(1, len(losses) + 1):
+        part = losses[max(step - per_epoch, 0) : step]
+        average = float(f"{math.fsum(part) / len(part):.3g}")
+        watch.feed_event(event("progress", step=step, total=len(losses), avr_loss=average))
+
+
+@pytest.mark.parametrize("per_epoch", [2, 5, 8, 19, 20, 25, 100])
+def test_a_base_that_was_lost_before_is_said_as_the_report_says_it(per_epoch: int) -> None:
+    draw = random.Random(per_epoch)
+    losses = [draw.uniform(0.92, 1.15) for _ in range(60)]
+    watch = LiveWatch(_case(per_epoch), stop_on=("collapse",))
+    _show_all(watch, losses, per_epoch)
+    assert watch.collapse_step == 1
+    assert watch.notice() == catches(COLLAPSED, observed(losses, network_module="networks.lora")).message
+
+
+def test_exact_losses_of_a_lost_base_say_the_same() -> None:
+    watch = LiveWatch(_case(), stop_on=("collapse",))
+    for step in range(1, 21):
+        watch.feed_loss(step, 1.02)
+    assert watch.notice() == LOST_BASE
+
+
+@pytest.mark.parametrize("per_epoch", [8, 40])
+def test_a_rate_that_destroys_after_three_steps_is_not_the_bases_fault(per_epoch: int) -> None:
+    losses = [0.1, 0.34, 0.56, *[1.02] * 40]
+    watch = LiveWatch(_case(per_epoch), stop_on=("collapse",))
+    _show_all(watch, losses, per_epoch)
+    said = watch.notice()
+    assert said is not None
+    assert said.en.startswith("From about step")
+    assert "any more" in catches(COLLAPSED, observed(losses, network_module="networks.lora")).message.en
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_sound_run_of_short_epochs_is_left_alone(seed: int) -> None:
+    watch = LiveWatch(_case(8), stop_on=("nan", "collapse"))
+    _show_all(watch, _sound(300, seed), 8)
+    assert watch.notice() is None
 
 
 def _sound(count: int, seed: int = 0) -> list[float]:

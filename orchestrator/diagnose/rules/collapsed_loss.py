@@ -40,7 +40,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant, unet_lr
-from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, lost_level
+from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals import collapse_start, window_means
 
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
 
 LR_FACTOR = 0.1
 """Lost runs had 40 times the highest sound learning rate; a tenth of the next decade is the nearest sure step."""
-FIRST_STEPS, FIRST_LEVEL = 3, 4 / 3
-"""The base model's own loss: mean of the first steps against the limit. Measured 1.04 for a base without training, 0.33 to 0.73
-where a learning rate of 0.2 did it."""
 
 SAYS = Says("R031", "collapsed-loss")
 
@@ -130,10 +127,7 @@ def _lost_base(first: float, evidence: Evidence) -> Finding:
     return SAYS.fired(
         Severity.STOP,
         Confidence.MEDIUM,
-        Text(
-            "The loss lies near 1 from the very first steps: the base model itself predicts nothing.",
-            "损失从最初几步起就接近 1：底模本身就不预测任何东西。",
-        ),
+        LOST_BASE,
         why=Text(
             "At the first step the LoRA is still zero, so that loss is the base model's own.",
             "第一步时 LoRA 仍为零，那时的损失就是底模自己的损失。",
