@@ -18,7 +18,7 @@ from orchestrator.recipe.keys import alternatives, annotation_at, is_only
 from orchestrator.recipe.merge import Layers, lay_over
 from orchestrator.recipe.mistakes import mistakes
 from orchestrator.recipe.model import Recipe
-from orchestrator.recipe.overrides import apply_override, key_path
+from orchestrator.recipe.overrides import apply_override, key_path, override_name
 from orchestrator.recipe.secrets import hide_lines, secret_problems
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def load_recipe(
     unread = [path for link in chain for path in _unread(link.document)]
     for link in chain:
         problems += lay_over(layers, link.document, link.source, link.path.parent)
-    for override in overrides:
-        problems += apply_override(layers, override)
+    names = [override_name(number, len(overrides)) for number in range(1, len(overrides) + 1)]
+    for override, name in zip(overrides, names, strict=True):
+        problems += apply_override(layers, override, name)
     _read_bool_words(layers)
     recipe = None
     try:
@@ -91,7 +92,7 @@ def load_recipe(
     problems += form_problems(layers)
     problems += secret_problems(layers, [link.document for link in chain])
     if problems or recipe is None:
-        raise InputError(_tidied(problems, [link.document.file for link in reversed(chain)]))
+        raise InputError(_tidied(problems, [*names, *(link.document.file for link in reversed(chain))]))
     return LoadedRecipe(
         recipe=recipe,
         origins={dotted(p): Origin(place.source, place.value) for p, place in layers.places.items() if p},
@@ -123,10 +124,10 @@ def _read_bool_words(layers: Layers) -> None:
 
 
 def _tidied(problems: list[Problem], files: Sequence[str]) -> list[Problem]:
-    """Return the problems without repetitions, without secrets, sorted: the recipe first, then what it extends."""
+    """Return the problems without repetitions, without secrets, in the order of `files`."""
     taken = {p.where for p in problems if p.code in {"secret", "upload"}}
     kept = [p for p in problems if p.code != "unknown-key" or p.where not in taken]
-    order = {file: index for index, file in enumerate(("--set", *files))}
+    order = {file: index for index, file in enumerate(files)}
 
     def place(problem: Problem) -> tuple[int, int, int]:
         where = problem.where

@@ -17,27 +17,32 @@ from orchestrator.recipe.merge import TAKES_BACK, Layers, Place
 if TYPE_CHECKING:
     from orchestrator.core.source import KeyPath
 
-_FILE = "--set"
+_OPTION = "--set"
 _KEY = re.compile(r"[^\s.\[\]=]+(?:\.[^\s.\[\]=]+|\[\d+\])*\Z")
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
-def apply_override(layers: Layers, argument: str) -> list[Problem]:
-    """Lay one `key=value` over the recipe. Return what is wrong with it."""
+def override_name(number: int, count: int) -> str:
+    """Return how messages call the `number`th (from 1) of `count` overrides: `--set`, or `--set[2]` of several."""
+    return _OPTION if count == 1 else f"{_OPTION}[{number}]"
+
+
+def apply_override(layers: Layers, argument: str, file: str = _OPTION) -> list[Problem]:
+    """Lay one `key=value` over the recipe; `file` is its name for messages. Return what is wrong with it."""
     key, equals, text = argument.partition("=")
-    whole = Location(_FILE, 1, 1, argument, max(1, len(argument)))
+    whole = Location(file, 1, 1, argument, max(1, len(argument)))
     if not equals or not _KEY.match(key):
         return [_no_assignment(whole)]
     path = key_path(key)
-    where = Location(_FILE, 1, len(key) + 2, argument, max(1, len(text)))
+    where = Location(file, 1, len(key) + 2, argument, max(1, len(text)))
     try:
-        document = parse_document(text, _FILE, is_any_top=True)
+        document = parse_document(text, file, is_any_top=True)
     except InputError as error:
         return [Problem(p.code, p.what, p.why, p.fix, where) for p in error.problems]
     if document.spots[()].raw == "" or not text.strip():
         return [_empty(where, key)]
     return _put(
-        layers, path, document, Place(Source.COMMAND_LINE, where, Location(_FILE, 1, 1, argument, len(key)), Path.cwd())
+        layers, path, document, Place(Source.COMMAND_LINE, where, Location(file, 1, 1, argument, len(key)), Path.cwd())
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Location, Problem
+from orchestrator.core.provenance import Source
 from orchestrator.core.record import holds_secret
 from orchestrator.core.text import Text
 
@@ -23,7 +24,7 @@ _UPLOAD_KEY = re.compile(r"(?i)(huggingface_\w+|\w+_to_huggingface|\w+_from_hugg
 def secret_problems(layers: Layers, documents: Iterable[Document]) -> Iterator[Problem]:
     """Yield keys that carry secrets or uploads, and values that look like tokens, comments included. No text is repeated."""
     told: set[tuple[str, int]] = set()
-    for path in layers.places:
+    for path, place in layers.places.items():
         key = path[-1] if path else None
         if not isinstance(key, str) or layers.get(path) is None:
             continue
@@ -34,7 +35,7 @@ def secret_problems(layers: Layers, documents: Iterable[Document]) -> Iterator[P
         elif _UPLOAD_KEY.match(key):
             told.add((where.file, where.line))
             yield _upload(where, key)
-        elif isinstance(value := layers.get(path), str) and where.file == "--set" and holds_secret(value):
+        elif place.source is Source.COMMAND_LINE and isinstance(value := layers.get(path), str) and holds_secret(value):
             yield _secret_value(where)
     for document in documents:
         for number, line in enumerate(document.text.splitlines(), start=1):

@@ -125,8 +125,8 @@ def test_every_value_knows_who_wrote_it_and_where(tmp_path: Path, monkeypatch: p
     origins = {key: (o.source, str(o.where)) for key, o in loaded.origins.items()}
     assert origins["train.unet_lr"] == (Source.PRESET, "lib/base.yaml:10:12")
     assert origins["train.seed"] == (Source.RECIPE, "r.yaml:3:9")
-    assert origins["network.network_dim"] == (Source.COMMAND_LINE, "--set:1:21")
-    assert origins["concepts[1].num_repeats"] == (Source.COMMAND_LINE, "--set:1:25")
+    assert origins["network.network_dim"] == (Source.COMMAND_LINE, "--set[1]:1:21")
+    assert origins["concepts[1].num_repeats"] == (Source.COMMAND_LINE, "--set[2]:1:25")
     assert origins["concepts[1].image_dir"] == (Source.PRESET, "lib/base.yaml:7:16")
     assert origins["subject.kind"] == (Source.PRESET, "lib/base.yaml:3:17")
     assert "extends" not in loaded.data
@@ -265,7 +265,14 @@ def test_a_wrong_override_is_told(override: str, expected: str, tmp_path: Path) 
 def test_overrides_and_file_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     lines = told(write(Path("r.yaml"), GOOD + "train: {seed: x}\n"), "network.network_dim=x", "y=1")
-    assert [line.split()[1] for line in lines] == ["--set:1:1:", "--set:1:21:", "r.yaml:9:15:"]
+    assert [line.split()[1] for line in lines] == ["--set[1]:1:21:", "--set[2]:1:1:", "r.yaml:9:15:"]
+
+
+def test_one_secret_among_several_overrides_hides_only_itself(tmp_path: Path) -> None:
+    tokens = ["trainer_args.wandb_api_key=0123456789abcdef", "metadata.title=hf_" + "a1" * 16]
+    problems = refused(write(tmp_path / "r.yaml", GOOD), "train.seed=x", *tokens, "y=1")
+    shown = [(p.where.file, p.where.source) for p in problems if p.where is not None]
+    assert shown == [("--set[1]", "train.seed=x"), ("--set[2]", ""), ("--set[3]", ""), ("--set[4]", "y=1")]
 
 
 def test_paths_start_where_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
