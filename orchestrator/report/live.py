@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from statistics import median
+from itertools import islice
+from statistics import median, median_low
 from typing import TYPE_CHECKING
 
 from orchestrator.report.labels import label
@@ -24,7 +25,14 @@ ASCII_BLOCKS = "_.,-=+*#"
 TREND_LENGTH = 8
 MAX_LOSSES = 4096
 PACE_SECONDS = 30.0
-"""The pace is that of the last half minute: latent caching and sampling do not drag it along for ever."""
+"""The pace is that of the last half minute, or of the last few arrivals where a step takes longer."""
+KEPT_ARRIVALS = 9
+TICK_SECONDS = 0.25
+"""Arrivals nearer to each other are one: a pipe hands over several at once."""
+PAUSE_FACTOR = 8.0
+"""A gap of so many usual steps is a pause: samples are drawn, latents cached, held-out pictures looked at."""
+LEAST_GAPS = 3
+"""Gaps that show what is usual."""
 
 
 @dataclass
@@ -42,6 +50,8 @@ class Progress:
     """One in so many is kept."""
     arrivals: deque[tuple[float, int]] = field(default_factory=deque)
     """(seconds, step) of the last half minute, and one older."""
+    pauses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, seconds beyond the usual) of each pause."""
 
     def advance(self, step: int, now: float, loss: float | None = None) -> None:
         """Note that `step` was done at `now` seconds of a clock that never goes back. Repeated or smaller steps change nothing."""
@@ -50,9 +60,37 @@ class Progress:
         if step <= self.step and self.arrivals:
             return
         self.step = step
+        if len(self.arrivals) > 1 and self.arrivals[-1][0] - self.arrivals[-2][0] < TICK_SECONDS:
+            self.arrivals.pop()
+        self._note_pause(step, now)
         self.arrivals.append((now, step))
-        while len(self.arrivals) > 2 and now - self.arrivals[1][0] > PACE_SECONDS:
+        while len(self.arrivals) > KEPT_ARRIVALS and now - self.arrivals[1][0] > PACE_SECONDS:
             self.arrivals.popleft()
+
+    def _note_pause(self, step: int, now: float) -> None:
+        """Note a gap that is no step. Two in a row are none either: then the steps have become slower."""
+        if len(self.arrivals) <= LEAST_GAPS or now - self.arrivals[-1][0] <= TICK_SECONDS:
+            return
+        begin, first = self.arrivals[-1]
+        expected = (self._usual_gap() or 0.0) * (step - first)
+        if now - begin <= PAUSE_FACTOR * expected:
+            return
+        if self.pauses and self.pauses[-1][0] == first:
+            self.pauses.pop()
+        else:
+            self.pauses.append((step, now - begin - expected))
+
+    def _gaps(self) -> list[tuple[float, int]]:
+        """(seconds, steps) between arrivals."""
+        return [
+            (end - begin, last - first)
+            for (begin, first), (end, last) in zip(self.arrivals, islice(self.arrivals, 1, None), strict=False)
+        ]
+
+    def _usual_gap(self) -> float | None:
+        """Seconds of the step in the middle; the lower one of two, for it is the other that may hold a pause."""
+        gaps = self._gaps()
+        return median_low([seconds / steps for seconds, steps in gaps]) if gaps else None
 
     def _keep(self, loss: float) -> None:
         """Hold at most MAX_LOSSES: medians of a thinned run are its medians, and drawing stays cheap after 100,000 steps."""
@@ -67,17 +105,29 @@ class Progress:
 
     @property
     def steps_per_second(self) -> float | None:
-        """Pace of the last half minute; None before two different moments were seen."""
-        if len(self.arrivals) < 2:
+        """Pace of the last half minute, without its pauses; None before two different moments were seen."""
+        usual = self._usual_gap()
+        if usual is None:
             return None
-        (begin, first), (end, last) = self.arrivals[0], self.arrivals[-1]
-        return (last - first) / (end - begin) if end > begin else None
+        kept = [(seconds, steps) for seconds, steps in self._gaps() if seconds <= PAUSE_FACTOR * usual * steps]
+        elapsed = math.fsum(seconds for seconds, _ in kept)
+        return sum(steps for _, steps in kept) / elapsed if elapsed > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the planned end at this pace."""
+        """Seconds until the planned end at this pace, and with as many pauses as there were so far."""
         pace = self.steps_per_second
-        return max(self.total - self.step, 0) / pace if self.total and pace else None
+        if not self.total or not pace:
+            return None
+        left = max(self.total - self.step, 0)
+        return left / pace + self._pauses_left(left)
+
+    def _pauses_left(self, steps: int) -> float:
+        """Seconds of pauses in so many steps; 0.0 before two pauses have shown how often they come."""
+        if len(self.pauses) < 2:
+            return 0.0
+        apart = (self.pauses[-1][0] - self.pauses[0][0]) / (len(self.pauses) - 1)
+        return math.fsum(seconds for _, seconds in self.pauses) / len(self.pauses) * (steps // apart)
 
     @property
     def share(self) -> float | None:

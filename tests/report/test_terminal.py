@@ -141,6 +141,45 @@ def test_pace_comes_from_arrivals_and_forgets_the_pause_before() -> None:
     assert len(progress.arrivals) < 70
 
 
+@pytest.mark.parametrize("seconds", [0.02, 0.4, 3.0, 50.0])
+def test_a_pause_for_samples_does_not_drag_the_pace_along(seconds: float) -> None:
+    """The first step after the pause, and the ones that follow, are told at the pace of steps."""
+    progress, now = Progress(200), 0.0
+    for step in range(1, 101):
+        now += seconds + (60 * seconds + 57.0 if step == 60 else 0.0)
+        progress.advance(step, now)
+        if step >= 60:
+            assert progress.steps_per_second == pytest.approx(1 / seconds, rel=0.02), step
+            assert progress.seconds_left == pytest.approx((200 - step) * seconds, rel=0.02)
+
+
+def test_pauses_that_come_back_are_counted_apart() -> None:
+    progress, now = Progress(400), 0.0
+    for step in range(1, 201):
+        now += 0.5 + (20.0 if step % 50 == 0 else 0.0)
+        progress.advance(step, now)
+    assert [step for step, _ in progress.pauses] == [50, 100, 150, 200]
+    assert progress.steps_per_second == pytest.approx(2.0)
+    assert progress.seconds_left == pytest.approx(200 * 0.5 + 4 * 20.0)
+
+
+def test_a_run_that_gets_slower_is_believed_soon() -> None:
+    progress, now = Progress(1000), 0.0
+    for step in range(1, 131):
+        now += 0.5 if step <= 100 else 10.0
+        progress.advance(step, now)
+    assert progress.steps_per_second == pytest.approx(0.1, rel=0.05)
+    assert progress.seconds_left == pytest.approx(870 / 0.1, rel=0.05)
+
+
+def test_steps_that_a_pipe_hands_over_together_have_a_pace() -> None:
+    progress = Progress(1000)
+    for step in range(1, 301):
+        progress.advance(step, float((step - 1) // 10))
+    assert progress.steps_per_second == pytest.approx(10.0, rel=0.1)
+    assert progress.pauses == []
+
+
 def test_pace_is_unknown_before_two_moments() -> None:
     progress = Progress(10)
     assert progress.steps_per_second is None
