@@ -53,10 +53,9 @@ class _Choice:
     share_error: float
 
 
-def decide_length(draft: Draft, concepts: Sequence[ConceptPictures]) -> Length:
+def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace) -> Length:
     """Decide repeats and epochs, write `max_train_epochs`. Raises InputError for bucket limits the trainer refuses."""
     train = draft.recipe.train
-    pace = _decide_pace(draft)
     family = draft.recipe.base_model.family
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     rules = bucket_rules(draft)
@@ -73,7 +72,8 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures]) -> Length:
     return Length(list(choice.repeats), steps, _reasons(concepts, choice, steps))
 
 
-def _decide_pace(draft: Draft) -> Pace:
+def decide_pace(draft: Draft) -> Pace:
+    """Write batch size and accumulation; return what turns pictures into steps."""
     train, start = draft.recipe.train, draft.start
     size = draft.choose(
         train.train_batch_size, "train.train_batch_size", start.train_batch_size,

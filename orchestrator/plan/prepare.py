@@ -94,6 +94,7 @@ def _decide_buckets(draft: Draft) -> None:
             Text(f"write {near}", f"请写 {near}"),
             "dataset.bucket_reso_steps",
         )
+        step = replace(step, value=near)  # the rest is looked at as if it were right: one mistake is told once
     low = max(step.value, min(width, height) // 2 // step.value * step.value)
     high = -(-max(width, height) * 2 // step.value) * step.value
     general["bucket_reso_steps"] = step

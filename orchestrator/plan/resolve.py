@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
@@ -11,8 +12,8 @@ from orchestrator.plan.families import facts_of, start_of
 from orchestrator.plan.folders import make_subsets, make_validation
 from orchestrator.plan.given import Draft
 from orchestrator.plan.holdout import hold_out
-from orchestrator.plan.length import decide_length
-from orchestrator.plan.model import Plan
+from orchestrator.plan.length import decide_length, decide_pace
+from orchestrator.plan.model import Plan, StepPlan
 from orchestrator.plan.naming import decide_metadata, merge_trainer_args
 from orchestrator.plan.network import decide_model, decide_network
 from orchestrator.plan.optimise import decide_optimizer, decide_warmup
@@ -20,10 +21,21 @@ from orchestrator.plan.prepare import decide_dataset_options
 from orchestrator.plan.samples import decide_samples, decide_saving
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.core.finding import Problem
     from orchestrator.dataset.model import Dataset
+    from orchestrator.plan.concepts import ConceptPictures
+    from orchestrator.plan.length import Length
+    from orchestrator.plan.model import Prompt
     from orchestrator.recipe.load import LoadedRecipe
 
 DEFAULT_STOP_ON = ("nan",)
+_ANY_LENGTH = StepPlan(
+    buckets=(), batches_per_epoch=10**6, steps_per_epoch=10**6, epochs=10, total_steps=10**7, train_samples=10**6,
+    reg_samples=0, exposures_per_image=1.0, lines=(),
+)  # fmt: skip
+"""Stands in where no length can be decided: so long that nothing is refused for its sake."""
 
 
 def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
@@ -32,44 +44,92 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     Raises InputError with all problems that leave nothing sensible to plan: no or broken pictures, missing model files,
     bucket limits or options that the trainer refuses.
     """
-    recipe = loaded.recipe
-    family, kind = recipe.base_model.family, recipe.subject.kind
-    draft = Draft(loaded, facts_of(family), start_of(family, kind))
+    draft = _begin(loaded)
     concepts = list_concepts(draft, dataset)
+    _decide_form(draft, concepts)
+    trained, held = hold_out(draft, concepts)
+    length = _length(draft, trained)
+    steps = _ANY_LENGTH if length is None else length.steps
+    prompts, output_name = _decide_rest(draft, trained, steps, is_validated=bool(held))
+    if draft.problems or length is None:
+        raise InputError(draft.problems)
+    subsets = make_subsets(draft, trained, length.repeats, length.reasons)
+    return replace(
+        _plan(draft, steps, prompts, output_name),
+        subsets=subsets,
+        validation=make_validation(draft, concepts, held),
+        validation_seed=draft.value("validation_seed") if held else 0,
+        notes=tuple(draft.notes),
+    )
+
+
+def sketch_plan(loaded: LoadedRecipe) -> tuple[Plan, tuple[Problem, ...]]:
+    """Return the plan as far as the recipe alone decides it, and what is wrong with the recipe so far.
+
+    It has no pictures and a length of no meaning: enough to check options, where the pictures or the rest of the recipe
+    leave nothing to plan.
+    """
+    draft = _begin(loaded)
+    _decide_form(draft, [])
+    decide_pace(draft)
+    prompts, output_name = _decide_rest(draft, [], _ANY_LENGTH, is_validated=False)
+    return _plan(draft, _ANY_LENGTH, prompts, output_name), tuple(draft.problems)
+
+
+def _begin(loaded: LoadedRecipe) -> Draft:
+    recipe = loaded.recipe
+    return Draft(loaded, facts_of(recipe.base_model.family), start_of(recipe.base_model.family, recipe.subject.kind))
+
+
+def _decide_form(draft: Draft, concepts: Sequence[ConceptPictures]) -> None:
+    """Decide what the length does not matter for."""
     decide_model(draft)
     decide_network(draft)
     decide_dataset_options(draft, concepts)
     decide_optimizer(draft)
-    trained, held = hold_out(draft, concepts)
-    _stop_at(draft)
-    length = decide_length(draft, trained)
-    decide_warmup(draft, length.steps)
-    decide_computing(draft, trained, is_validated=bool(held))
-    decide_saving(draft, length.steps, is_validated=bool(held))
-    prompts = decide_samples(draft, length.steps.epochs)
+
+
+def _length(draft: Draft, trained: Sequence[ConceptPictures]) -> Length | None:
+    """Decide the length; None, with the problems noted, where there are no whole pictures or no shapes to count with."""
+    pace = decide_pace(draft)
+    if any(not c.pictures or any(p.problem for p in c.pictures) for c in trained):
+        return None
+    try:
+        return decide_length(draft, trained, pace)
+    except InputError as error:
+        draft.problems += error.problems
+        return None
+
+
+def _decide_rest(
+    draft: Draft, trained: Sequence[ConceptPictures], steps: StepPlan, *, is_validated: bool
+) -> tuple[tuple[Prompt, ...], str]:
+    """Decide what follows from the length; return the prompts and the stem of the file names."""
+    decide_warmup(draft, steps)
+    decide_computing(draft, trained, is_validated=is_validated)
+    decide_saving(draft, steps, is_validated=is_validated)
+    prompts = decide_samples(draft, steps.epochs)
     output_name = decide_metadata(draft)
     merge_trainer_args(draft)
-    _stop_at(draft)
+    return prompts, output_name
+
+
+def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_name: str) -> Plan:
+    recipe = draft.recipe
     return Plan(
         name=recipe.name,
         output_name=output_name,
-        family=family,
-        kind=kind,
+        family=recipe.base_model.family,
+        kind=recipe.subject.kind,
         trigger=recipe.subject.trigger,
         train=draft.train,
         dataset_general=draft.dataset_general,
-        subsets=make_subsets(draft, trained, length.repeats, length.reasons),
-        validation=make_validation(draft, concepts, held),
-        validation_seed=draft.value("validation_seed") if held else 0,
-        steps=length.steps,
+        subsets=(),
+        validation=None,
+        validation_seed=0,
+        steps=steps,
         prompts=prompts,
         num_processes=recipe.train.num_processes or 1,
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
-        notes=tuple(draft.notes),
         unused=tuple(draft.unused),
     )
-
-
-def _stop_at(draft: Draft) -> None:
-    if draft.problems:
-        raise InputError(draft.problems)

@@ -57,7 +57,7 @@ def test_a_value_that_is_not_used_is_told_with_its_place(
     warning = _warnings(plan_of(body, override))[key]
     assert (warning.rule, warning.name) == ("R002", "no-effect-option")
     assert warning.where is not None
-    assert warning.where.file == "--set"
+    assert warning.where.file.startswith("--set")
     assert warning.fix is not None
     assert warning.fix.changes[0].key == override.partition("=")[0]
     assert key not in _warnings(plan_of(body))
