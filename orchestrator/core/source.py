@@ -19,7 +19,7 @@ from orchestrator.core import source_problems as problems
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
 from orchestrator.core.scalars import NumberOutOfRangeError, plain_value
-from orchestrator.core.text import Text
+from orchestrator.core.source_unreadable import unreadable_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,10 +97,7 @@ def read_document(path: Path, file: str | None = None, *, is_forgiving: bool = F
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(
-            [Problem("unreadable-file", Text(f"cannot read `{name}`: {reason}", f"无法读取 `{name}`：{reason}"))]
-        ) from error
+        raise InputError([unreadable_file(name, error)]) from error
     return parse_document(_decode(content, name), name, is_forgiving=is_forgiving)
 
 

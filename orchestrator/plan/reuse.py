@@ -87,7 +87,8 @@ def _check_name(name: str) -> None:
     reason = file_name_reason(name) if name else Text("it is empty", "它是空的")
     if reason is not None:
         what = Text(f"`{name}` cannot name a recipe: {reason.en}", f"`{name}` 不能用作配方名：{reason.zh}")
-        raise InputError([Problem("bad-name", what)])
+        fix = Text("use letters, digits, spaces, `-` and `_`", "请用文字、数字、空格、`-` 和 `_`")
+        raise InputError([Problem("bad-name", what, fix=fix)])
 
 
 def _check_folder(folder: Path) -> None:

@@ -187,9 +187,22 @@ def test_encodings_are_named(content: bytes, told: str, tmp_path: Path, monkeypa
 
 
 def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.yaml", tmp_path, Path("bad\0name")):
-        with pytest.raises(InputError, match="cannot read"):
-            read_document(path)
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "file").write_text("a: 1\n", encoding="utf-8")
+    wrong = {
+        "no.yaml": "文件不存在",
+        ".": "它是文件夹",
+        "file/a.yaml": "路径中间有一段不是文件夹",
+        "loop.yaml": "链接指向了自己",
+        f"{'a' * 300}.yaml": "名字太长",
+        "bad\0name": "这不是合法的文件名",
+    }
+    for name, reason in wrong.items():
+        with pytest.raises(InputError, match="cannot read") as caught:
+            read_document(tmp_path / name)
+        problem = caught.value.problems[0]
+        assert problem.fix is not None
+        assert problem.what.zh.endswith(f"：{reason}")
 
 
 _TEXT = st.text() | st.text(alphabet="ab: -[]{},'\"\n#&*!|>%@`?\t1e.\\\r<=~") | st.text(alphabet="- \n:a?")

@@ -263,7 +263,9 @@ def test_a_name_that_is_no_file_name_is_refused(
     name: str, old: Path, tmp_path: Path, pictures: Callable[..., Path]
 ) -> None:
     images = pictures("bob", 20)
-    assert codes(lambda: new_recipe(name, old, images, None, tmp_path)) == ["bad-name"]
+    problem = first_problem(lambda: new_recipe(name, old, images, None, tmp_path))
+    assert problem.code == "bad-name"
+    assert problem.fix is not None
 
 
 def test_pictures_that_are_not_there_are_refused(old: Path, tmp_path: Path) -> None:
