@@ -70,6 +70,7 @@ def _decide_buckets(draft: Draft) -> None:
         because=Text("pictures keep their shape instead of being cropped to one", "图片保持各自比例，而不是裁成同一形状"),
     )  # fmt: skip
     if not general["enable_bucket"].value:
+        _trainable_size(draft, facts.bucket_divisor)
         for name in ("bucket_reso_steps", "min_bucket_reso", "max_bucket_reso", "bucket_no_upscale"):
             draft.leave_out(
                 getattr(options, name), f"dataset.{name}", Text("`enable_bucket` is off", "`enable_bucket` 已关闭")
@@ -95,6 +96,7 @@ def _decide_buckets(draft: Draft) -> None:
             "dataset.bucket_reso_steps",
         )
         step = replace(step, value=near)  # the rest is looked at as if it were right: one mistake is told once
+    width, height = _trainable_size(draft, step.value)
     low = max(step.value, min(width, height) // 2 // step.value * step.value)
     high = -(-max(width, height) * 2 // step.value) * step.value
     general["bucket_reso_steps"] = step
@@ -113,6 +115,28 @@ def _decide_buckets(draft: Draft) -> None:
         options.bucket_no_upscale, "dataset.bucket_no_upscale", default=False,
         because=Text("small pictures are enlarged, so that no shape of their own is made", "小图会被放大，不单独成形状"),
     )  # fmt: skip
+
+
+def _trainable_size(draft: Draft, step: int) -> tuple[int, int]:
+    """Return the training size; where no bucket of it can be made, refuse it and go on with one that fits."""
+    size = draft.dataset_general["resolution"]
+    width, height = size.value
+    if min(width, height) >= step:
+        return width, height
+    shown = f"{width}" if width == height else f"[{width}, {height}]"
+    side = -(-draft.facts.resolution // step) * step
+    draft.refuse(
+        "resolution-too-small",
+        Text(f"`resolution` {shown} is too small to train", f"`resolution` {shown} 太小，无法训练"),
+        Text(f"the shortest side of a picture is {step} pixels", f"图片的最短边为 {step} 像素"),
+        Text(
+            f"write {side}: {draft.recipe.base_model.family} was made for {draft.facts.resolution}",
+            f"请写 {side}：{draft.recipe.base_model.family} 基于 {draft.facts.resolution} 像素",
+        ),
+        "dataset.resolution" if draft.recipe.dataset.resolution is not None else "dataset.bucket_reso_steps",
+    )
+    draft.dataset_general["resolution"] = replace(size, value=[side, side])
+    return side, side
 
 
 def _decide_captions(draft: Draft, concepts: Sequence[ConceptPictures]) -> None:

@@ -347,6 +347,29 @@ def test_bucket_limits_are_refused_with_their_line(refused: Refused, pictures: P
     assert problem.where.line == 8
 
 
+@pytest.mark.parametrize(
+    ("options", "line", "fix"),
+    [
+        ("resolution: 1", 8, "write 512"),
+        ("resolution: [512, 8]", 8, "write 512"),
+        ("enable_bucket: false\n  resolution: 8", 9, "write 512"),
+        ("bucket_reso_steps: 640", 8, "write 640"),
+        ("resolution: 576\n  bucket_reso_steps: 640", 8, "write 640"),
+    ],
+)
+def test_a_size_without_any_bucket_is_blamed_itself(
+    refused: Refused, pictures: Pictures, options: str, line: int, fix: str
+) -> None:
+    pictures("set", 20)
+    problems = refused(f"dataset:\n  {options}\n")
+    assert set(problems) == {"resolution-too-small"}
+    problem = problems["resolution-too-small"]
+    assert problem.where is not None
+    assert problem.fix is not None
+    assert problem.where.line == line
+    assert problem.fix.en.startswith(fix)
+
+
 def test_nested_folders_are_told_with_the_fix(refused: Refused, pictures: Pictures, tmp_path: Path) -> None:
     pictures("set/inner", 3)
     problem = refused()["no-pictures"]
