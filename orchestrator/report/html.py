@@ -15,7 +15,8 @@ from orchestrator.core.finding import Status
 from orchestrator.report.curves import charts
 from orchestrator.report.diff import recipe_diff
 from orchestrator.report.labels import label, unseen
-from orchestrator.report.numbers import NOTHING, count, duration, plain_value, short_number, size
+from orchestrator.report.measured import measured
+from orchestrator.report.numbers import NOTHING, count, duration, plain_value, size
 from orchestrator.report.privacy import Shortener, shortener
 from orchestrator.report.samples import sample_grid
 from orchestrator.report.tables import (
@@ -103,7 +104,7 @@ def _environment(clean: Shortener, language: Language) -> Environment:
         t=worded,
         tr=translated,
         value=plain_value,
-        measured=_measured,
+        measured=lambda value, unit="": measured(value, unit, language),
         pieces=_pieces,
         lang=language,
         unseen=lambda names: unseen(names, language),
@@ -183,13 +184,6 @@ def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:
 
 def _whole(value: object) -> str:
     return count(int(value)) if isinstance(value, (int, float)) else NOTHING
-
-
-def _measured(value: float | str | None, unit: str = "") -> str:
-    """Evidence as a short number with its unit."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    text = short_number(value) if is_number else plain_value(value)  # type: ignore[arg-type]
-    return f"{text} {unit}" if unit and value is not None else text
 
 
 def _pieces(where: Location) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from orchestrator.core.problem_text import column_width, render_problem
 from orchestrator.core.record import scrub
 from orchestrator.report.labels import label, unseen
 from orchestrator.report.live import Progress, progress_text
+from orchestrator.report.measured import measured
 from orchestrator.report.numbers import count, duration, plain_value, short_number
 from orchestrator.report.privacy import visible
 from orchestrator.report.verdict import by_weight, level, next_steps
@@ -120,10 +121,9 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
     if finding.where is not None:
         console.print(_line((f"  --> {finding.where}", "dim")))
     for fact in finding.evidence:
-        value = short_number(fact.value) if isinstance(fact.value, float) else plain_value(fact.value)
-        limit = f"  ({label('term_limit', language)} {plain_value(fact.limit)})" if fact.limit is not None else ""
-        unit = f" {fact.unit}" if fact.unit else ""
-        console.print(_line((f"  {fact.what.to(language)}: {value}{unit}{limit}", "")))
+        value, limit = measured(fact.value, fact.unit, language), measured(fact.limit, "", language)
+        told = f"  ({label('term_limit', language)} {limit})" if fact.limit is not None else ""
+        console.print(_line((f"  {fact.what.to(language)}: {value}{told}", "")))
     if finding.fix is not None:
         console.print(_line((f"  = {label('term_fix', language)}: ", "cyan"), (finding.fix.advice.to(language), "")))
         for change in finding.fix.changes:

@@ -19,7 +19,7 @@ def test_a_whole_folder_of_the_other_extension_is_one_safe_change() -> None:
 def test_mixed_extensions_want_renaming() -> None:
     mixed = folder([picture("a.png"), picture("b.png", caption=None)], other_captions=1, caption_extension=".caption")
     finding = catches(RULE, Case(dataset=dataset(mixed)))
-    assert "they end in `.txt`" in finding.message.en
+    assert "not `.txt`." in finding.message.en
     assert finding.fix is not None
     assert finding.fix.changes == ()
 

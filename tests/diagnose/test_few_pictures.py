@@ -16,3 +16,8 @@ def test_each_kind_has_its_own_least(kind: str, least: int) -> None:
 
 def test_regularisation_pictures_do_not_count() -> None:
     catches(RULE, Case(dataset=dataset(folder(5), folder(100, is_reg=True))))
+
+
+def test_one_picture_is_told_in_the_singular() -> None:
+    assert catches(RULE, Case(dataset=dataset(folder(1)))).message.en.startswith("1 picture is few;")
+    assert catches(RULE, Case(dataset=dataset(folder(2)))).message.en.startswith("2 pictures are few;")

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import number, setting, significant, where
+from orchestrator.diagnose.facts import bounds, number, setting, significant, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check(case: Case) -> Iterator[Finding]:
         Evidence(
             Text("alpha / rank", "alpha/秩"),
             significant(scale, 3),
-            f"{LEAST:g} to {HIGH:g}",
+            bounds(LEAST, HIGH),
             "network_alpha, network_dim",
         )
     ]

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.WATCH,
         Confidence.MEDIUM,
         Text(
-            f"{len(marked)} captions begin with a byte order mark: {shown.en}.",
+            f"{plural(len(marked), 'caption begins', 'captions begin')} with a byte order mark: {shown.en}.",
             f"{len(marked)} 个标注以字节顺序标记（BOM）开头：{shown.zh}。",
         ),
         why=Text(

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET
+from orchestrator.diagnose.facts import NO_DATASET, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _fired(folder: Folder, index: int) -> Finding:
         Severity.FIX,
         Confidence.HIGH,
         Text(
-            f"{count} captions in `{name}` are not read: `{extension}` is looked for, they end in `{other}`.",
+            f"{plural(count, 'caption is', 'captions are')} not read in `{name}`: `{extension}` is looked for, not `{other}`.",
             f"`{name}` 中有 {count} 个标注不会被读取：读取的是 `{extension}`，它们却是 `{other}`。",
         ),
         why=Text("The trainer reads one extension only.", "训练器只读一种扩展名。"),

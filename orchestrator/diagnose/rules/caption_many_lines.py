@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names, setting
+from orchestrator.diagnose.facts import NO_DATASET, names, plural, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.WATCH,
         Confidence.HIGH,
         Text(
-            f"Of {len(long)} captions only the first line is read: {shown.en}.",
+            f"Of {plural(len(long), 'caption', 'captions')} only the first line is read: {shown.en}.",
             f"有 {len(long)} 个标注只会读取首行：{shown.zh}。",
         ),
         why=Text("The trainer leaves out everything after the first line.", "训练器会忽略首行之后的内容。"),

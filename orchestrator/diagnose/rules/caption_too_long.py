@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, family, names, number
+from orchestrator.diagnose.facts import NO_DATASET, family, names, number, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.WATCH,
         Confidence.HIGH,
         Text(
-            f"{len(long)} captions are longer than the {limit} tokens that are read: {shown.en}.",
+            f"{plural(len(long), 'caption is', 'captions are')} longer than the {limit} tokens that are read: {shown.en}.",
             f"{len(long)} 个标注超过可读取的 {limit} 个词元：{shown.zh}。",
         ),
         why=Text("The rest is cut off silently.", "超出部分会被悄悄截去。"),

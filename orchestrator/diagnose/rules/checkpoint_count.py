@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import number, where
+from orchestrator.diagnose.facts import bounds, number, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(Text("No plan of ours.", "没有本工具的计划。"))
         return
     count = _count(case)
-    evidence = [Evidence(Text("network files", "网络文件数"), count, f"{FEW} to {MANY}", "plan", "files")]
+    evidence = [Evidence(Text("network files", "网络文件数"), count, bounds(FEW, MANY), "plan", "files")]
     if FEW <= count <= MANY:
         yield SAYS.clear(Text(f"{count} checkpoints to choose from.", f"有 {count} 个检查点可选。"), evidence)
         return

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.fired(
             Severity.STOP,
             Confidence.HIGH,
-            Text(f"{len(empty)} caption files are empty: {shown.en}.", f"{len(empty)} 个标注文件为空：{shown.zh}。"),
+            Text(
+                f"{plural(len(empty), 'caption file is', 'caption files are')} empty: {shown.en}.",
+                f"{len(empty)} 个标注文件为空：{shown.zh}。",
+            ),
             why=Text("The trainer ends at the first of them.", "训练器遇到第一个就会中止。"),
             evidence=[Evidence(Text("empty caption files", "空标注文件"), len(empty), 0)],
             fix=Fix(ADVICE),
@@ -66,7 +69,7 @@ def check(case: Case) -> Iterator[Finding]:
             Severity.FIX,
             Confidence.HIGH,
             Text(
-                f"{len(blank)} captions have a blank first line, the only one that is read: {shown.en}.",
+                f"{plural(len(blank), 'caption has', 'captions have')} a blank first line, the only one that is read: {shown.en}.",
                 f"{len(blank)} 个标注的首行为空，而只读取首行：{shown.zh}。",
             ),
             why=Text("These pictures train with an empty prompt.", "这些图片会用空提示词训练。"),

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, kind
+from orchestrator.diagnose.facts import NO_DATASET, kind, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def check(case: Case) -> Iterator[Finding]:
     count, least = case.dataset.train_picture_count, LEAST.get(kind(case) or "", LEAST_OTHERWISE)
     evidence = [Evidence(Text("pictures of the subject", "主题图片数"), count, least, "data set", "pictures")]
     if count >= least:
-        yield SAYS.clear(Text(f"{count} pictures.", f"共 {count} 张图片。"), evidence)
+        yield SAYS.clear(Text(f"{plural(count, 'picture', 'pictures')}.", f"共 {count} 张图片。"), evidence)
         return
     yield SAYS.fired(
         Severity.WATCH,
         Confidence.MEDIUM,
         Text(
-            f"{count} pictures are few; {least} is the least that is usual here.",
+            f"{plural(count, 'picture is', 'pictures are')} few; {least} is the least that is usual here.",
             f"{count} 张图片偏少；此类主题通常至少 {least} 张。",
         ),
         why=Text("It can only generalise over what it saw.", "模型只能在见过的变化范围内泛化。"),

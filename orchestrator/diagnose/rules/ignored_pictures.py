@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def check(case: Case) -> Iterator[Finding]:
     yield SAYS.fired(
         Severity.WATCH,
         Confidence.HIGH,
-        Text(f"{len(ignored)} files are not read: {shown.en}.", f"{len(ignored)} 个文件不会被读取：{shown.zh}。"),
+        Text(
+            f"{plural(len(ignored), 'file is', 'files are')} not read: {shown.en}.",
+            f"{len(ignored)} 个文件不会被读取：{shown.zh}。",
+        ),
         why=Text("The trainer does not take their extension.", "训练器不认它们的扩展名。"),
         evidence=[Evidence(Text("files left out", "被忽略的文件"), len(ignored), 0)],
         fix=Fix(Text("Convert them to PNG.", "转换为 PNG。")),

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import not_comparable, usual_rates
-from orchestrator.diagnose.facts import number, significant, unet_lr, where
+from orchestrator.diagnose.facts import bounds, number, significant, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals import effective_lr
 
@@ -68,11 +68,11 @@ def check(case: Case) -> Iterator[Finding]:
         Evidence(
             Text("lr x sqrt(alpha / rank)", "学习率 × √(alpha/秩)"),
             significant(effective),
-            _range(narrow_low, narrow_high),
+            bounds(narrow_low, narrow_high),
             "unet_lr",
         ),
         Evidence(
-            Text("wide range of published presets", "已发布预设的宽范围"), _range(wide_low, wide_high), None, "presets"
+            Text("wide range of published presets", "已发布预设的宽范围"), bounds(wide_low, wide_high), None, "presets"
         ),
     ]
     if narrow_low <= effective <= narrow_high:

@@ -70,7 +70,7 @@ def _fired(folder: Folder) -> Finding:
     else:
         shown = names(bare)
         message = Text(
-            f"{len(bare)} of {total} pictures in `{name}` have no caption: {shown.en}.",
+            f"{len(bare)} of {total} pictures in `{name}` {'has' if len(bare) == 1 else 'have'} no caption: {shown.en}.",
             f"`{name}` 的 {total} 张图片中有 {len(bare)} 张没有标注：{shown.zh}。",
         )
     return SAYS.fired(

@@ -107,7 +107,7 @@ def _missing(trigger: str, without: list[Picture], total: int) -> Finding:
         Severity.FIX if len(without) > MANY * total else Severity.WATCH,
         Confidence.HIGH,
         Text(
-            f"{len(without)} of {total} captions lack the trigger `{trigger}`: {shown.en}.",
+            f"{len(without)} of {total} captions {'lacks' if len(without) == 1 else 'lack'} the trigger `{trigger}`: {shown.en}.",
             f"{total} 个标注中有 {len(without)} 个缺少触发词 `{trigger}`：{shown.zh}。",
         ),
         why=Text("A word that is not in the captions learns nothing.", "标注里没有的词学不到任何东西。"),

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield _fired(folder)
     if not empty:
         count = sum(len(folder.pictures) for folder in case.dataset.folders)
-        yield SAYS.clear(Text(f"{count} pictures found.", f"找到 {count} 张图片。"))
+        yield SAYS.clear(Text(f"{plural(count, 'picture', 'pictures')} found.", f"找到 {count} 张图片。"))
 
 
 def _fired(folder: Folder) -> Finding:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def check(case: Case) -> Iterator[Finding]:
     yield SAYS.fired(
         Severity.WATCH if has_bare else Severity.INFO,
         Confidence.HIGH,
-        Text(f"{len(orphans)} captions have no picture: {shown.en}.", f"{len(orphans)} 个标注没有图片：{shown.zh}。"),
+        Text(
+            f"{plural(len(orphans), 'caption has', 'captions have')} no picture: {shown.en}.",
+            f"{len(orphans)} 个标注没有图片：{shown.zh}。",
+        ),
         why=Text(
             "Often a renamed picture, which then trains without its caption.",
             "常因图片改名所致，该图片便在没有标注的情况下训练。",

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import is_adaptive, number, optimizer, setting, unet_lr, where
+from orchestrator.diagnose.facts import bounds, is_adaptive, number, optimizer, setting, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     name, te_lr = optimizer(case) or "", number(case, "text_encoder_lr")
     trains_te = bool(te_lr) and not setting(case, "network_train_unet_only")
-    evidence = [Evidence(Text("learning rate", "学习率"), lr, f"{LEAST} to {MOST}", "unet_lr")]
+    evidence = [Evidence(Text("learning rate", "学习率"), lr, bounds(LEAST, MOST), "unet_lr")]
     if not LEAST <= lr <= MOST:
         yield _fired(case, name, lr, te_lr if trains_te else None, evidence)
     elif trains_te and te_lr != lr:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.FIX,
         Confidence.HIGH,
         Text(
-            f"{len(shared)} names belong to more than one picture: {shown.en}.",
+            f"{plural(len(shared), 'name belongs', 'names belong')} to more than one picture: {shown.en}.",
             f"{len(shared)} 个名称对应多张图片：{shown.zh}。",
         ),
         why=Text("They share one caption and one latent cache file.", "它们共用一个标注和一个潜变量缓存文件。"),

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.FIX,
         Confidence.HIGH,
         Text(
-            f"{len(turned)} pictures train turned or mirrored: {shown.en}.",
+            f"{plural(len(turned), 'picture trains', 'pictures train')} turned or mirrored: {shown.en}.",
             f"{len(turned)} 张图片会以旋转或镜像的样子训练：{shown.zh}。",
         ),
         why=Text("Viewers apply the EXIF orientation, the trainer does not.", "看图软件会应用 EXIF 方向，训练器不会。"),

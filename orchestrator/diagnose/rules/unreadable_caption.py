@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.STOP,
         Confidence.HIGH,
         Text(
-            f"{len(bad)} caption files are no UTF-8 text: {shown.en}.",
+            f"{plural(len(bad), 'caption file is', 'caption files are')} no UTF-8 text: {shown.en}.",
             f"{len(bad)} 个标注文件不是 UTF-8 文本：{shown.zh}。",
         ),
         why=Text("The trainer dies at the first of them.", "训练器遇到第一个就会崩溃。"),

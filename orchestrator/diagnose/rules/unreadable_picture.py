@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, names, plural
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def check(case: Case) -> Iterator[Finding]:
     yield SAYS.fired(
         Severity.STOP,
         Confidence.HIGH,
-        Text(f"{len(bad)} picture files cannot be read: {shown.en}.", f"{len(bad)} 个图片文件无法读取：{shown.zh}。"),
+        Text(
+            f"{plural(len(bad), 'picture file', 'picture files')} cannot be read: {shown.en}.",
+            f"{len(bad)} 个图片文件无法读取：{shown.zh}。",
+        ),
         why=Text("The trainer dies at the first of them.", "训练器遇到第一个就会崩溃。"),
         evidence=[
             Evidence(Text("what is wrong", "问题"), picture.problem, None, picture.path.name)

@@ -1,0 +1,51 @@
+"""Evidence in words: units, and the names that the scan gives to what is wrong with a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
+from orchestrator.report.numbers import plain_value, short_number
+
+if TYPE_CHECKING:
+    from orchestrator.core.text import Language
+
+UNITS: dict[str, tuple[str, str]] = {
+    "steps": ("step", "步"),
+    "step": ("step", "步"),
+    "epoch": ("epoch", "轮"),
+    "times": ("time", "次"),
+    "files": ("file", "个文件"),
+    "pictures": ("picture", "张图片"),
+    "buckets": ("bucket", "个桶"),
+    "tokens": ("token", "个词元"),
+    "bytes": ("byte", "字节"),
+    "samples per epoch": ("sample per epoch", "样本/轮"),
+}
+"""Unit as rules write it -> (English for exactly one, Chinese)."""
+FILE_PROBLEMS: dict[str, Text] = {
+    "empty-file": Text("empty file", "空文件"),
+    "not-a-picture": Text("not a picture", "不是图片"),
+    "truncated-header": Text("cut off in its header", "文件头不完整"),
+    "truncated-file": Text("cut off, its end is missing", "文件不完整，缺少结尾"),
+    "git-lfs-pointer": Text("Git LFS pointer, the picture was not fetched", "Git LFS 指针，图片没有下载"),
+    "broken-link": Text("link to nothing", "失效的链接"),
+    "not-a-file": Text("a folder or a device", "文件夹或设备"),
+    "unreadable": Text("cannot be read", "无法读取"),
+    "empty-caption": Text("empty caption", "空标注"),
+    "caption-not-utf8": Text("not UTF-8 text", "不是 UTF-8 文本"),
+    "caption-unreadable": Text("cannot be read", "无法读取"),
+}
+"""`Picture.problem` and `Picture.caption_problem`, as far as rules show them."""
+
+
+def measured(value: float | str | None, unit: str, language: Language) -> str:
+    """Return a measured value or its limit with its unit: `12 steps`, `12 步`. A text of others stays as it is."""
+    if isinstance(value, str) and value in FILE_PROBLEMS:
+        return FILE_PROBLEMS[value].to(language)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    text = short_number(value) if is_number else plain_value(value)  # type: ignore[arg-type]
+    if not unit or value is None:
+        return text
+    one, chinese = UNITS.get(unit, (unit, unit))
+    return f"{text} {chinese if language == 'zh' else one if value == 1 else unit}"
