@@ -1,4 +1,4 @@
-"""Are the model files there and whole? From their first bytes; the trainer would say so after minutes, or not at all."""
+"""Are the model files there, whole, and of the family? From their headers; the trainer would say so after minutes, or not at all."""
 
 from __future__ import annotations
 
@@ -6,25 +6,89 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.backends.model_family import LABELS, LARGEST_HEADER_BYTES, family_of_file, family_of_folder
 from orchestrator.backends.pickles import FILE_OPTIONS
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.plan.model import Plan, Resolved
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_LARGEST_HEADER_BYTES = 100_000_000
+_BASE = "pretrained_model_name_or_path"
 
 
 def missing_files(plan: Plan) -> tuple[Problem, ...]:
-    """Return a problem for each model file of the plan that is not there or cannot be one. Reads a few bytes of each."""
-    named = [(option, resolved) for option in FILE_OPTIONS if (resolved := plan.train.get(option)) is not None]
+    """Return a problem for each model file of the plan that is not there, cannot be one, or is of another family.
+
+    Reads the first bytes of each file, of the base model the whole header.
+    """
+    found: list[Problem] = []
+    for option, resolved, value in _named(plan):
+        text = _trouble(plan.family, value)
+        if text is not None:
+            found.append(_problem(option, value, resolved, text))
+        elif option == _BASE and (looks := _other_family(plan.family, value)) is not None:
+            found.append(_of_another_family(plan.family, value, resolved, looks))
+    return tuple(found)
+
+
+def not_looked_at(plan: Plan) -> tuple[Text, ...]:
+    """Return a line for each model that the trainer is to fetch from Hugging Face: nothing of it could be checked."""
     return tuple(
-        _problem(option, value, resolved, text)
-        for option, resolved in named
-        for value in (resolved.value if isinstance(resolved.value, (list, tuple)) else (resolved.value,))
-        if isinstance(value, str) and (text := _trouble(plan.family, value)) is not None
+        Text(
+            f"`{option}`: {value} is taken as a model of Hugging Face and was not looked at; the trainer fetches it",
+            f"`{option}`：{value} 视为 Hugging Face 上的模型，未作检查；由训练器下载",
+        )
+        for option, _, value in _named(plan)
+        if plan.family != "pocket" and not Path(value).exists() and _is_hub_id(value)
+    )
+
+
+def _named(plan: Plan) -> Iterator[tuple[str, Resolved, str]]:
+    for option in FILE_OPTIONS:
+        resolved = plan.train.get(option)
+        if resolved is not None:
+            values = resolved.value if isinstance(resolved.value, (list, tuple)) else (resolved.value,)
+            yield from ((option, resolved, value) for value in values if isinstance(value, str))
+
+
+def _is_hub_id(value: str) -> bool:
+    return not Path(value).is_absolute() and _HUB_ID.fullmatch(value) is not None
+
+
+def _other_family(family: str, value: str) -> str | None:
+    """What the base model looks like, where that is clearly not `family`."""
+    path = Path(value)
+    if family == "pocket" or not path.exists():
+        return None
+    try:
+        looks = family_of_folder(path) if path.is_dir() else family_of_file(path)
+    except OSError:
+        return None
+    return None if looks in (None, family) else looks
+
+
+def _of_another_family(family: str, value: str, resolved: Resolved, looks: str) -> Problem:
+    name = Path(value).name
+    if looks == "lora":
+        fix = Text("name the base model itself", "请指定底模本身")
+    else:
+        fix = Text(
+            f"write `base_model.family: {looks}`, or name a base model of {family}",
+            f"请写 `base_model.family: {looks}`，或指定 {family} 的底模",
+        )
+    return Problem(
+        "model-of-another-family",
+        Text(
+            f"{name} looks like {LABELS[looks]}, not like {LABELS[family]}",
+            f"{name} 看起来是 {LABELS[looks]}，不是 {LABELS[family]}",
+        ),
+        Text("its layers do not fit: the trainer would stop while loading it", "其层结构不符：训练器会在加载时停止"),
+        fix,
+        resolved.where,
     )
 
 
@@ -38,8 +102,7 @@ def _trouble(family: str, value: str) -> Text | None:
             return None
         return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
     if not path.is_file():
-        is_id = not path.is_absolute() and _HUB_ID.fullmatch(value) is not None
-        return None if is_id else Text("there is no such file", "没有这个文件")
+        return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
     return _bad_safetensors(path) if path.suffix.lower() == ".safetensors" else None
 
 
@@ -53,7 +116,7 @@ def _bad_safetensors(path: Path) -> Text | None:
             "这只是 Git LFS 指针，不是模型本身：下载没有完成",
         )
     length = int.from_bytes(first, "little")
-    if len(first) < 8 or not 2 <= length <= min(_LARGEST_HEADER_BYTES, size - 8):
+    if len(first) < 8 or not 2 <= length <= min(LARGEST_HEADER_BYTES, size - 8):
         return Text("it is no safetensors file, or only a part of one", "它不是 safetensors 文件，或者不完整")
     return None
 
