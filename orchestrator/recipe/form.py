@@ -15,7 +15,7 @@ from orchestrator.core.text import Text
 from orchestrator.recipe.unknown_keys import misplaced_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from orchestrator.core.source import KeyPath
     from orchestrator.recipe.merge import Layers
@@ -29,15 +29,15 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _EXTENSION = re.compile(r"\.[^./\\\s]+\Z")
 
 
-def form_problems(layers: Layers) -> Iterator[Problem]:
-    """Yield what is wrong with names, pairs and places of keys."""
+def form_problems(layers: Layers, trainer_options: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield what is wrong with names, pairs and places of keys. `trainer_options`: the trainer's names, where known."""
     yield from _names(layers)
     yield from _concepts(layers)
     yield from _pairs(layers)
     options = layers.get(("trainer_args",))
     if isinstance(options, dict):
         for key in options:
-            problem = misplaced_option(key, layers.where_key(("trainer_args", key)))
+            problem = misplaced_option(key, layers.where_key(("trainer_args", key)), trainer_options)
             if problem is not None:
                 yield problem
 
@@ -168,7 +168,12 @@ def _bad_extension(layers: Layers, path: KeyPath, extension: str) -> Problem:
 
 def _empty(layers: Layers, path: KeyPath) -> Problem:
     name = dotted(path)
-    return Problem("wrong-value", Text(f"`{name}` is empty", f"`{name}` 是空的"), where=layers.place(path).value)
+    fix = Text("write a value, or delete the key", "写上值，或删去这个键")
+    if path[-1] == "image_dir":
+        fix = Text("write the folder of the pictures", "写上图片所在的文件夹")
+    return Problem(
+        "wrong-value", Text(f"`{name}` is empty", f"`{name}` 是空的"), fix=fix, where=layers.place(path).value
+    )
 
 
 def _only_regularisation(layers: Layers) -> Problem:

@@ -89,7 +89,7 @@ def load_recipe(
         recipe = Recipe.model_validate(layers.data)
     except ValidationError as error:
         problems += mistakes(error, layers, known_trainer_options, unread)
-    problems += form_problems(layers)
+    problems += form_problems(layers, known_trainer_options)
     problems += secret_problems(layers, [link.document for link in chain])
     if problems or recipe is None:
         raise InputError(_tidied(problems, [*names, *(link.document.file for link in reversed(chain))]))

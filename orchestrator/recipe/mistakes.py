@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from orchestrator.core.source import KeyPath
     from orchestrator.recipe.merge import Layers
 
-_TEXT_ERRORS = {"string_too_long", "string_too_short", "string_pattern_mismatch"}
+_TEXT_FIXES = {
+    "string_too_long": Text("shorten it", "请写短一些"),
+    "string_too_short": Text("say it in more words", "请多写几个字"),
+    "string_pattern_mismatch": Text("write it on one line, without invisible characters", "写在一行里，不带不可见字符"),
+}
 _EXAMPLES = {
     "recipe_version": "recipe_version: 1",
     "name": "name: alice-v1",
@@ -106,11 +110,12 @@ def _wrong_value(path: KeyPath, details: list[ErrorDetails], layers: Layers) -> 
     value = details[0]["input"]
     if name == "recipe_version":
         return _wrong_version(value, layers)
-    rule = next((d for d in details if d["type"] in _TEXT_ERRORS), None)
+    rule = next((d for d in details if d["type"] in _TEXT_FIXES), None)
     if rule is not None and isinstance(value, str):
-        what, fix = _wrong_text(name, rule), None
+        what = _wrong_text(name, rule)
+        fix: Text | None = _TEXT_FIXES[rule["type"]]
     elif any(d["type"] == "too_short" for d in details) and value == []:
-        what, fix = Text(f"`{name}` needs at least one entry", f"`{name}` 至少要有一项"), None
+        what, fix = Text(f"`{name}` needs at least one entry", f"`{name}` 至少要有一项"), _example(path, value="")
     else:
         annotation = annotation_at(path)
         wanted, found = expected(annotation), shown(value)
@@ -123,7 +128,14 @@ def _example(path: KeyPath, value: Any) -> Text | None:
     """Return an example for a section or list that was written as one value."""
     example = _EXAMPLES.get(str(path[-1])) if not isinstance(value, (dict, list)) else None
     if example is None or "{" not in example:
-        return None
+        return (
+            Text(
+                "write its keys below it, each on its own line with two spaces in front",
+                "把它的键写在下面，每行一个，前面空两格",
+            )
+            if expected(annotation_at(path)).en.startswith("a section")
+            else None
+        )
     return Text(f"write for example `{example}`", f"例如写 `{example}`")
 
 

@@ -55,9 +55,18 @@ def unknown_key(path: KeyPath, where: Location, trainer_options: Collection[str]
     return Problem("unknown-key", Text(f"unknown key `{name}`", f"未知的键 `{name}`"), _WHY, fix, where), meant
 
 
-def misplaced_option(key: str, where: Location) -> Problem | None:
-    """Return the problem of a key under `trainer_args` that the recipe has a place for, None where it has none."""
-    home = _trainer_names().get(key)
+def misplaced_option(key: str, where: Location, trainer_options: Collection[str] = ()) -> Problem | None:
+    """Return the problem of a key under `trainer_args` that the recipe has a place for, None where it has none.
+
+    With the trainer's own names a key that is none of them, and comes nearest to one of the recipe's, is told as well.
+    """
+    names = _trainer_names()
+    home = names.get(key)
+    if home is None and trainer_options and key not in trainer_options:
+        meant = nearest(key, {*names, *trainer_options})
+        if meant is not None and meant in names:
+            what = Text(f"unknown key `trainer_args.{key}`", f"未知的键 `trainer_args.{key}`")
+            return Problem("unknown-key", what, _WHY, _belongs(names[meant], "trainer_args", key), where)
     if home is None:
         return None
     why = _LENGTH_WHY if key == "max_train_steps" else _WHY_TWICE

@@ -21,19 +21,41 @@ _UNDERSCORES = Text(
 
 
 def value_fix(value: Any, raw: str | None, annotation: Any) -> Text | None:
-    """Return what to write instead, where that can be guessed from the value."""
+    """Return what to write instead: a guess from the value, else what the field takes; None where that says nothing new."""
+    return _guess(value, raw, annotation) or _what_fits(annotation)
+
+
+def _what_fits(annotation: Any) -> Text | None:
+    """Return what a field of plain values takes, as an order. Sections need an example instead."""
+    wanted = expected(annotation)
+    if "section" in wanted.en or wanted.en in {"text", "a value"}:
+        return None
+    return Text(f"write {wanted.en}", f"请写{wanted.zh}")
+
+
+def _guess(value: Any, raw: str | None, annotation: Any) -> Text | None:
     words = [word for word in choices(annotation) if isinstance(word, str)]
-    if isinstance(value, bool) and not value and "no" in words:
-        return _write("no")
     if isinstance(value, str):
         return _fix_text(value, raw, annotation, words)
+    if value is False and "no" in words:
+        return _write("no")
     if isinstance(value, float) and value.is_integer() and plain_fits(int(value), annotation):
         return _write(int(value))
     if isinstance(value, (bool, int, float)) and any(is_only(a, str) for a in alternatives(annotation)):
         written = raw if raw is not None else value
         return Text(f"put it in quotes: `'{written}'`", f"加上引号：`'{written}'`")
-    if isinstance(value, dict) and "list" in expected(annotation).en:
+    if isinstance(value, int) and value in (0, 1) and is_only(annotation, bool):
+        return _write(str(bool(value)).lower())
+    return _fix_dashes(value, annotation)
+
+
+def _fix_dashes(value: Any, annotation: Any) -> Text | None:
+    """Return what to do with the dashes of a list that should be a section, or the other way round."""
+    wanted = expected(annotation).en
+    if isinstance(value, dict) and "list" in wanted:
         return Text("put `- ` before its first line", "在它的第一行前面加 `- `")
+    if isinstance(value, list) and wanted.startswith("a section"):
+        return Text("remove the `- ` in front of its lines", "去掉各行前面的 `- `")
     return None
 
 
@@ -66,7 +88,10 @@ def _takes_text(annotation: Any, value: str) -> bool:
 
 
 def _tidied(value: str) -> Iterator[str]:
-    """Yield what `1_000`, `1,5` and `1,000` may have meant."""
+    """Yield what `1_000`, `1,5`, `1,000` and `1000 steps` may have meant."""
+    counted = re.fullmatch(r"(\S*\d) +[A-Za-z]+", value)
+    if counted is not None:
+        yield counted[1]
     joined = re.sub(r"(?<=\d)[_ ](?=\d)", "", value)
     for tidy in (joined, joined.replace(",", ".", 1), joined.replace(",", "")):
         if tidy != value:
