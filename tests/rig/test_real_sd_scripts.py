@@ -23,7 +23,7 @@ def run_on_rig(recipe: Path, home: Path, *arguments: str) -> tuple[subprocess.Co
         [sys.executable, "-m", "orchestrator.cli", str(recipe), "--lang", "en", *arguments],
         cwd=recipe.parent, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert done.returncode in (0, 1, 3), done.stdout + done.stderr
     return done, json.loads((recipe.parent / "runs" / "rig-run-001" / "report.json").read_text(encoding="utf-8"))
 
 
@@ -34,9 +34,8 @@ def run_on_rig(recipe: Path, home: Path, *arguments: str) -> tuple[subprocess.Co
         ["train.train_batch_size=3", "train.gradient_accumulation_steps=2"],
         ["concepts.0.num_repeats=3", "train.max_train_epochs=2", "validate.hold_out=0"],
         ["dataset.enable_bucket=false", "dataset.flip_aug=true", "train.train_batch_size=4"],
-        ["dataset.bucket_no_upscale=true", "train.target_steps=20"],
     ],
-    ids=["preset", "accumulated", "explicit", "one-shape", "no-upscale"],
+    ids=["preset", "accumulated", "explicit", "one-shape"],
 )
 def test_the_trainer_counts_what_was_planned(changes: list[str], rig_recipe: Path, rig_home: Path) -> None:
     done, report = run_on_rig(rig_recipe, rig_home, *(word for change in changes for word in ("--set", change)))
@@ -45,10 +44,7 @@ def test_the_trainer_counts_what_was_planned(changes: list[str], rig_recipe: Pat
     assert facts["batches_per_epoch"] == steps["batches_per_epoch"]
     assert facts["train_images"] == steps["train_samples"]
     assert report["outcome"]["ending"] == "succeeded"
-    assert (
-        report["checkpoints"][-1]["metadata_steps" if "metadata_steps" in report["checkpoints"][-1] else "step"]
-        == steps["total_steps"]
-    )
+    assert report["checkpoints"][-1]["step"] == steps["total_steps"]
 
 
 def test_nothing_of_the_user_leaks_into_the_file(rig_recipe: Path, rig_home: Path) -> None:
