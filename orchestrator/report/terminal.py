@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TextIO
 from orchestrator.core.finding import Status
 from orchestrator.core.problem_text import column_width, render_problem
 from orchestrator.core.record import scrub
-from orchestrator.report.labels import label, unseen
+from orchestrator.plan.explain import explain
+from orchestrator.report.labels import label
 from orchestrator.report.live import Progress, progress_text
 from orchestrator.report.measured import measured
-from orchestrator.report.numbers import count, duration, plain_value, short_number
+from orchestrator.report.numbers import duration, plain_value
 from orchestrator.report.privacy import visible
 from orchestrator.report.verdict import by_weight, level, next_steps
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Change, Finding, Problem, Verdict
     from orchestrator.core.text import Language
-    from orchestrator.dataset.model import Dataset
-    from orchestrator.plan.model import Plan, Resolved
+    from orchestrator.plan.explain import Row
+    from orchestrator.plan.model import Plan
     from orchestrator.run.model import Outcome
 
 STYLES = {
@@ -40,18 +41,29 @@ STYLES = {
     "clear": "green",
     "unjudged": "dim",
 }
+PLAN_SECTIONS = ("folders", "dataset", "train", "samples")
+"""Sections of the told plan that are tables; length and notes stand above them."""
+PLAN_KEYS = {"folders": "role_train", "held out": "role_validation"}
 PLAIN_EVERY_SECONDS = 30.0
 PLAIN_EVERY_SHARE = 0.05
 REDRAW_SECONDS = 0.2
 
 
 def make_console(stream: TextIO | None = None) -> Console:
-    """Return a console for `stream` (standard output). NO_COLOR holds; what the stream cannot encode becomes `?`, never an error."""
+    """Return a console for `stream` (standard output). NO_COLOR holds; what the stream cannot encode becomes `?`, never an error.
+
+    Printing raises BrokenPipeError where nobody reads any more: `lora-run check ... | head -1` is no failure.
+    """
     from rich.console import Console
+
+    class PipeConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """Say so; rich itself would exit with 1, which here means findings to fix."""
+            raise BrokenPipeError
 
     stream = stream if stream is not None else sys.stdout
     tolerate(stream)
-    return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=not stream.isatty())
+    return PipeConsole(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=not stream.isatty())
 
 
 def tolerate(stream: TextIO) -> None:
@@ -97,9 +109,12 @@ def show_problems(problems: Sequence[Problem], language: Language, console: Cons
 
 
 def show_verdict(verdict: Verdict, language: Language, console: Console, outcome: Outcome | None = None) -> None:
-    """Print the fired findings worst first with evidence and advice, then counts of the rest."""
+    """Print the fired findings worst first with evidence and advice, one line for each undecided rule, then counts of the rest."""
     for finding in by_weight(verdict.fired):
         _show_finding(finding, language, console)
+    for finding in verdict.findings:
+        if finding.status is Status.INCONCLUSIVE:
+            _show_undecided(finding, language, console)
     counts = [
         ("term_inconclusive", sum(1 for f in verdict.findings if f.status is Status.INCONCLUSIVE), "dim"),
         ("term_clear", sum(1 for f in verdict.findings if f.status is Status.CLEAR), "green"),
@@ -131,24 +146,38 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
     console.print()
 
 
+def _show_undecided(finding: Finding, language: Language, console: Console) -> None:
+    needs = f" {label('term_needs', language)}: {finding.needs.to(language)}" if finding.needs is not None else ""
+    head = f"{label('level_unjudged', language)}[{finding.rule}]: "
+    console.print(_line((head, STYLES["unjudged"]), (finding.message.to(language), ""), (needs, STYLES["unjudged"])))
+
+
 def _change(change: Change, language: Language) -> str:
     after = label("remove_key", language) if change.value is None else plain_value(change.value)
     return f"{change.key}: {plain_value(change.before)} -> {after}"
 
 
 def show_plan(plan: Plan, language: Language, console: Console) -> None:
-    """Print the sum of the steps, then every number with its reason."""
+    """Print the sum of the steps, then every number with its reason: folders, data set, training, prompts."""
     for line in (*plan.steps.lines, *plan.notes):
         console.print(_line((line.to(language), "")))
     console.print()
-    groups = (plan.train, plan.dataset_general)
-    rows = [_plan_row(key, item, language) for group in groups for key, item in group.items()]
     heads = [label(key, language) for key in ("col_setting", "col_value", "col_source_of", "col_because")]
-    show_table(heads, rows, console)
+    told = explain(plan)
+    for section in PLAN_SECTIONS:
+        rows = [_plan_row(row, plan, language) for row in told if row.section == section]
+        if rows:
+            console.print(_line((label(f"plan_{section}", language), "bold")))
+            show_table(heads, rows, console)
+            console.print()
 
 
-def _plan_row(key: str, item: Resolved, language: Language) -> tuple[str, str, str, str]:
-    return key, plain_value(item.value), label(f"source_{item.source.value}", language), item.because.to(language)
+def _plan_row(row: Row, plan: Plan, language: Language) -> tuple[str, str, str, str]:
+    options = {"train": plan.train, "dataset": plan.dataset_general}.get(row.section, {})
+    value = plain_value(options[row.key].value) if row.key in options else row.value
+    key = label(PLAN_KEYS[row.key], language) if row.key in PLAN_KEYS else row.key
+    source = label(f"source_{row.source.value}", language) if row.source is not None else ""
+    return key, value, source, row.because.to(language)
 
 
 def show_table(
@@ -175,30 +204,6 @@ def _rich_table(heads: Sequence[str], cells: Sequence[Sequence[str]], styles: Se
     for row in cells:
         table.add_row(*(RichText(cell) for cell in row))
     return table
-
-
-def show_summary(dataset: Dataset, plan: Plan, language: Language, console: Console) -> None:
-    """Print what would be trained: pictures, captions, steps."""
-    pictures = [picture for folder in dataset.folders for picture in folder.pictures]
-    captioned = sum(folder.captioned for folder in dataset.folders)
-    words = label("term_pictures", language).format(
-        pictures=count(len(pictures)), folders=len(dataset.folders), captioned=count(captioned)
-    )
-    steps = label("term_steps", language).format(
-        total=count(plan.steps.total_steps),
-        epochs=plan.steps.epochs,
-        per_epoch=plan.steps.steps_per_epoch,
-        exposures=short_number(plan.steps.exposures_per_image),
-    )
-    for line in (words, steps):
-        console.print(_line((line, "")))
-
-
-def show_not_looked_at(dataset: Dataset | None, language: Language, console: Console) -> None:
-    """Print what a check leaves unseen, so that silence is not read as health."""
-    names = dataset.not_looked_at if dataset is not None else ("pictures", "captions")
-    if names:
-        console.print(_line((f"{label('not_looked_at', language)} {unseen(names, language)}", "dim")))
 
 
 def show_doctor(rows: Iterable[tuple[str, str, str, str]], language: Language, console: Console) -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from orchestrator.core.finding import Location, Problem, Status, Verdict
 from orchestrator.core.problem_text import column_width
+from orchestrator.core.provenance import Source
 from orchestrator.core.text import LANGUAGES, Language, Text, same
+from orchestrator.plan.model import Prompt, Resolved
 from orchestrator.report import terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
 
@@ -55,8 +57,6 @@ def everything(data: ReportData, stream: io.TextIOBase, language: Language) -> N
     findings = tuple(replace(f, message=same(HOSTILE), where=where) for f in data.verdict.findings)
     terminal.show_verdict(Verdict(findings), language, console, data.outcome)
     terminal.show_plan(data.case.plan, language, console)
-    terminal.show_summary(data.case.dataset, data.case.plan, language, console)
-    terminal.show_not_looked_at(data.case.dataset, language, console)
     terminal.show_doctor([("ok", "Python", HOSTILE, ""), ("stop", "disk", "1 GiB", HOSTILE)], language, console)
     terminal.show_end(
         HOSTILE, data.verdict, language, console, outcome=data.outcome, report=HOSTILE, next_recipe="next.yaml"
@@ -117,10 +117,40 @@ def test_plan_table_in_a_pipe_keeps_one_line_per_number(make_data: Make) -> None
     assert [row.split()[0] for row in rows] == list(train)
 
 
+def test_plan_shows_each_option_under_its_own_heading(make_data: Make) -> None:
+    """The data set's `resolution` and the trainer's are two options with one name."""
+    plan = make_data().case.plan
+    assert plan is not None
+    size = Resolved([512, 512], Source.DERIVED, same("x"))
+    both = replace(plan, dataset_general={"resolution": size}, train={"resolution": replace(size, value="512,512")})
+    prompted = replace(both, prompts=(Prompt("a trophy", 512, 512, 20, 7.5, 1),))
+    stream = io.StringIO()
+    terminal.show_plan(prompted, "en", terminal.make_console(stream))
+    blocks = stream.getvalue().split("\n\n")
+    found = {block.splitlines()[0]: [row.split()[0] for row in block.splitlines()[2:]] for block in blocks[1:] if block}
+    assert list(found) == ["Folders", "Data set options", "Training options", "Sample prompts"]
+    assert found["Data set options"] == found["Training options"] == ["resolution"]
+    assert len(found["Folders"]) == len(plan.subsets) + (plan.validation is not None)
+    assert "a trophy" in stream.getvalue()
+
+
+def test_a_reader_that_went_away_is_no_failure() -> None:
+    """Rich would end the program with 1, which means findings to fix; the command line knows what to do instead."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError), os.fdopen(writing, "w", buffering=1) as stream:
+        terminal.show_line("told to nobody", terminal.make_console(stream))
+
+
 def test_verdict_tells_what_was_not_decided(make_data: Make) -> None:
     data = make_data()
     stream = io.StringIO()
     terminal.show_verdict(data.verdict, "en", terminal.make_console(stream))
+    told = stream.getvalue()
+    (undecided,) = [f for f in data.verdict.findings if f.status is Status.INCONCLUSIVE]
+    assert undecided.needs is not None
+    line = f"Not judged[{undecided.rule}]: {undecided.message.en} Needs: {undecided.needs.en}"
+    assert line in told.splitlines()
     assert "rules: could not decide: 1 · clear: 1 · ignored by the recipe: 1" in stream.getvalue()
     assert stream.getvalue().index("R009") < stream.getvalue().index("R003")
     clear = Verdict(tuple(f for f in data.verdict.findings if f.status is Status.INCONCLUSIVE))
