@@ -70,6 +70,11 @@ def charts(data: ReportData, language: Language, clean: Callable[[str], str]) ->
     return [chart for chart in made if chart is not None]
 
 
+def is_by_epoch(tag: str) -> bool:
+    """Whether the trainer counts epochs where other series count steps: `loss/epoch_average`, `loss/validation/epoch_divergence` ..."""
+    return tag.rsplit("/", 1)[-1].startswith("epoch")
+
+
 def steps_per_epoch(data: ReportData) -> float | None:
     """Return optimizer steps per epoch: planned, else from what the trainer announced, else None."""
     if data.case.plan is not None:
@@ -145,7 +150,7 @@ def _validation_curve(seen: Observations, per_epoch: float | None, say: _Sayer) 
         series = seen.series.get(tag)
         if series is None or not len(series):
             continue
-        if not tag.endswith("epoch_average"):
+        if not is_by_epoch(tag):
             return Curve(say.clean(tag), series.steps, series.values, "validation")
         if per_epoch is not None:
             steps = [round(epoch * per_epoch) for epoch in series.steps]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.finding import Status
 from orchestrator.core.record import to_plain
 from orchestrator.core.text import LANGUAGES
-from orchestrator.report.curves import trend_line
+from orchestrator.report.curves import is_by_epoch, trend_line
 from orchestrator.report.privacy import shortener
 from orchestrator.report.tables import is_broken, which_checkpoint
 from orchestrator.report.verdict import level, next_steps
@@ -81,6 +81,7 @@ def _series(series: Series) -> dict[str, Any]:
     finite = [value for value in series.values if math.isfinite(value)]
     steps, values = trend_line(series)
     return {
+        "x": "epoch" if is_by_epoch(series.name) else "step",
         "points": len(series),
         "first_step": series.steps[0] if len(series) else None,
         "last_step": series.steps[-1] if len(series) else None,

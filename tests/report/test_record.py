@@ -77,6 +77,23 @@ def test_nan_survives(make_data: Make, schema_faults: Faults, tmp_path: Path) ->
     assert (loss["last"], loss["nonfinite"], loss["first_nonfinite_step"], loss["min"]) == ("Infinity", 2, 2, 0.5)
 
 
+def test_series_say_whether_they_count_steps_or_epochs(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
+    data = make_data()
+    assert data.case.observations is not None
+    by = {
+        "loss/current": "step",
+        "loss/validation/step_average": "step",
+        "loss/validation/epoch_average": "epoch",
+        "loss/validation/epoch_divergence": "epoch",
+        "loss/epoch_average": "epoch",
+    }
+    series = {tag: Series(tag, array("q", [1, 2]), array("d", [0.5, 0.4])) for tag in by}
+    observations = replace(data.case.observations, series=series)
+    body = whole(replace(data, case=replace(data.case, observations=observations)), tmp_path)
+    assert schema_faults(body) == []
+    assert {tag: one["x"] for tag, one in body["series"].items()} == by
+
+
 def test_nothing_private_is_written(make_data: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/zhangsan")
     data = replace(make_data(), recipe_text="vae: /home/zhangsan/vae.pt  # hf_abcdefghijklmnopqrst\n")
