@@ -41,8 +41,13 @@ STYLES = {
     "clear": "green",
     "unjudged": "dim",
 }
-PLAN_SECTIONS = ("folders", "dataset", "train", "samples")
-"""Sections of the told plan that are tables; length and notes stand above them."""
+PLAN_SECTIONS = {
+    "folders": "plan_folders",
+    "dataset": "plan_dataset",
+    "train": "plan_train",
+    "samples": "plan_samples",
+}
+"""Sections of the told plan that are tables, with their headings; length and notes stand above them."""
 PLAN_KEYS = {"folders": "role_train", "held out": "role_validation"}
 PLAIN_EVERY_SECONDS = 30.0
 PLAIN_EVERY_SHARE = 0.05
@@ -164,10 +169,10 @@ def show_plan(plan: Plan, language: Language, console: Console) -> None:
     console.print()
     heads = [label(key, language) for key in ("col_setting", "col_value", "col_source_of", "col_because")]
     told = explain(plan)
-    for section in PLAN_SECTIONS:
+    for section, heading in PLAN_SECTIONS.items():
         rows = [_plan_row(row, plan, language) for row in told if row.section == section]
         if rows:
-            console.print(_line((label(f"plan_{section}", language), "bold")))
+            console.print(_line((label(heading, language), "bold")))
             show_table(heads, rows, console)
             console.print()
 
