@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+from orchestrator.observe.asked import no_run, not_of_a_run, refuse_runs_of_ours
 from orchestrator.observe.event_records import HEADER_BYTES, length_at
 from orchestrator.observe.files import PICKLES, read_name
 from orchestrator.observe.safetensors_header import TensorFileError, read_header
@@ -69,25 +70,28 @@ class _Found:
 def find_foreign(path: Path) -> ForeignRun:
     """Return the sources of the newest run at `path`: a folder, an event file, a network file or a console log.
 
-    Raises InputError when `path` does not exist or holds nothing of a training run.
+    Raises InputError when `path` does not exist, is a file of no run, holds several runs of this tool or nothing of a run.
     """
     if not path.exists():
         raise InputError([Problem("no-such-path", Text(f"{path} does not exist", f"{path} 不存在"))])
     root = path if path.is_dir() else path.parent
+    if path.is_dir():
+        refuse_runs_of_ours(path)
     found = _walk(root)
     run = _choose(root, found, None if path.is_dir() else path)
+    if path.is_file() and not _belongs_to(path, run):
+        raise InputError([not_of_a_run(path)])
     if run.is_empty:
-        what = Text(f"{path.name or path} holds no training run", f"{path.name or path} 中没有训练记录")
-        why = Text(
-            "no TensorBoard event file, no network file and no console log of a trainer was found in it",
-            "其中没有 TensorBoard 事件文件、网络文件，也没有训练器的控制台日志",
-        )
-        fix = Text(
-            "give the output folder, the logging folder or the folder that holds both",
-            "请给出输出文件夹、日志文件夹，或同时包含两者的文件夹",
-        )
-        raise InputError([Problem("no-run-found", what, why, fix)])
+        raise InputError([no_run(path)])
     return run
+
+
+def _belongs_to(path: Path, run: ForeignRun) -> bool:
+    if path in run.networks:
+        return _is_network(run.networks)
+    if path == run.console:
+        return path.suffix.lower() == ".log" or _is_trainer_text(path)
+    return path in run.event_files or path in run.samples or path == run.settings_file
 
 
 def _walk(root: Path) -> _Found:

@@ -261,6 +261,39 @@ def test_nothing_and_nowhere_are_clear_errors(tmp_path: Path) -> None:
         read_foreign(tmp_path / "none")
 
 
+@pytest.mark.parametrize("name", ["recipe.yaml", "caption.txt", "picture.png", "base.safetensors", "other.toml"])
+def test_a_file_of_no_run_does_not_stand_for_the_run_beside_it(tmp_path: Path, name: str) -> None:
+    network(tmp_path / "doll.safetensors", output_name="doll")
+    shutil.copy(LOGS / "healthy" / "console.log", tmp_path / "console.log")
+    save_file({"model.diffusion_model.x.weight": np.ones((2, 2), np.float32)}, tmp_path / "base.safetensors")
+    if name != "base.safetensors":
+        (tmp_path / name).write_text("name: alice\n", encoding="utf-8")
+    with pytest.raises(InputError, match="belongs to no training run") as refused:
+        read_foreign(tmp_path / name)
+    (problem,) = refused.value.problems
+    assert problem.why is not None
+    assert problem.fix is not None
+    assert f"`lora-run diagnose {tmp_path}`" in problem.fix.en
+
+
+def test_a_log_of_a_trainer_that_said_next_to_nothing_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "console.log").write_text("Traceback (most recent call last):\nImportError: no\n", encoding="utf-8")
+    assert read_foreign(tmp_path / "console.log")[0].events
+
+
+@pytest.mark.parametrize("where", ["runs", "."])
+def test_a_folder_of_our_runs_asks_which_one(tmp_path: Path, where: str) -> None:
+    for name in ("doll-001", "doll-002"):
+        run = tmp_path / "runs" / name
+        network(run / "attempts" / "001" / "output" / "doll.safetensors", output_name="doll")
+        (run / "run.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"doll-001, .*doll-002") as refused:
+        read_foreign(tmp_path / where)
+    (problem,) = refused.value.problems
+    assert problem.fix is not None
+    assert f"`lora-run diagnose {tmp_path / 'runs' / 'doll-002'}`" in problem.fix.en
+
+
 def test_the_readers_import_no_numpy_until_they_read() -> None:
     code = "import sys, orchestrator.observe.read, orchestrator.observe.console; print([m for m in ('numpy', 'torch', 'tensorboard', 'safetensors', 'toml') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
