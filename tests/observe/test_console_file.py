@@ -165,7 +165,9 @@ def test_any_mix_of_pieces_is_read(tmp_path: Path, pieces: list[str]) -> None:
 @RELAXED
 @given(st.binary(max_size=4000))
 def test_any_bytes_are_read(tmp_path: Path, data: bytes) -> None:
-    read(tmp_path, data)
+    reading = read(tmp_path, data)
+    assert len(reading.progress.steps) == 0
+    assert all(1 <= event.line_number <= len(data) for event in reading.events)
 
 
 def test_random_bytes_by_the_megabyte(tmp_path: Path) -> None:
