@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
-from orchestrator.core.text import Text, same
+from orchestrator.core.text import Text
+from orchestrator.run.refusal import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +81,7 @@ def write_build_to(folder: Path, build: Build, tell: Callable[[Text], None] = la
             _write(_inside(rundir, path), content)
         _link_all(rundir, build.links, tell)
     except OSError as error:
-        raise EnvironmentFault([_cannot_write(folder, error)]) from error
+        raise EnvironmentFault([_cannot_write_output(folder, error)]) from error
 
 
 def folder_name(name: str, *, is_windows: bool = sys.platform == "win32") -> str:
@@ -223,8 +224,17 @@ def _cannot_write(folder: Path, error: OSError) -> Problem:
     return Problem(
         "cannot-write",
         Text(f"the run folder cannot be written: {folder}", f"无法写入运行目录：{folder}"),
-        why=same(f"{type(error).__name__}: {error.strerror or error}"),
+        why=reason_of(error),
         fix=Text("choose another place with `--runs-dir`", "用 `--runs-dir` 换一个目录"),
+    )
+
+
+def _cannot_write_output(folder: Path, error: OSError) -> Problem:
+    return Problem(
+        "cannot-write",
+        Text(f"the folder cannot be written: {folder}", f"无法写入目录：{folder}"),
+        why=reason_of(error),
+        fix=Text("choose another folder with `-o`", "用 `-o` 换一个目录"),
     )
 
 

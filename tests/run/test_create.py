@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from orchestrator.backends.protocol import Build
 from orchestrator.core.errors import EnvironmentFault, InputError
+from orchestrator.core.text import Text, same
 from orchestrator.plan.model import Link
 from orchestrator.run.create import create_run, folder_name, write_build_to
+from orchestrator.run.refusal import reason_of
 
 if TYPE_CHECKING:
-    from orchestrator.core.text import Text
+    from collections.abc import Callable
 
 
 def make_build(links: tuple[Link, ...] = ()) -> Build:
@@ -215,6 +217,49 @@ def test_a_disk_that_takes_folders_but_no_data_is_told(tmp_path: Path, monkeypat
     assert why is not None
     assert "No space left" in why.en
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "en", "zh"),
+    [
+        (errno.ENOSPC, "No space left on device", "磁盘空间不足"),
+        (errno.EACCES, "Permission denied", "权限不足"),
+        (errno.EROFS, "Read-only file system", "文件系统是只读的"),
+        (errno.EEXIST, "File exists", "同名文件已存在"),
+        (errno.ENOTDIR, "Not a directory", "路径中有一部分不是目录"),
+        (errno.ENAMETOOLONG, "File name too long", "文件名太长"),
+        (errno.ENOTSOCK, os.strerror(errno.ENOTSOCK), os.strerror(errno.ENOTSOCK)),
+    ],
+)
+def test_the_systems_refusal_is_told_in_words_of_each_language(number: int, en: str, zh: str) -> None:
+    assert reason_of(OSError(number, os.strerror(number), "x")) == Text(en, zh)
+
+
+def test_a_refusal_without_a_number_is_told_as_it_is() -> None:
+    assert reason_of(OSError("tape is torn")) == same("tape is torn")
+    assert reason_of(OSError()).en != ""
+
+
+@pytest.mark.parametrize(
+    ("write", "option", "other"),
+    [
+        (lambda folder: create_run(folder, "a", make_build()), "--runs-dir", "-o`"),
+        (lambda folder: write_build_to(folder, make_build()), "-o", "--runs-dir"),
+    ],
+)
+def test_a_refusal_names_the_option_of_the_verb(
+    tmp_path: Path, write: Callable[[Path], object], option: str, other: str
+) -> None:
+    (tmp_path / "file").write_text("a file stands here")
+    with pytest.raises(EnvironmentFault) as caught:
+        write(tmp_path / "file" / "deeper")
+    (problem,) = caught.value.problems
+    assert problem.why == Text("Not a directory", "路径中有一部分不是目录")
+    assert problem.fix is not None
+    assert option in problem.fix.en
+    assert option in problem.fix.zh
+    assert other not in problem.fix.en
+    assert ("run folder" in problem.what.en) == (option == "--runs-dir")
 
 
 def test_too_little_space_names_both_numbers(tmp_path: Path) -> None:
