@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 TRACEBACK = "Traceback (most recent call last):"
 MODEL_SAVED = "model saved."
@@ -77,6 +79,20 @@ def has_host_memory_error(text: str) -> bool:
 def has_disk_error(text: str) -> bool:
     """Return whether this is how a full disk, or a used-up quota, is told."""
     return bool(_DISK.search(text))
+
+
+def without_home(text: str, home: Path | None = None) -> str:
+    """Return `text` with `~` for the user's home folder (`home`: another one), also where its backslashes are doubled.
+
+    A folder that only begins with the same letters, or lies elsewhere under the same name, stays.
+    """
+    folder = str(home) if home is not None else os.path.expanduser("~")  # noqa: PTH111 - Path.home() may raise
+    folder = folder.rstrip("/\\")
+    if not os.path.isabs(folder):  # noqa: PTH117 - as above; also nothing is left of a home `/`
+        return text
+    spellings = {folder, folder.replace("\\", "\\\\"), folder.replace("\\", "/")}
+    names = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", "~", text)
 
 
 def _tracebacks(lines: list[str]) -> list[Crash]:

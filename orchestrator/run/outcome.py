@@ -41,12 +41,15 @@ def judge_outcome(launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint 
     `checkpoint`: what reading the final file gave; without it only its existence counts. Causes: `ok`, `exit-error` (trained
     and saved, then failed), `interrupted`, `no-output`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
     `zero-model`, `out-of-memory` (GPU), `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
+    Runs are shown to others: the user's home folder stands as `~` in what is quoted.
     """
     said = _judge(launched, rundir, checkpoint)
-    lines = said.lines or (() if said.ending is Ending.SUCCEEDED else _last(launched.tail))
-    return Outcome(
-        said.ending, launched.exit_code, said.cause, said.message, launched.seconds, launched.first_step_s, lines
-    )
+    # nobody asks why after pressing Ctrl-C himself: the traceback of it would only look like a fault
+    needs_no_words = said.ending in (Ending.SUCCEEDED, Ending.INTERRUPTED)
+    lines = said.lines or (() if needs_no_words else _last(launched.tail))
+    message = Text(last_words.without_home(said.message.en), last_words.without_home(said.message.zh))
+    shown = tuple(last_words.without_home(line) for line in lines)
+    return Outcome(said.ending, launched.exit_code, said.cause, message, launched.seconds, launched.first_step_s, shown)
 
 
 def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) -> _Said:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from orchestrator.backends.protocol import Command
 from orchestrator.core.observation import Checkpoint
 from orchestrator.run import launch as launch_module
+from orchestrator.run.last_words import without_home
 from orchestrator.run.launch import Launched, Patience, launch
 from orchestrator.run.model import Ending
 from orchestrator.run.oom_kills import count_oom_kills
@@ -17,7 +19,6 @@ from orchestrator.run.outcome import judge_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from orchestrator.core.rundir import RunDir
     from orchestrator.run.model import Outcome
@@ -263,3 +264,40 @@ def test_a_run_ended_for_silence(rundir: RunDir, fake_trainer: Make) -> None:
 def test_a_full_log_disk_explains_an_end_without_words(rundir: RunDir) -> None:
     launched = Launched(1, 1.0, 0.1, log_error="[Errno 28] No space left on device")
     assert judge_outcome(launched, rundir).cause == "disk-full"
+
+
+def test_what_is_quoted_does_not_tell_the_users_home(rundir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/canary")
+    tail = (
+        "Traceback (most recent call last):",
+        '  File "/home/canary/sd-scripts/train_network.py", line 1, in <module>',
+        "FileNotFoundError: [Errno 2] No such file or directory: '/home/canary/models/初音.safetensors'",
+    )
+    outcome = judge_outcome(Launched(1, 1.0, 0.1, tail=tail), rundir)
+    assert outcome.last_lines[1] == '  File "~/sd-scripts/train_network.py", line 1, in <module>'
+    assert "'~/models/初音.safetensors'" in outcome.message.en
+    assert "'~/models/初音.safetensors'" in outcome.message.zh
+    assert "canary" not in str(outcome)
+    without_words = judge_outcome(Launched(3, 1.0, 0.1, tail=("saving to /home/canary",)), rundir)
+    assert without_words.last_lines == ("saving to ~",)
+
+
+@pytest.mark.parametrize(
+    ("home", "text", "shown"),
+    [
+        ("/home/bob", "/home/bob/x, /home/bob.", "~/x, ~."),
+        ("/home/bob", "file:///home/bob/x", "file://~/x"),
+        ("/home/bob", "/home/bobby/x /home/bob-2 /home/bob.old", "/home/bobby/x /home/bob-2 /home/bob.old"),
+        ("/home/bob", "/mnt/home/bob/x", "/mnt/home/bob/x"),
+        ("/home/a+b (c)", "'/home/a+b (c)/x'", "'~/x'"),
+        ("/", "/home/bob/x", "/home/bob/x"),
+    ],
+)
+def test_only_the_home_folder_itself_is_shortened(home: str, text: str, shown: str) -> None:
+    assert without_home(text, Path(home)) == shown
+
+
+def test_ctrl_c_needs_no_traceback(rundir: RunDir) -> None:
+    tail = ("Traceback (most recent call last):", '  File "x.py", line 1', "KeyboardInterrupt")
+    assert judge_outcome(Launched(-2, 1.0, 0.1, interrupted=True, tail=tail), rundir).last_lines == ()
+    assert judge_outcome(Launched(-2, 1.0, 0.1, "nan", tail=tail), rundir).last_lines == tail
