@@ -13,7 +13,7 @@ import click
 from orchestrator import __version__
 
 if TYPE_CHECKING:
-    from orchestrator.core.text import Language
+    from orchestrator.core.text import Language, Text
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -230,6 +230,7 @@ def vendor() -> None:
 @click.option(
     "--allow-changes", is_flag=True, help="Adopt a checkout with local edits; every run and report will say so."
 )
+@_format
 @_lang
 def install(
     name: str,
@@ -239,11 +240,18 @@ def install(
     commit: str | None,
     cuda: str | None,
     allow_changes: bool,
+    form: str,
     lang: Language,
 ) -> int:
     """Install or adopt a trainer."""
     from orchestrator.report import tell
     from orchestrator.run.vendor import install as install_trainer
+
+    told: list[Text] = []
+
+    def hear(text: Text) -> None:
+        told.append(text)
+        tell.line(text, form, lang)
 
     trainer = install_trainer(
         name,
@@ -253,9 +261,9 @@ def install(
         commit=commit,
         allow_changes=allow_changes,
         cuda=cuda,
-        tell=tell.line,
+        tell=hear,
     )
-    return tell.installed(trainer, lang)
+    return tell.installed(trainer, told, form, lang)
 
 
 @cli.command()
@@ -272,11 +280,14 @@ def doctor(form: str, lang: Language) -> int:
 @cli.command()
 @click.argument("runs_dir", default="runs", type=click.Path(path_type=Path))
 @click.option("--port", default=6006, show_default=True, help="Port on this machine; nobody else can reach it.")
-def board(runs_dir: Path, port: int) -> int:
-    """Open TensorBoard over the runs (extra `board`)."""
+@_format
+@_lang
+def board(runs_dir: Path, port: int, form: str, lang: Language) -> int:
+    """Open TensorBoard over the runs (extra `board`). With `--format json` only errors are JSON."""
+    from orchestrator.report import tell
     from orchestrator.run.board import open_board
 
-    return open_board(runs_dir, port)
+    return open_board(runs_dir, port, lambda text: tell.line(text, form, lang))
 
 
 def main() -> None:

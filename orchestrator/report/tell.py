@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from orchestrator.run.doctor import Check
 
 
-def line(text: str) -> None:
-    """Print one line of a long task."""
-    terminal.make_console().print(text)
+def line(text: Text, form: str, language: Language) -> None:
+    """Print one line of a long task; beside JSON it goes to standard error."""
+    terminal.show_line(text.to(language), terminal.make_console(sys.stderr if form == "json" else sys.stdout))
 
 
 def problems(found: Sequence[Problem], form: str, language: Language) -> None:
@@ -213,8 +213,12 @@ def page(rule: str, text: str, form: str) -> int:
     return EXIT_OK
 
 
-def installed(trainer: Trainer, language: Language) -> int:
-    """Tell which trainer is in use now."""
+def installed(trainer: Trainer, lines: Sequence[Text], form: str, language: Language) -> int:
+    """Tell which trainer is in use now; `lines`: what was told on the way."""
+    if form == "json":
+        about = {"name": trainer.name, "commit": trainer.commit, "is_modified": trainer.is_modified}
+        _json({"exit_code": EXIT_OK, "trainer": about, "lines": [text.to(language) for text in lines]})
+        return EXIT_OK
     told = Text(f"{trainer.name} {trainer.commit} is ready", f"{trainer.name} {trainer.commit} 已就绪")
     terminal.show_line(told.to(language), terminal.make_console())
     return EXIT_OK
@@ -224,10 +228,23 @@ def examined(checks: Sequence[Check], form: str, language: Language) -> int:
     """Tell what `doctor` saw. Returns 4 where something needed is bad."""
     code = EXIT_ENVIRONMENT if any(check.status == "bad" for check in checks) else EXIT_OK
     if form == "json":
-        _json({"exit_code": code, "checks": to_plain(tuple(checks))})
+        found = [
+            {
+                "code": check.code,
+                "name": check.name.to(language),
+                "value": check.value.to(language),
+                "status": check.status,
+                "fix": check.fix.to(language) if check.fix else None,
+            }
+            for check in checks
+        ]
+        _json({"exit_code": code, "checks": found})
         return code
     words = {"ok": "ok", "warn": "watch", "bad": "stop"}
-    rows = [(words[c.status], c.name, c.value, c.fix.to(language) if c.fix else "") for c in checks]
+    rows = [
+        (words[c.status], c.name.to(language), c.value.to(language), c.fix.to(language) if c.fix else "")
+        for c in checks
+    ]
     terminal.show_doctor(rows, language, terminal.make_console())
     return code
 

@@ -12,6 +12,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -40,9 +41,17 @@ def board_argv(runs_dir: Path, port: int) -> tuple[str, ...]:
     )
 
 
-def open_board(runs_dir: Path, port: int) -> int:
-    """Serve until Ctrl-C and return the exit code."""
+def open_board(runs_dir: Path, port: int, tell: Callable[[Text], None] = lambda _text: None) -> int:
+    """Tell the address, serve until Ctrl-C and return the exit code. Raises what `board_argv` raises."""
+    argv = board_argv(runs_dir, port)
+    address = f"http://127.0.0.1:{port}"
+    tell(
+        Text(
+            f"TensorBoard over {runs_dir}: {address}, Ctrl-C ends it",
+            f"{runs_dir} 的 TensorBoard：{address}，按 Ctrl-C 结束",
+        )
+    )
     try:
-        return subprocess.call(board_argv(runs_dir, port))
+        return subprocess.call(argv)
     except KeyboardInterrupt:
         return 0

@@ -14,7 +14,7 @@ from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.record import scrub
 from orchestrator.core.text import Text, same
-from orchestrator.run.manifest import find_changes
+from orchestrator.run.manifest import changes_text, find_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ class Checkout:
     """What differs on disk."""
 
 
-def fetch_checkout(source: str, commit: str, path: Path, tell: Callable[[str], None]) -> Checkout:
+def fetch_checkout(source: str, commit: str, path: Path, tell: Callable[[Text], None]) -> Checkout:
     """Fetch one commit from `source` (URL or local repository) into `path` and return it.
 
     A checkout that is there already is moved to the commit when it has no local edits.
@@ -57,7 +57,7 @@ def fetch_checkout(source: str, commit: str, path: Path, tell: Callable[[str], N
     if path.exists():
         here = look_at_checkout(path)
         if here.commit == commit:
-            tell(f"{path} is at {commit} already")
+            tell(Text(f"{path} is at {commit} already", f"{path} 已位于 {commit}"))
             return here
         if here.changes:
             raise EnvironmentFault([edits_problem(here)])
@@ -96,12 +96,10 @@ def look_at_checkout(path: Path) -> Checkout:
 
 def edits_problem(checkout: Checkout) -> Problem:
     """Return the refusal of a checkout with local edits."""
-    shown = "; ".join(checkout.changes[:8])
-    more = len(checkout.changes) - 8
     return Problem(
         "trainer-modified",
         Text(f"the trainer's source has local edits: {checkout.path}", f"训练器源码有本地修改：{checkout.path}"),
-        why=same(shown + (f"; ... {more} more" if more > 0 else "")),
+        why=changes_text(checkout.changes),
         fix=Text(
             "undo them (`git checkout .`), or adopt them on purpose: `lora-run vendor install sd-scripts --allow-changes` "
             "(with `--path` for a checkout of your own); every run and report then says so",
@@ -111,13 +109,14 @@ def edits_problem(checkout: Checkout) -> Problem:
     )
 
 
-def _fetch_into(path: Path, source: str, commit: str, tell: Callable[[str], None]) -> None:
+def _fetch_into(path: Path, source: str, commit: str, tell: Callable[[Text], None]) -> None:
     git = _import_git()
     try:
         environment = _environment(path / ".git", path)
         with git.Repo.init(path, env=environment) as repo:
             repo.git.update_environment(**environment)
-            tell(f"fetching {commit} from {scrub(source)}")
+            place = scrub(source)
+            tell(Text(f"fetching {commit} from {place}", f"正在从 {place} 获取 {commit}"))
             _fetch(repo, git, source, commit)
             repo.git(c=list(_GIT_OPTIONS)).checkout("--detach", "--force", commit)
     except (git.GitError, ValueError, OSError) as error:
@@ -248,9 +247,12 @@ def _no_checkout(path: Path, error: Exception) -> Problem:
     return Problem(
         "no-checkout",
         Text(f"{path} is no git checkout that can be read", f"{path} 不是可读取的 git 检出"),
-        why=_reason(error) if str(error).strip("' ") != str(path) else same(type(error).__name__),
+        why=_reason(error) if str(error).strip("' ") != str(path) else _NO_REPOSITORY,
         fix=Text("clone the trainer with git and give that folder", "请用 git 克隆训练器，并给出该目录"),
     )
+
+
+_NO_REPOSITORY = Text("there is no git repository at this place", "该位置没有 git 仓库")
 
 
 def _strange_entry(name: str, mode: str) -> Problem:

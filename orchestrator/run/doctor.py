@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Literal
 import orchestrator
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.text import Text, same
+from orchestrator.run.manifest import changes_text
 from orchestrator.run.pins import is_python_fit, read_pin
 from orchestrator.run.probe import PROBE_TIMEOUT_S, ask_driver_cuda, ask_gpus, ask_interpreter
+from orchestrator.run.refusal import reason_of
 from orchestrator.run.trainers import (
     POCKET_COMMAND,
     POCKET_PACKAGES,
@@ -27,6 +29,8 @@ from orchestrator.run.trainers import (
 from orchestrator.run.vendor_home import SD_SCRIPTS, read_state, vendor_home
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.backends.protocol import Trainer
     from orchestrator.run.pins import Pin
     from orchestrator.run.probe import Gpu, InterpreterFacts
@@ -38,16 +42,25 @@ LOW_MEMORY_GIB, LITTLE_MEMORY_GIB = 4, 12
 LEAST_TORCH = (2, 6)
 """Older ones load pickled files without asking."""
 _GIB = 1024**3
+_DISK, _MEMORY = Text("free disk", "磁盘剩余"), Text("free memory", "可用内存")
+_PYTHON, _TORCH = Text("trainer python", "训练器的 python"), Text("trainer torch", "训练器的 torch")
+_CUDA = Text("trainer cuda", "训练器的 cuda")
+_UNKNOWN, _NOT_INSTALLED = Text("unknown", "未知"), Text("not installed", "未安装")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at."""
 
-    name: str
-    value: str
+    name: Text
+    value: Text
     status: CheckStatus = "ok"
     fix: Text | None = None
+
+    @property
+    def code(self) -> str:
+        """kebab-case, for programs: `free-disk`, `trainer-torch`."""
+        return self.name.en.replace(" ", "-")
 
 
 def examine(runs_dir: Path = Path(), *, timeout_s: float = PROBE_TIMEOUT_S) -> list[Check]:
@@ -67,9 +80,9 @@ def examine(runs_dir: Path = Path(), *, timeout_s: float = PROBE_TIMEOUT_S) -> l
 
 def _tool() -> list[Check]:
     return [
-        Check("lora-run", orchestrator.__version__),
-        Check("python", f"{platform.python_version()} ({sys.executable})"),
-        Check("platform", platform.platform(), *_windows_note()),
+        Check(same("lora-run"), same(orchestrator.__version__)),
+        Check(same("python"), same(f"{platform.python_version()} ({sys.executable})")),
+        Check(Text("platform", "系统"), same(platform.platform()), *_windows_note()),
     ]
 
 
@@ -80,7 +93,9 @@ def _windows_note() -> tuple[CheckStatus, Text] | tuple[()]:
 
 
 def _machine(runs_dir: Path) -> list[Check]:
-    return [_disk(runs_dir), _memory(), Check("cpus", str(os.cpu_count() or "unknown"))]
+    count = os.cpu_count()
+    cpus = same(str(count)) if count else _UNKNOWN
+    return [_disk(runs_dir), _memory(), Check(Text("cpus", "CPU 核心数"), cpus)]
 
 
 def _disk(runs_dir: Path) -> Check:
@@ -90,16 +105,15 @@ def _disk(runs_dir: Path) -> Check:
     try:
         free = shutil.disk_usage(place).free / _GIB
     except OSError as error:
-        return Check(
-            "free disk", str(error), "bad", Text("choose another place with `--runs-dir`", "用 `--runs-dir` 换一个目录")
-        )
-    value = f"{free:.1f} GiB at {place}"
+        elsewhere = Text("choose another place with `--runs-dir`", "用 `--runs-dir` 换一个目录")
+        return Check(_DISK, reason_of(error), "bad", elsewhere)
+    value = Text(f"{free:.1f} GiB at {place}", f"{free:.1f} GiB，位于 {place}")
     if free >= LITTLE_DISK_GIB:
-        return Check("free disk", value)
+        return Check(_DISK, value)
     fix = Text(
         "free some space, or put the runs on another disk with `--runs-dir`", "清理磁盘，或用 `--runs-dir` 换一块磁盘"
     )
-    return Check("free disk", value, "bad" if free < LOW_DISK_GIB else "warn", fix)
+    return Check(_DISK, value, "bad" if free < LOW_DISK_GIB else "warn", fix)
 
 
 def _memory() -> Check:
@@ -107,14 +121,14 @@ def _memory() -> Check:
 
     memory = psutil.virtual_memory()
     free, total = memory.available / _GIB, memory.total / _GIB
-    value = f"{free:.1f} of {total:.1f} GiB"
+    value = Text(f"{free:.1f} of {total:.1f} GiB", f"{free:.1f} GiB，共 {total:.1f} GiB")
     if free >= LITTLE_MEMORY_GIB:
-        return Check("free memory", value)
+        return Check(_MEMORY, value)
     fix = Text(
         f"close other programs; loading SD 1.5 takes about {LOW_MEMORY_GIB} GiB, SDXL about {LITTLE_MEMORY_GIB} GiB",
         f"关闭其他程序；加载 SD 1.5 约需 {LOW_MEMORY_GIB} GiB，SDXL 约需 {LITTLE_MEMORY_GIB} GiB",
     )
-    return Check("free memory", value, "bad" if free < LOW_MEMORY_GIB else "warn", fix)
+    return Check(_MEMORY, value, "bad" if free < LOW_MEMORY_GIB else "warn", fix)
 
 
 def _gpus(gpus: tuple[Gpu, ...]) -> list[Check]:
@@ -123,22 +137,30 @@ def _gpus(gpus: tuple[Gpu, ...]) -> list[Check]:
             "install the NVIDIA driver if there is such a GPU; without one only pocket trains in reasonable time",
             "若有 NVIDIA GPU 请安装驱动；没有 GPU 时只有 pocket 能在合理时间内训练",
         )
-        return [Check("gpu", "no NVIDIA GPU seen", "warn", fix)]
-    cuda = ask_driver_cuda() or "unknown"
-    checks = []
-    for number, gpu in enumerate(gpus):
-        memory = f"{gpu.memory_mib} MiB" if gpu.memory_mib is not None else "memory unknown"
-        capability = f", compute capability {gpu.capability}" if gpu.capability else ""
-        checks.append(Check(f"gpu {number}", f"{gpu.name}, {memory}{capability}"))
-    checks.append(Check("gpu driver", f"{gpus[0].driver}, offers CUDA {cuda}"))
-    return checks
+        return [Check(Text("gpu", "显卡"), Text("no NVIDIA GPU seen", "没有看到 NVIDIA GPU"), "warn", fix)]
+    cuda = ask_driver_cuda()
+    offers = same(cuda) if cuda else _UNKNOWN
+    checks = [Check(Text(f"gpu {number}", f"显卡 {number}"), _about_gpu(gpu)) for number, gpu in enumerate(gpus)]
+    driver = Text(f"{gpus[0].driver}, offers CUDA {offers.en}", f"{gpus[0].driver}，支持 CUDA {offers.zh}")
+    return [*checks, Check(Text("gpu driver", "显卡驱动"), driver)]
+
+
+def _about_gpu(gpu: Gpu) -> Text:
+    memory = same(f"{gpu.memory_mib} MiB") if gpu.memory_mib is not None else Text("memory unknown", "显存未知")
+    if gpu.capability is None:
+        return Text(f"{gpu.name}, {memory.en}", f"{gpu.name}，{memory.zh}")
+    return Text(
+        f"{gpu.name}, {memory.en}, compute capability {gpu.capability}",
+        f"{gpu.name}，{memory.zh}，计算能力 {gpu.capability}",
+    )
 
 
 def _pocket() -> Check:
     missing = missing_pocket_packages()
     if missing:
-        return Check("pocket", "not installed: " + ", ".join(missing), "warn", same(POCKET_COMMAND))
-    return Check("pocket", ", ".join(_with_version(name) for name in POCKET_PACKAGES))
+        names = ", ".join(missing)
+        return Check(same("pocket"), Text(f"not installed: {names}", f"未安装：{names}"), "warn", same(POCKET_COMMAND))
+    return Check(same("pocket"), same(", ".join(_with_version(name) for name in POCKET_PACKAGES)))
 
 
 def _with_version(package: str) -> str:
@@ -154,16 +176,15 @@ def _sd_scripts(timeout_s: float, *, has_gpu: bool) -> list[Check]:
         trainer = find_trainer("sd15")
     except OrchestratorError as error:
         problem = error.problems[0]
-        return [Check(SD_SCRIPTS, problem.what.en, "bad", problem.fix)]
+        return [Check(same(SD_SCRIPTS), problem.what, "bad", problem.fix)]
     checks = [_source(trainer)]
     try:
         facts = ask_interpreter(trainer.python, imports_torch=True, timeout_s=timeout_s)
     except OrchestratorError as error:
         problem = error.problems[0]
-        return [
-            *checks,
-            Check("trainer python", f"{trainer.python}: {problem.why or problem.what}", "bad", problem.fix),
-        ]
+        why = problem.why or problem.what
+        value = Text(f"{trainer.python}: {why.en}", f"{trainer.python}：{why.zh}")
+        return [*checks, Check(_PYTHON, value, "bad", problem.fix)]
     pin = read_pin(SD_SCRIPTS)
     return [*checks, _python(trainer, facts, pin), *_torch(facts, has_gpu=has_gpu), *_packages(facts, has_gpu=has_gpu)]
 
@@ -173,77 +194,85 @@ def _source(trainer: Trainer) -> Check:
     pin = read_pin(SD_SCRIPTS)
     state = read_state(vendor_home(SD_SCRIPTS))
     where = state.path if state else trainer.root
+    name = same(SD_SCRIPTS)
     try:
         changes = verify_trainer(trainer)
     except OrchestratorError as error:
         problem = error.problems[0]
-        return Check(SD_SCRIPTS, f"{trainer.commit}, local edits: {problem.why}", "bad", problem.fix)
-    value = f"{trainer.commit} in {where}"
+        why = problem.why or problem.what
+        edits = Text(f"{trainer.commit}, {problem.what.en}: {why.en}", f"{trainer.commit}，{problem.what.zh}：{why.zh}")
+        return Check(name, edits, "bad", problem.fix)
+    en, zh = f"{trainer.commit} in {where}", f"{trainer.commit}，位于 {where}"
     if changes:
         fix = Text("adopted on purpose; every run says so", "已有意采用；每次运行都会注明")
-        return Check(SD_SCRIPTS, f"{value}, adopted with edits: {'; '.join(changes)}", "warn", fix)
+        shown = changes_text(changes)
+        adopted = Text(f"{en}, adopted with edits: {shown.en}", f"{zh}，有意采用的修改：{shown.zh}")
+        return Check(name, adopted, "warn", fix)
     if trainer.commit != pin.commit:
         fix = Text(
             f"tested is {pin.commit}: `lora-run vendor install sd-scripts`",
             f"经过测试的是 {pin.commit}：`lora-run vendor install sd-scripts`",
         )
-        return Check(SD_SCRIPTS, f"{value}, not the pinned commit", "warn", fix)
-    return Check(SD_SCRIPTS, f"{value}, the pinned commit, clean")
+        return Check(name, Text(f"{en}, not the pinned commit", f"{zh}，不是固定的提交"), "warn", fix)
+    return Check(name, Text(f"{en}, the pinned commit, clean", f"{zh}，固定的提交，没有改动"))
 
 
 def _python(trainer: Trainer, facts: InterpreterFacts, pin: Pin) -> Check:
-    value = f"{'.'.join(map(str, facts.version))} ({trainer.python})"
+    value = same(f"{'.'.join(map(str, facts.version))} ({trainer.python})")
     if is_python_fit(pin, facts.version):
-        return Check("trainer python", value)
+        return Check(_PYTHON, value)
     span = f">= {pin.python_min}, < {pin.python_below}"
-    return Check("trainer python", value, "warn", Text(f"the trainer asks for {span}", f"训练器要求 {span}"))
+    return Check(_PYTHON, value, "warn", Text(f"the trainer asks for {span}", f"训练器要求 {span}"))
 
 
 def _torch(facts: InterpreterFacts, *, has_gpu: bool) -> list[Check]:
     install = Text("run `lora-run vendor install sd-scripts` again", "请重新运行 `lora-run vendor install sd-scripts`")
     torch = facts.torch
     if "version" not in torch:
-        return [Check("trainer torch", str(torch.get("error", "not asked")), "bad", install)]
+        error = torch.get("error")
+        return [Check(_TORCH, same(str(error)) if error else Text("not asked", "没有询问"), "bad", install)]
     version = str(torch["version"])
     is_old = tuple(int(x) for x in re.findall(r"\d+", version)[:2]) < LEAST_TORCH
     old = Text(
         "install torch 2.6 or newer: older ones run code from pickled files",
         "请安装 torch 2.6 或更新版本：旧版会执行 pickle 文件中的代码",
     )
-    checks = [Check("trainer torch", version, "bad" if is_old else "ok", old if is_old else None)]
+    return [
+        Check(_TORCH, same(version), "bad" if is_old else "ok", old if is_old else None),
+        _cuda(torch, has_gpu=has_gpu),
+    ]
+
+
+def _cuda(torch: Mapping[str, str | int | bool | None], *, has_gpu: bool) -> Check:
     if torch.get("cuda_available"):
-        value = f"CUDA {torch['cuda']}, {torch['gpu']}, {torch['memory_mib']} MiB"
-        return [*checks, Check("trainer cuda", value)]
+        return Check(_CUDA, same(f"CUDA {torch['cuda']}, {torch['gpu']}, {torch['memory_mib']} MiB"))
     if not has_gpu:
-        return [
-            *checks,
-            Check(
-                "trainer cuda",
-                "none: torch trains on the CPU",
-                "warn",
-                Text("very slow for real models", "训练真实模型会非常慢"),
-            ),
-        ]
+        slow = Text("very slow for real models", "训练真实模型会非常慢")
+        return Check(_CUDA, Text("none: torch trains on the CPU", "无：torch 在 CPU 上训练"), "warn", slow)
     fix = Text(
         "torch does not see the GPU; install the build that fits the driver: `lora-run vendor install sd-scripts --cuda cu124`",
         "torch 看不到 GPU；请安装与驱动匹配的版本：`lora-run vendor install sd-scripts --cuda cu124`",
     )
-    return [*checks, Check("trainer cuda", f"not available (built for {torch['cuda'] or 'CPU'})", "bad", fix)]
+    built = torch["cuda"] or "CPU"
+    return Check(_CUDA, Text(f"not available (built for {built})", f"不可用（为 {built} 构建）"), "bad", fix)
 
 
 def _packages(facts: InterpreterFacts, *, has_gpu: bool) -> list[Check]:
     packages = facts.packages
     again = Text("run `lora-run vendor install sd-scripts` again", "请重新运行 `lora-run vendor install sd-scripts`")
     accelerate = packages.get("accelerate")
-    checks = [
-        Check("accelerate", accelerate or "not installed", "ok" if accelerate else "bad", None if accelerate else again)
-    ]
+    name = same("accelerate")
+    checks = [Check(name, same(accelerate)) if accelerate else Check(name, _NOT_INSTALLED, "bad", again)]
     optional = {
         "bitsandbytes": Text("needed for 8-bit optimizers only (`AdamW8bit`)", "只有 8 位优化器（`AdamW8bit`）需要"),
         "xformers": Text("not needed: `sdpa` is as good", "不需要：`sdpa` 同样好"),
     }
-    for name, note in optional.items():
-        is_missed = name == "bitsandbytes" and has_gpu and name not in packages
-        found = packages.get(name)
-        checks.append(Check(name, found or "not installed", "warn" if is_missed else "ok", None if found else note))
+    for package, note in optional.items():
+        found = packages.get(package)
+        is_missed = package == "bitsandbytes" and has_gpu
+        checks.append(
+            Check(same(package), same(found))
+            if found
+            else Check(same(package), _NOT_INSTALLED, "warn" if is_missed else "ok", note)
+        )
     return checks

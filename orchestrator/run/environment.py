@@ -38,7 +38,7 @@ def detect_torch(pin: Pin, cuda: str | None) -> TorchPin:
 
 
 def make_environment(
-    home: VendorHome, pin: Pin, torch: TorchPin, requirements: str, tell: Callable[[str], None]
+    home: VendorHome, pin: Pin, torch: TorchPin, requirements: str, tell: Callable[[Text], None]
 ) -> Path:
     """Make a virtual environment and install torch and the trainer's `requirements` (its text). Return its interpreter.
 
@@ -47,14 +47,14 @@ def make_environment(
     folder, python = home.venv, home.python
     if not python.is_file():
         parent = _find_python(pin)
-        tell(f"making an environment with {parent}")
+        tell(Text(f"making an environment with {parent}", f"正在用 {parent} 建立环境"))
         _run([str(parent), "-m", "venv", str(folder)], tell)
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     kept, skipped = split_requirements(requirements, is_cpu=torch.cuda == "cpu")
     for line in skipped:
-        tell(f"left out: {line}")
+        tell(Text(f"left out: {line}", f"跳过：{line}"))
     if not kept:
-        tell("the trainer requires no packages")
+        tell(Text("the trainer requires no packages", "训练器不需要任何包"))
         return python
     pair = [f"torch=={torch.torch}", f"torchvision=={torch.torchvision}"]
     _run([*pip, *pair, *index_options(torch, tell)], tell)
@@ -65,7 +65,7 @@ def make_environment(
     return python
 
 
-def adopt_interpreter(python: Path, requirements: str, tell: Callable[[str], None]) -> Path:
+def adopt_interpreter(python: Path, requirements: str, tell: Callable[[Text], None]) -> Path:
     """Return the interpreter of an existing environment after looking at what is installed there. Nothing is installed.
 
     Other versions than the trainer asks for are told. Raises EnvironmentFault when packages are missing altogether.
@@ -79,7 +79,12 @@ def adopt_interpreter(python: Path, requirements: str, tell: Callable[[str], Non
         raise EnvironmentFault([_missing_packages(python, missing)])
     for name, version in wanted.items():
         if version is not None and facts.packages[name].partition("+")[0] != version:
-            tell(f"{name} is {facts.packages[name]}, the trainer asks for {version}")
+            found = facts.packages[name]
+            tell(
+                Text(
+                    f"{name} is {found}, the trainer asks for {version}", f"{name} 是 {found}，训练器要求的是 {version}"
+                )
+            )
     return python
 
 
@@ -98,17 +103,24 @@ def split_requirements(text: str, *, is_cpu: bool) -> tuple[list[str], list[str]
     return kept, skipped
 
 
-def index_options(torch: TorchPin, tell: Callable[[str], None]) -> list[str]:
+def index_options(torch: TorchPin, tell: Callable[[Text], None]) -> list[str]:
     """Return where pip is told to look for torch: $TORCH_INDEX_URL, else pip's own settings where there are any, else the pin's."""
     wanted = os.environ.get(INDEX_VARIABLE)
     if wanted:
-        tell(f"torch comes from {scrub(wanted)} (${INDEX_VARIABLE})")
+        place = f"{scrub(wanted)} (${INDEX_VARIABLE})"
+        tell(Text(f"torch comes from {place}", f"torch 来自 {place}"))
         return ["--index-url", wanted]
     settings = [name for name in _PIP_DECIDES if os.environ.get(name)]
     if settings:
-        tell(f"torch comes from where pip is told to look ({', '.join(settings)}); the pin names {torch.index_url}")
+        names = ", ".join(settings)
+        tell(
+            Text(
+                f"torch comes from where pip is told to look ({names}); the pin names {torch.index_url}",
+                f"torch 来自 pip 的设置（{names}）；固定的地址是 {torch.index_url}",
+            )
+        )
         return []
-    tell(f"torch comes from {torch.index_url}")
+    tell(Text(f"torch comes from {torch.index_url}", f"torch 来自 {torch.index_url}"))
     return ["--index-url", torch.index_url]
 
 
@@ -125,7 +137,7 @@ def _find_python(pin: Pin) -> Path:
     raise EnvironmentFault([_no_python(pin)])
 
 
-def _run(command: Sequence[str], tell: Callable[[str], None]) -> None:
+def _run(command: Sequence[str], tell: Callable[[Text], None]) -> None:
     """Run one installation step and pass its lines on."""
     last: list[str] = []
     with subprocess.Popen(
@@ -141,7 +153,7 @@ def _run(command: Sequence[str], tell: Callable[[str], None]) -> None:
             text = scrub(line.rstrip())
             if text:
                 last = [*last[-11:], text]
-                tell(text)
+                tell(same(text))
     if process.returncode:
         raise EnvironmentFault([_failed_step(command, process.returncode, last)])
 
@@ -188,7 +200,7 @@ def _failed_step(command: Sequence[str], code: int, last: list[str]) -> Problem:
     return Problem(
         "installation-failed",
         Text(f"`python {step} ...` failed with exit code {code}", f"`python {step} ...` 失败，退出码 {code}"),
-        why=same("\n".join(last) or "it said nothing"),
+        why=same("\n".join(last)) if last else Text("it said nothing", "它没有任何输出"),
         fix=Text(
             "without a network: set PIP_FIND_LINKS (and PIP_NO_INDEX=1) to a folder of wheels, or adopt an environment with `--python`",
             "没有网络时：将 PIP_FIND_LINKS（和 PIP_NO_INDEX=1）设为存放 wheel 的目录，或用 `--python` 使用现有环境",

@@ -11,15 +11,18 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.core.record import read_record, write_record
+from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 KIND = "vendor-manifest"
 VERSION = 1
 _LOADED = (".py", ".pyc", ".so", ".pyd", ".pth")
 """Files that Python may load: a stray one can change what the trainer does."""
+_IN_CHINESE = {"changed": "已更改", "absent": "缺少", "added": "新增"}
+_SHOWN_CHANGES = 8
 _ENVIRONMENTS = {"venv", ".venv", "env", "__pycache__", ".git"}
 
 
@@ -47,6 +50,20 @@ def find_changes(checkout: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     package at the top. Pictures, logs and models that people keep in a checkout do not.
     """
     return tuple(sorted([*_compare(checkout, files), *_added(checkout, files)]))
+
+
+def change_text(change: str) -> Text:
+    """Return one line of `find_changes` for people."""
+    verb, _, name = change.partition(" ")
+    return Text(change, f"{_IN_CHINESE.get(verb, verb)} {name}")
+
+
+def changes_text(changes: Sequence[str]) -> Text:
+    """Return the first few lines of `find_changes` as one sentence that says how many more there are."""
+    shown = [change_text(change) for change in changes[:_SHOWN_CHANGES]]
+    more = len(changes) - _SHOWN_CHANGES
+    en, zh = "; ".join(text.en for text in shown), "；".join(text.zh for text in shown)
+    return Text(f"{en}; ... {more} more", f"{zh}；…… 还有 {more} 项") if more > 0 else Text(en, zh)
 
 
 def _compare(checkout: Path, files: Mapping[str, str]) -> list[str]:

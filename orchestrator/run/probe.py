@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
+from orchestrator.run.refusal import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,14 +76,18 @@ def ask_interpreter(python: Path, *, imports_torch: bool, timeout_s: float = PRO
             cwd=python.absolute().parent,
             env={**os.environ, "PYTHONUTF8": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvironmentFault([_no_answer(python, str(error))]) from error
+    except subprocess.TimeoutExpired as error:
+        late = Text(f"timed out after {timeout_s:g} seconds", f"{timeout_s:g} 秒内没有回答")
+        raise EnvironmentFault([_no_answer(python, late)]) from error
+    except OSError as error:
+        raise EnvironmentFault([_no_answer(python, reason_of(error))]) from error
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         if line.startswith(_MARK):
             facts = json.loads(line.removeprefix(_MARK))
             return InterpreterFacts(tuple(facts["version"]), facts["packages"], facts["torch"])
-    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-    raise EnvironmentFault([_no_answer(python, last[0])])
+    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+    code = Text(f"exit code {done.returncode}", f"退出码 {done.returncode}")
+    raise EnvironmentFault([_no_answer(python, same(last[0]) if last else code)])
 
 
 def ask_gpus(timeout_s: float = 20.0) -> tuple[Gpu, ...]:
@@ -122,11 +127,11 @@ def _ask_driver(arguments: list[str], timeout_s: float) -> str | None:
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
-def _no_answer(python: Path, why: str) -> Problem:
+def _no_answer(python: Path, why: Text) -> Problem:
     return Problem(
         "bad-interpreter",
         Text(f"this Python interpreter does not answer: {python}", f"这个 Python 解释器没有响应：{python}"),
-        why=same(why),
+        why=why,
         fix=Text(
             "give another with `--python`, or let `lora-run vendor install sd-scripts` make an environment",
             "用 `--python` 指定别的解释器，或用 `lora-run vendor install sd-scripts` 新建环境",

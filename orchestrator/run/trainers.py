@@ -173,9 +173,12 @@ def _unreadable(path: Path, error: Exception) -> Problem:
     return Problem(
         "bad-installation-record",
         Text(f"the record of the installed trainer cannot be used: {path}", f"无法使用已安装训练器的记录：{path}"),
-        why=same(str(error)),
+        why=error.problems[0].what if isinstance(error, RecordError) else _OTHER_FIELDS,
         fix=Text("run `lora-run vendor install sd-scripts` again", "请重新运行 `lora-run vendor install sd-scripts`"),
     )
+
+
+_OTHER_FIELDS = Text("its fields are not the ones this version writes", "其中的字段与本版本写入的不同")
 
 
 def _gone(path: Path) -> Problem:

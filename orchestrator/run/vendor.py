@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
-from orchestrator.core.text import Text, same
+from orchestrator.core.text import Text
+from orchestrator.run.manifest import change_text
+from orchestrator.run.refusal import reason_of
 from orchestrator.run.trainers import trainer_of
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, VendorHome, VendorState, vendor_home, write_state
 
@@ -33,7 +35,7 @@ def install(
     commit: str | None = None,
     allow_changes: bool = False,
     cuda: str | None = None,
-    tell: Callable[[str], None] = lambda _line: None,
+    tell: Callable[[Text], None] = lambda _text: None,
 ) -> Trainer:
     """Install a trainer, or adopt a checkout (`path`) or an environment (`python`); return it.
 
@@ -57,7 +59,8 @@ def install(
         state = _state(checkout, interpreter, variant, "adopted" if path else source or pin.url)
         write_manifest(home.manifest, checkout.files)
         write_state(home, state)
-    tell(f"{name} is ready: {state.path} at {state.commit[:12]}, {state.python}")
+    where = f"{state.path}, {state.commit[:12]}, {state.python}"
+    tell(Text(f"{name} is ready: {where}", f"{name} 已就绪：{where}"))
     return trainer_of(home, state)
 
 
@@ -69,7 +72,7 @@ def _get_source(
     source: str | None,
     commit: str | None,
     allow_changes: bool,
-    tell: Callable[[str], None],
+    tell: Callable[[Text], None],
 ) -> Checkout:
     """Return the checkout to use: the user's own, the one that is there, or a fetched one. Refuses edits not adopted."""
     from orchestrator.run.checkout import check_commit, edits_problem, fetch_checkout, look_at_checkout
@@ -95,7 +98,7 @@ def _get_environment(
     *,
     python: str | None,
     cuda: str | None,
-    tell: Callable[[str], None],
+    tell: Callable[[Text], None],
 ) -> tuple[Path, str]:
     """Return the trainer's interpreter and which torch it got (`cpu`, `cu124`, ... or `adopted`)."""
     from orchestrator.run.environment import adopt_interpreter, detect_torch, make_environment
@@ -103,7 +106,12 @@ def _get_environment(
     if python is not None:
         return adopt_interpreter(Path(python), _requirements(checkout), tell), "adopted"
     torch = detect_torch(pin, cuda)
-    tell(f"torch {torch.torch} with torchvision {torch.torchvision} for {torch.cuda}")
+    tell(
+        Text(
+            f"torch {torch.torch} with torchvision {torch.torchvision} for {torch.cuda}",
+            f"torch {torch.torch} 与 torchvision {torch.torchvision}，用于 {torch.cuda}",
+        )
+    )
     return make_environment(home, pin, torch, _requirements(checkout), tell), torch.cuda
 
 
@@ -133,7 +141,7 @@ def _locked(home: VendorHome) -> Iterator[None]:
                     Text(
                         f"the folder of the trainers cannot be written: {home.root}", f"无法写入训练器目录：{home.root}"
                     ),
-                    why=same(str(error)),
+                    why=reason_of(error),
                     fix=Text("choose another with LORA_ORCHESTRATOR_HOME", "用 LORA_ORCHESTRATOR_HOME 换一个目录"),
                 )
             ]
@@ -178,9 +186,14 @@ def _check_entry(checkout: Checkout) -> None:
     )
 
 
-def _tell_about(checkout: Checkout, pin: Pin, tell: Callable[[str], None]) -> None:
+def _tell_about(checkout: Checkout, pin: Pin, tell: Callable[[Text], None]) -> None:
     if checkout.commit != pin.commit:
-        tell(f"this is commit {checkout.commit}, not the pinned {pin.commit}: every run will say so")
+        tell(
+            Text(
+                f"this is commit {checkout.commit}, not the pinned {pin.commit}: every run will say so",
+                f"当前提交是 {checkout.commit}，而不是固定的 {pin.commit}：每次训练都会注明",
+            )
+        )
     elif checkout.tree != pin.tree:
         raise EnvironmentFault(
             [
@@ -196,12 +209,18 @@ def _tell_about(checkout: Checkout, pin: Pin, tell: Callable[[str], None]) -> No
             ]
         )
     else:
-        tell(f"commit and tree are the pinned ones ({pin.commit[:12]}, licence {pin.licence})")
+        tell(
+            Text(
+                f"commit and tree are the pinned ones ({pin.commit[:12]}, licence {pin.licence})",
+                f"提交和内容与固定的一致（{pin.commit[:12]}，许可证 {pin.licence}）",
+            )
+        )
     for change in checkout.changes:
-        tell(f"local edit, adopted on purpose: {change}")
+        shown = change_text(change)
+        tell(Text(f"local edit, adopted on purpose: {shown.en}", f"有意采用的本地修改：{shown.zh}"))
 
 
-def _extract_options(checkout: Checkout, pin: Pin, home: VendorHome, tell: Callable[[str], None]) -> None:
+def _extract_options(checkout: Checkout, pin: Pin, home: VendorHome, tell: Callable[[Text], None]) -> None:
     """Store the options of a source that is not the pinned one, and tell what differs from the pinned options."""
     stored = home.options / f"{checkout.commit}.json"
     stored.unlink(missing_ok=True)
@@ -213,11 +232,17 @@ def _extract_options(checkout: Checkout, pin: Pin, home: VendorHome, tell: Calla
     new = argspec.extract_options(checkout.path)
     old = {entry: argspec.load_options(pin.commit, entry) for entry in argspec.ENTRIES}
     found = argspec.differences(old, new)
-    tell(f"options were read from this source: {len(found)} differ from the pinned commit's")
+    tell(
+        Text(
+            f"options were read from this source: {len(found)} differ from the pinned commit's",
+            f"已从该源码读取选项：与固定提交相比有 {len(found)} 项不同",
+        )
+    )
     for difference in found[:_SHOWN_DIFFERENCES]:
-        tell(f"  {difference.text}")
-    if len(found) > _SHOWN_DIFFERENCES:
-        tell(f"  ... and {len(found) - _SHOWN_DIFFERENCES} more")
+        tell(Text(f"  {difference.text.en}", f"  {difference.text.zh}"))
+    rest = len(found) - _SHOWN_DIFFERENCES
+    if rest > 0:
+        tell(Text(f"  ... and {rest} more", f"  …… 还有 {rest} 项"))
 
 
 def _requirements(checkout: Checkout) -> str:

@@ -13,7 +13,7 @@ import orchestrator
 from orchestrator.backends.protocol import Trainer
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
-from orchestrator.core.text import same
+from orchestrator.core.text import Text, same
 from orchestrator.run import doctor
 from orchestrator.run.doctor import Check, examine
 from orchestrator.run.pins import read_pin
@@ -86,7 +86,7 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
-    return {check.name: check for check in checks}
+    return {check.name.en: check for check in checks}
 
 
 def test_what_the_driver_says(install_smi: Callable[[str], None]) -> None:
@@ -113,12 +113,12 @@ def test_a_driver_that_does_not_answer_is_no_gpu(install_smi: Callable[[str], No
 def test_a_machine_without_gpu_and_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LORA_ORCHESTRATOR_HOME", str(tmp_path / "home"))
     checks = by_name(examine(tmp_path / "runs" / "not yet"))
-    assert checks["lora-run"].value == orchestrator.__version__
-    assert sys.executable in checks["python"].value
-    assert checks["gpu"].value == "no NVIDIA GPU seen"
+    assert checks["lora-run"].value.en == orchestrator.__version__
+    assert sys.executable in checks["python"].value.en
+    assert checks["gpu"].value.en == "no NVIDIA GPU seen"
     assert checks["sd-scripts"].status == "bad"
     assert "lora-run vendor install sd-scripts" in str(checks["sd-scripts"].fix)
-    assert str(tmp_path) in checks["free disk"].value
+    assert str(tmp_path) in checks["free disk"].value.en
     assert not (tmp_path / "runs").exists(), "a look changes nothing"
     assert all(check.fix is not None for check in checks.values() if check.status != "ok")
 
@@ -128,14 +128,14 @@ def test_a_machine_with_everything(install_smi: Callable[[str], None], fake_pack
     install_smi(SMI)
     fake_packages("accelerate", "bitsandbytes", "xformers")
     checks = by_name(examine())
-    assert checks["gpu 0"].value == "NVIDIA GeForce RTX 4090, 24564 MiB, compute capability 8.9"
-    assert checks["gpu driver"].value == "550.54.14, offers CUDA 12.4"
-    assert checks["trainer torch"] == Check("trainer torch", "2.6.0+cu124")
-    assert checks["trainer cuda"].value == "CUDA 12.4, NVIDIA GeForce RTX 4090, 24564 MiB"
-    assert checks["accelerate"] == Check("accelerate", "1.5")
-    assert checks["bitsandbytes"] == Check("bitsandbytes", "1.5")
+    assert checks["gpu 0"].value.en == "NVIDIA GeForce RTX 4090, 24564 MiB, compute capability 8.9"
+    assert checks["gpu driver"].value.en == "550.54.14, offers CUDA 12.4"
+    assert checks["trainer torch"] == Check(Text("trainer torch", "训练器的 torch"), same("2.6.0+cu124"))
+    assert checks["trainer cuda"].value.en == "CUDA 12.4, NVIDIA GeForce RTX 4090, 24564 MiB"
+    assert checks["accelerate"] == Check(same("accelerate"), same("1.5"))
+    assert checks["bitsandbytes"] == Check(same("bitsandbytes"), same("1.5"))
     assert checks["sd-scripts"].status == "ok"
-    assert "the pinned commit, clean" in checks["sd-scripts"].value
+    assert "the pinned commit, clean" in checks["sd-scripts"].value.en
 
 
 @pytest.mark.usefixtures("trainer")
@@ -162,7 +162,7 @@ def test_a_torch_that_cannot_be_imported_is_told(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     check = by_name(examine())["trainer torch"]
     assert check.status == "bad"
-    assert "libcudart" in check.value
+    assert "libcudart" in check.value.en
 
 
 @pytest.mark.usefixtures("no_smi")
@@ -178,7 +178,7 @@ def test_an_interpreter_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(doctor, "verify_trainer", lambda _trainer: ())
     checks = by_name(examine(timeout_s=0.2))
     assert checks["trainer python"].status == "bad"
-    assert "not the pinned commit" in checks["sd-scripts"].value
+    assert "not the pinned commit" in checks["sd-scripts"].value.en
 
 
 @pytest.mark.usefixtures("trainer", "no_smi")
@@ -187,7 +187,7 @@ def test_local_edits_are_told(fake_packages: Callable[..., None], monkeypatch: p
     monkeypatch.setattr(doctor, "verify_trainer", lambda _trainer: ("changed train_network.py",))
     check = by_name(examine())["sd-scripts"]
     assert check.status == "warn"
-    assert "changed train_network.py" in check.value
+    assert "changed train_network.py" in check.value.en
 
     def refuse(_trainer: Trainer) -> tuple[str, ...]:
         raise EnvironmentFault([Problem("trainer-modified", same("x"), why=same("changed a.py"), fix=same("undo"))])
@@ -195,7 +195,7 @@ def test_local_edits_are_told(fake_packages: Callable[..., None], monkeypatch: p
     monkeypatch.setattr(doctor, "verify_trainer", refuse)
     check = by_name(examine())["sd-scripts"]
     assert check.status == "bad"
-    assert "changed a.py" in check.value
+    assert "changed a.py" in check.value.en
 
 
 @pytest.mark.usefixtures("no_smi")
@@ -209,4 +209,4 @@ def test_space_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_
     checks = by_name(examine(tmp_path))
     assert checks["free disk"].status == status
     assert checks["free memory"].status == status
-    assert checks["free memory"].value == f"{free_gib}.0 of 200.0 GiB"
+    assert checks["free memory"].value.en == f"{free_gib}.0 of 200.0 GiB"
