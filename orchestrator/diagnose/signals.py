@@ -6,39 +6,13 @@ Series are passed as sequences of float, shape (N,), one value per optimizer ste
 from __future__ import annotations
 
 import math
-from collections import Counter
-from dataclasses import dataclass
-from itertools import combinations
-from statistics import NormalDist, median
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.core.observation import Series
-
-BLOCKS = 40
-"""Blocks a series is cut into before its trend is taken: enough for Mann-Kendall, few enough to average the noise away."""
-
-_MEDIAN_ROWS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """A robust trend: Theil-Sen slope on block medians, tested with Mann-Kendall."""
-
-    start: float
-    """Fitted level at the begin."""
-    end: float
-    """Fitted level at the end."""
-    p_value: float
-    """Two-sided probability of such an order of blocks without any trend."""
-    block_count: int
-
-    @property
-    def relative_change(self) -> float:
-        """(end - start) / start; 0 where the start is 0."""
-        return (self.end - self.start) / self.start if self.start else 0.0
 
 
 def first_nonfinite_step(series: Series) -> int | None:
@@ -87,7 +61,7 @@ def half_change(values: Sequence[float]) -> float:
     return (second - first) / first if first else math.nan
 
 
-def block_medians(values: Sequence[float], blocks: int = BLOCKS) -> list[float]:
+def block_medians(values: Sequence[float], blocks: int) -> list[float]:
     """Return medians of `blocks` nearly equal runs of the finite values; fewer where there are fewer values."""
     import numpy as np
 
@@ -96,66 +70,6 @@ def block_medians(values: Sequence[float], blocks: int = BLOCKS) -> list[float]:
     if not finite.size:
         return []
     return [float(np.median(part)) for part in np.array_split(finite, min(blocks, finite.size))]
-
-
-def theil_sen(values: Sequence[float]) -> tuple[float, float]:
-    """Return (slope per value, intercept at the first value): medians over all pairs (Theil 1950, Sen 1968). Meant for blocks: O(N^2)."""
-    if len(values) < 2:
-        return 0.0, values[0] if values else math.nan
-    slope = median((later - earlier) / (j - i) for (i, earlier), (j, later) in combinations(enumerate(values), 2))
-    return slope, median(value - slope * i for i, value in enumerate(values))
-
-
-def mann_kendall(values: Sequence[float]) -> float:
-    """Return the two-sided p-value of Mann-Kendall's trend test (normal approximation, tie correction). Meant for blocks: O(N^2)."""
-    n = len(values)
-    if n < 4:
-        return 1.0
-    score = sum((later > earlier) - (later < earlier) for earlier, later in combinations(values, 2))
-    ties = sum(t * (t - 1) * (2 * t + 5) for t in Counter(values).values())
-    variance = (n * (n - 1) * (2 * n + 5) - ties) / 18
-    if score == 0 or variance <= 0:
-        return 1.0
-    return 2 * (1 - NormalDist().cdf((abs(score) - 1) / math.sqrt(variance)))
-
-
-def robust_trend(values: Sequence[float], blocks: int = BLOCKS) -> Trend:
-    """Return the trend of a noisy series: block medians, Theil-Sen through them, Mann-Kendall over them."""
-    medians = block_medians(values, blocks)
-    slope, start = theil_sen(medians)
-    return Trend(start, start + slope * max(len(medians) - 1, 0), mann_kendall(medians), len(medians))
-
-
-def ema(values: Sequence[float], half_life: float) -> list[float]:
-    """Return the exponential moving average, (N,), for display only. NaN and infinities are stepped over."""
-    keep = 0.5 ** (1 / half_life)
-    smooth: list[float] = []
-    current = math.nan
-    for value in values:
-        if math.isfinite(value):
-            current = value if math.isnan(current) else keep * current + (1 - keep) * value
-        smooth.append(current)
-    return smooth
-
-
-def running_median(values: Sequence[float], window: int) -> list[float]:
-    """Return the centred running median, (N,), for display only; windows shrink at both ends; NaN where nothing is finite."""
-    import numpy as np
-
-    y = np.asarray(values, dtype=np.float64)
-    half = max(window // 2, 0)
-    edge = np.full(half, np.nan)
-    padded = np.concatenate([edge, np.where(np.isfinite(y), y, np.nan), edge])
-    medians: list[float] = []
-    for begin in range(0, y.size, _MEDIAN_ROWS):  # in pieces: a window per row would need N x window numbers at once
-        piece = padded[begin : begin + _MEDIAN_ROWS + 2 * half]
-        windows = np.sort(np.lib.stride_tricks.sliding_window_view(piece, 2 * half + 1), axis=1)  # NaN goes last
-        counts = (~np.isnan(windows)).sum(axis=1)
-        rows = np.arange(len(windows))
-        low = windows[rows, np.maximum(counts - 1, 0) // 2]
-        high = windows[rows, np.minimum(counts // 2, 2 * half)]
-        medians.extend(((low + high) / 2).tolist())
-    return medians
 
 
 def window_means(values: Sequence[float], window: int) -> list[float]:

@@ -56,47 +56,6 @@ def test_too_few_values_detect_nothing() -> None:
     assert signals.minimum_detectable_change(1.0, 3) == math.inf
 
 
-def test_theil_sen_is_not_moved_by_outliers() -> None:
-    values = [2.0 + 0.5 * i for i in range(20)]
-    values[3] = values[15] = 1e6
-    slope, start = signals.theil_sen(values)
-    assert slope == pytest.approx(0.5, abs=0.05)
-    assert start == pytest.approx(2.0, abs=0.5)
-    assert signals.theil_sen([3.0]) == (0.0, 3.0)
-
-
-def test_mann_kendall_agrees_with_its_textbook_values() -> None:
-    assert signals.mann_kendall([1.0, 2.0, 3.0]) == 1.0
-    assert signals.mann_kendall([5.0] * 10) == 1.0
-    # n = 10 in order: S = 45, variance 125, z = 44 / sqrt(125) = 3.935.
-    assert signals.mann_kendall([float(i) for i in range(10)]) == pytest.approx(8.31e-5, rel=0.01)
-
-
-def test_robust_trend_sees_a_fall_under_noise() -> None:
-    values = [v * (1 - 0.4 * i / 2000) for i, v in enumerate(_draws(2000))]
-    trend = signals.robust_trend(values)
-    assert trend.relative_change == pytest.approx(-0.4, abs=0.08)
-    assert trend.p_value < 1e-4
-    assert signals.robust_trend(_draws(2000)).p_value > 0.01
-
-
-def test_running_median_has_the_length_of_its_input_and_steps_over_nan() -> None:
-    assert signals.running_median([1.0, 9.0, 2.0, math.nan, 3.0], 3) == [5.0, 2.0, 5.5, 2.5, 3.0]
-    assert math.isnan(signals.running_median([math.nan], 3)[0])
-    assert signals.running_median([], 3) == []
-
-
-def test_running_median_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = _draws(97)
-    whole = signals.running_median(values, 11)
-    monkeypatch.setattr(signals, "_MEDIAN_ROWS", 10)
-    assert signals.running_median(values, 11) == whole
-
-
-def test_ema_starts_at_the_first_value_and_keeps_going_over_nan() -> None:
-    assert signals.ema([math.nan, 2.0, math.inf, 4.0], half_life=1.0)[1:] == [2.0, 2.0, 3.0]
-
-
 def test_collapse_needs_windows_in_a_row() -> None:
     low, high = [0.2] * 10, [1.0] * 10
     assert signals.collapse_start([*low, *high, *low, *high], 0.6, 10) is None
