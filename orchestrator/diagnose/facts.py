@@ -25,8 +25,8 @@ ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 BAND_ROUNDING = 0.10
 """Share by which whole epochs may miss an edge of the band of exposures."""
 LONGER_AT_BAND = Text(
-    "Add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
-    "增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
+    "For a longer run add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
+    "若要更长的训练，请增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
 )
 """How a run gets longer that the band keeps short; said by every rule that looks at the length."""
 
