@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.model_family import LABELS, LARGEST_HEADER_BYTES, family_of_file, family_of_folder
-from orchestrator.backends.pickles import FILE_OPTIONS
+from orchestrator.backends.pickles import FILE_OPTIONS, LIST_OPTIONS, PICKLE_SUFFIXES, suffix_of
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
     from orchestrator.plan.model import Plan, Resolved
 
@@ -51,8 +52,14 @@ def _named(plan: Plan) -> Iterator[tuple[str, Resolved, str]]:
     for option in FILE_OPTIONS:
         resolved = plan.train.get(option)
         if resolved is not None:
-            values = resolved.value if isinstance(resolved.value, (list, tuple)) else (resolved.value,)
-            yield from ((option, resolved, value) for value in values if isinstance(value, str))
+            is_list = isinstance(resolved.value, (list, tuple))
+            values = resolved.value if is_list else (resolved.value,)
+            if is_list == (option in LIST_OPTIONS):  # a wrong type and a pickle are told by the compiler
+                yield from ((option, resolved, value) for value in values if _may_be_named(value))
+
+
+def _may_be_named(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and suffix_of(value) not in PICKLE_SUFFIXES
 
 
 def _is_hub_id(value: str) -> bool:

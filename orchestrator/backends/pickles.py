@@ -16,6 +16,8 @@ FILE_OPTIONS = (
     "controlnet_model_name_or_path",
 )  # fmt: skip
 """Options that name model files."""
+LIST_OPTIONS = frozenset({"base_weights"})
+"""Those of them that name several."""
 PICKLE_WHAT = Text("a pickle may run any code when it is opened: {0}", "打开 pickle 文件可能执行任意代码：{0}")
 PICKLE_FIX = Text("use the .safetensors version of this file", "请使用该文件的 .safetensors 版本")
 

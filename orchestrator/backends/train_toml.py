@@ -16,6 +16,7 @@ from orchestrator.backends.toml_text import lost_values, render
 from orchestrator.core.finding import Problem
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text
+from orchestrator.plan.owned import OF_THE_PLAN, OWNED, owned_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ LOGGING_DIR = "attempts/001/logs"
 
 _COMMENT = "What the trainer is told. Made from recipe.yaml; changes here are lost."
 _OURS = ("output_dir", "output_name", "logging_dir", "dataset_config", "sample_prompts")
+"""Written here, whatever the plan says."""
+_REFUSED_BY_PLAN = frozenset(name for name, owned in OWNED.items() if owned.code == OF_THE_PLAN)
 
 
 def train_values(plan: Plan, options: Mapping[str, Option]) -> dict[str, Any]:
@@ -117,18 +120,10 @@ def _unknown(name: str, plan: Plan, options: Mapping[str, Option], trainer: str)
 
 
 def own_key_problems(plan: Plan) -> list[Problem]:
-    """Return the options of the recipe that belong to the run folder and may not be set."""
-    found: list[Problem] = []
-    for name in _OURS:
-        if name in plan.train and plan.train[name].source is not Source.DERIVED:
-            what = Text(f"`{name}` is decided by the run folder", f"`{name}` 由运行文件夹决定")
-            why = Text("the report looks for everything there", "报告只在那里查找所有内容")
-            fix = Text(
-                "take it out; `name` names the files, `save.runs_dir` the place",
-                "请删除它；文件名由 `name`、位置由 `save.runs_dir` 决定",
-            )
-            found.append(Problem("option-of-the-run", what, why, fix, location_of(plan, name)))
-    return found
+    """Return the options of the recipe that belong to this tool and may not be set."""
+    said = ((n, r) for n, r in plan.train.items() if r.source is not Source.DERIVED and n not in _REFUSED_BY_PLAN)
+    found = (owned_problem(name, decided.value, location_of(plan, name)) for name, decided in said)
+    return [problem for problem in found if problem is not None]
 
 
 def location_of(plan: Plan, name: str) -> Location | None:

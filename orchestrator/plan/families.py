@@ -139,7 +139,7 @@ FAMILIES: Mapping[Family, FamilyFacts] = {
         can_cache_text=True, has_attention_choice=False, has_clip_skip=False, has_max_token_length=False,
         has_gradient_checkpointing=True, gradient_checkpointing=True, mixed_precision="bf16", no_half_vae=False,
         sample_steps=28, sample_scale=4.5, sample_guidance=None, sample_sampler=None,
-        required=("pretrained_model_name_or_path",), default_min_snr_gamma=None, starts=_SD3,
+        required=("pretrained_model_name_or_path", "clip_l", "clip_g", "t5xxl"), default_min_snr_gamma=None, starts=_SD3,
     ),
     "flux": FamilyFacts(
         resolution=1024, bucket_divisor=64, bucket_reso_steps=64, size_divisor=16, network_module="networks.lora_flux",

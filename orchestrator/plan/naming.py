@@ -8,40 +8,13 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
+from orchestrator.plan.owned import OF_THE_PLAN, owned_problem
 
 if TYPE_CHECKING:
     from orchestrator.plan.given import Draft
 
 _METADATA = ("author", "description", "license", "tags")
 _MOST_NAME = 80
-
-_OWN = {
-    "max_train_steps": (
-        Text(
-            "the length is written in whole epochs: with a number of steps a resumed run would overshoot, and the trainer would stop in mid-epoch",
-            "长度按整轮写入：写步数会使续训超出，且训练器会在一轮中途停止",
-        ),
-        Text(
-            "write `train.target_steps` or `train.max_train_epochs`",
-            "请写 `train.target_steps` 或 `train.max_train_epochs`",
-        ),
-    ),
-    "max_validation_steps": (
-        Text("the trainer would measure other pictures each time", "训练器每次会测不同的图片"),
-        Text("write `validate.hold_out`", "请写 `validate.hold_out`"),
-    ),
-    "validation_split": (
-        Text("the trainer's own split leaks pictures by rounding", "训练器自己的划分会因取整泄漏图片"),
-        Text("write `validate.hold_out`", "请写 `validate.hold_out`"),
-    ),
-    **{
-        name: (
-            Text("the run's data set is made from `concepts`", "运行的数据集由 `concepts` 生成"),
-            Text("write the folder under `concepts`", "请在 `concepts` 下写文件夹"),
-        )
-        for name in ("train_data_dir", "reg_data_dir", "in_json", "dataset_config", "dataset_repeats")
-    },
-}
 
 
 def ascii_stem(name: str) -> str:
@@ -76,10 +49,8 @@ def merge_trainer_args(draft: Draft) -> None:
     """Lay `trainer_args` over what was decided. They may change decisions of the planner, never keys of the recipe."""
     for name, value in draft.recipe.trainer_args.items():
         key = f"trainer_args.{name}"
-        if name in _OWN:
-            why, fix = _OWN[name]
-            draft.refuse(
-                "not-a-trainer-arg", Text(f"`{name}` is decided by the plan", f"`{name}` 由计划决定"), why, fix, key
-            )
+        problem = owned_problem(name, value, draft.where(key))
+        if problem is not None and problem.code == OF_THE_PLAN:  # the others leave a plan: the compiler tells them
+            draft.problems.append(problem)
         else:
             draft.train[name] = draft.given(value, key)

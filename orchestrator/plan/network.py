@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 _FILES = ("vae", "clip_l", "clip_g", "t5xxl", "ae", "tokenizer_cache_dir")
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 _FILE_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+_BUNDLES = {"clip_l": "incl_clips", "clip_g": "incl_clips", "t5xxl": "t5xxl"}
+"""What the name of an SD3 checkpoint says when the text encoders are inside, as in its publisher's files."""
+_FIX_SD3 = Text(
+    "write the path of the file; an SD3 checkpoint that holds its text encoders has `incl_clips` (and `t5xxl`) in its name",
+    "请写该文件的路径；包含文本编码器的 SD3 检查点文件名中带有 `incl_clips`（和 `t5xxl`）",
+)
 POCKET_BASE = "pocket"
 
 
@@ -41,16 +47,25 @@ def decide_model(draft: Draft) -> None:
             "flux",
             Text("a FLUX.1 model unless told otherwise", "未注明则为 FLUX.1"),
         )
-    required = [n for n in draft.facts.required if not (n == "clip_l" and base.model_type == "chroma")]
-    for name in required:
-        if getattr(base, name) is None:
+    for name in draft.facts.required:
+        if getattr(base, name) is None and not _is_inside(draft, name):
             draft.refuse(
                 "missing-model-file",
                 Text(f"{base.family} needs `base_model.{name}`", f"{base.family} 需要 `base_model.{name}`"),
                 Text("the trainer stops after it has loaded the rest", "训练器会在加载完其他文件后停止"),
-                Text(f"write the path of the file under `{name}`", f"请在 `{name}` 下写该文件的路径"),
+                _FIX_SD3
+                if base.family == "sd3" and name in _BUNDLES
+                else Text(f"write the path of the file under `{name}`", f"请在 `{name}` 下写该文件的路径"),
                 "base_model.family",
             )
+
+
+def _is_inside(draft: Draft, name: str) -> bool:
+    """Whether the model needs no file of its own for `name`: Chroma has no CLIP-L, some SD3 checkpoints hold their encoders."""
+    base = draft.recipe.base_model
+    if base.family == "sd3" and name in _BUNDLES:
+        return _BUNDLES[name] in (base.pretrained_model_name_or_path or "").lower()
+    return name == "clip_l" and base.model_type == "chroma"
 
 
 def decide_network(draft: Draft) -> None:

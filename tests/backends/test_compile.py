@@ -13,9 +13,9 @@ import toml
 from orchestrator.backends.pocket.compile import compile as compile_pocket
 from orchestrator.backends.registry import COMPILERS, trainer_of
 from orchestrator.backends.sd_scripts.compile import compile as compile_sd
-from orchestrator.backends.sd_scripts.forbidden import FORBIDDEN
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.provenance import Source
+from orchestrator.plan.owned import FORBIDDEN, OWNED
 from tests.backends.plans import FAMILY_VALUES, LINE, POCKET, TRAINER, make_plan, resolved, subset
 
 
@@ -116,7 +116,7 @@ def test_an_option_of_another_family_is_told_apart_from_a_misspelling() -> None:
     assert "other families" in fix.en
 
 
-@pytest.mark.parametrize("name", FORBIDDEN)
+@pytest.mark.parametrize("name", [n for n, owned in OWNED.items() if owned.code == FORBIDDEN])
 def test_options_that_send_run_or_end_are_refused(name: str) -> None:
     plan = make_plan("sd15", None, None, **{name: "x"})
     build = compile_sd(plan, TRAINER)

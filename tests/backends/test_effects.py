@@ -126,6 +126,15 @@ def test_what_is_off_is_not_told(value: Any) -> None:
     assert told("sd15", text_encoder_lr=value, network_train_unet_only=True) == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("huber_schedule", "wrong"), ("guidance_scale", 1.0), ("clip_skip", "two")]
+)
+def test_what_is_refused_is_not_told_again(name: str, value: Any) -> None:
+    build = compile_plan(make_plan("sd15", None, None, **{name: value}), TRAINER)
+    assert len(build.problems) == 1
+    assert build.warnings == ()
+
+
 def test_what_the_planner_chose_is_not_told() -> None:
     plan = make_plan("flux", min_snr_gamma=5.0)
     decided = replace(plan.train["min_snr_gamma"], source=Source.DERIVED)

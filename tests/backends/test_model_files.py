@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.backends.model_family import family_of_tensors, read_tensor_table
 from orchestrator.backends.model_files import missing_files, not_looked_at
-from tests.backends.plans import LINE, make_plan
+from orchestrator.backends.sd_scripts.compile import compile as compile_plan
+from tests.backends.plans import LINE, TRAINER, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,3 +120,20 @@ def test_a_name_at_hugging_face_is_told_as_not_looked_at(tmp_path: Path) -> None
     assert "not looked at" in told.en
     path = _write(tmp_path / "base.safetensors", BASES["sdxl"])
     assert not_looked_at(make_plan("sdxl", pretrained_model_name_or_path=str(path))) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({"vae": "foo/bar.bin"}, {"pickle-model-file"}),
+        ({"vae": "/nowhere/bar.safetensors"}, {"model-file"}),
+        ({"base_weights": "/nowhere/x.safetensors"}, {"wrong-option-value"}),
+        ({"base_weights": ["/nowhere/x.safetensors"]}, {"model-file"}),
+        ({"vae": ["/nowhere/x.safetensors"]}, {"wrong-option-value"}),
+    ],
+)
+def test_one_fault_is_told_once(tmp_path: Path, changes: dict[str, Any], codes: set[str]) -> None:
+    base = _write(tmp_path / "base.safetensors", BASES["sd15"])
+    plan = make_plan("sd15", None, None, pretrained_model_name_or_path=str(base), **changes)
+    told = [p.code for p in (*compile_plan(plan, TRAINER).problems, *missing_files(plan))]
+    assert (len(told), set(told)) == (1, codes)

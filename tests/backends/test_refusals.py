@@ -38,20 +38,6 @@ def _dylora(*items: str) -> dict[str, Any]:
 
 ROWS = [
     # model files
-    Row("missing-model-file", {"pretrained_model_name_or_path": None}, {}, has_place=False),
-    Row("missing-model-file", {"ae": None}, {}, "flux"),
-    Row(
-        "missing-model-file",
-        {"clip_l": None},
-        {"clip_l": None, "model_type": "chroma", "apply_t5_attn_mask": True},
-        "flux",
-    ),
-    Row(
-        "missing-model-file",
-        {"clip_g": None},
-        {"clip_g": None, "pretrained_model_name_or_path": "/m/sd3_medium_incl_clips.safetensors"},
-        "sd3",
-    ),
     Row("pickle-model-file", {"pretrained_model_name_or_path": "/m/old.ckpt"}, {}),
     Row("pickle-model-file", {"vae": "C:\\models\\vae.PT"}, {"vae": "C:\\models\\vae.safetensors"}),
     Row("pickle-model-file", {"network_weights": "/m/a.bin"}, {"network_weights": "/m/a.safetensors"}),

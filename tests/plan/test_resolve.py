@@ -8,6 +8,8 @@ import pytest
 
 from orchestrator.core.provenance import Source
 from orchestrator.plan.families import FAMILIES
+from orchestrator.plan.resolve import sketch_plan
+from orchestrator.recipe.load import load_recipe
 from tests.plan.conftest import HEAD
 
 if TYPE_CHECKING:
@@ -320,6 +322,29 @@ def test_missing_model_files_are_refused(refused: Refused, pictures: Pictures, m
     pictures("set", 20)
     base = ", ".join(p for p in BASES["flux"].strip("{}").split(", ") if not p.startswith(f"{missing}:"))
     assert missing in refused(recipe("{" + base + "}"))["missing-model-file"].what.en
+
+
+@pytest.mark.parametrize(
+    ("base", "missing"),
+    [
+        ("sd3_medium.safetensors", ["clip_l", "clip_g", "t5xxl"]),
+        ("sd3_medium_incl_clips.safetensors", ["t5xxl"]),
+        ("sd3_medium_incl_clips_t5xxlfp16.safetensors", []),
+    ],
+)
+def test_an_sd3_checkpoint_may_hold_its_text_encoders(tmp_path: Path, base: str, missing: list[str]) -> None:
+    text = HEAD.replace(
+        "family: sd15, pretrained_model_name_or_path: base.safetensors",
+        f"family: sd3, pretrained_model_name_or_path: {base}",
+    )
+    _, problems = sketch_plan(load_recipe(tmp_path / "recipe.yaml", text=text))
+    assert [p.what.en for p in problems] == [f"sd3 needs `base_model.{name}`" for name in missing]
+
+
+def test_chroma_needs_no_clip_l(tmp_path: Path) -> None:
+    text = HEAD.replace("family: sd15", "family: flux, model_type: chroma, t5xxl: t.safetensors, ae: a.safetensors")
+    _, problems = sketch_plan(load_recipe(tmp_path / "recipe.yaml", text=text))
+    assert problems == ()
 
 
 def test_all_problems_are_told_at_once(refused: Refused, pictures: Pictures, tmp_path: Path) -> None:

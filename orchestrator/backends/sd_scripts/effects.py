@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.no_effect import is_off, no_effect
+from orchestrator.backends.option_values import value_problem
 from orchestrator.backends.sd_scripts.refusals.scheduler import is_schedule_free
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text, same
@@ -212,7 +213,7 @@ def ineffective(settings: Settings) -> tuple[Finding, ...]:
     """Return a warning for each option of the recipe that changes nothing. Values the planner chose are not told."""
     found: list[Finding] = []
     for name, decided in {**settings.plan.dataset_general, **settings.plan.train}.items():
-        if decided.source is Source.DERIVED or is_off(decided.value):
+        if decided.source is Source.DERIVED or is_off(decided.value) or _is_refused(settings, name):
             continue
         if settings.family not in EFFECTIVE.get(name, {settings.family}):
             why = Text(f"{settings.family} ignores it", f"{settings.family} 会忽略它")
@@ -222,6 +223,14 @@ def ineffective(settings: Settings) -> tuple[Finding, ...]:
             found.append(no_effect(name, decided, Text(f"it needs {needs.en}", f"它需要 {needs.zh}")))
     found += _single_text_encoder_lr(settings)
     return tuple(found)
+
+
+def _is_refused(settings: Settings, name: str) -> bool:
+    """Whether the option or its value is a mistake: that is told already."""
+    if name not in settings.plan.train:
+        return False
+    option = settings.options.get(name)
+    return option is None or (name in settings.values and value_problem(option, settings.values[name]) is not None)
 
 
 def _single_text_encoder_lr(settings: Settings) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What each family is to sd-scripts: entry script, files, network modules, bucket divisor."""
+"""What each family is to sd-scripts: entry script, network modules, bucket divisor."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ class FamilyFacts:
 
     entry: str
     """Entry script without `.py`."""
-    files: tuple[str, ...]
-    """Options that must name a model file beside the base."""
     network_modules: tuple[str, ...]
     """Modules that fit its layers, the usual one first."""
     bucket_divisor: int
@@ -26,13 +24,12 @@ class FamilyFacts:
 _UNET_MODULES = ("networks.lora", "networks.lora_fa", "networks.dylora", "networks.oft", "lycoris.kohya")
 
 FAMILIES: Mapping[str, FamilyFacts] = {
-    "sd15": FamilyFacts("train_network", (), _UNET_MODULES, 64),
-    "sd2": FamilyFacts("train_network", (), _UNET_MODULES, 64),
-    "sdxl": FamilyFacts("sdxl_train_network", (), _UNET_MODULES, 32),
-    "sd3": FamilyFacts("sd3_train_network", ("clip_l", "clip_g", "t5xxl"), ("networks.lora_sd3", "lycoris.kohya"), 32),
+    "sd15": FamilyFacts("train_network", _UNET_MODULES, 64),
+    "sd2": FamilyFacts("train_network", _UNET_MODULES, 64),
+    "sdxl": FamilyFacts("sdxl_train_network", _UNET_MODULES, 32),
+    "sd3": FamilyFacts("sd3_train_network", ("networks.lora_sd3", "lycoris.kohya"), 32),
     "flux": FamilyFacts(
         "flux_train_network",
-        ("clip_l", "t5xxl", "ae"),
         ("networks.lora_flux", "networks.oft_flux", "lycoris.kohya"),
         64,
     ),

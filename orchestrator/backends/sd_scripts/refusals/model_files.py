@@ -12,31 +12,11 @@ from orchestrator.backends.pickles import (
     named_pickle,
     suffix_of,
 )
-from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.backends.sd_scripts.refusals.model import Refusal, drop
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
     from orchestrator.backends.sd_scripts.settings import Settings
-
-_BUNDLES = {"clip_l": "incl_clips", "clip_g": "incl_clips", "t5xxl": "t5xxl"}
-"""What the name of an SD3 checkpoint says when the text encoders are inside, as in its publisher's files."""
-
-
-def missing_files(settings: Settings) -> tuple[str, ...]:
-    """Return the options that must name a file for this family and do not."""
-    base = settings.text("pretrained_model_name_or_path")
-    needed = ("pretrained_model_name_or_path", *FAMILIES[settings.family].files)
-    missing = [name for name in needed if not settings.get(name)]
-    if settings.text("model_type") == "chroma" and "clip_l" in missing:
-        missing.remove("clip_l")  # Chroma has no CLIP-L
-    if settings.family == "sd3":
-        missing = [name for name in missing if name not in _BUNDLES or _BUNDLES[name] not in base.lower()]
-    return tuple(missing)
-
-
-def _missing(settings: Settings) -> str | None:
-    return ", ".join(f"`{name}`" for name in missing_files(settings)) or None
 
 
 def _folder_for_sd3(settings: Settings) -> str | None:
@@ -45,17 +25,6 @@ def _folder_for_sd3(settings: Settings) -> str | None:
 
 
 REFUSALS = (
-    Refusal(
-        "missing-model-file",
-        ("pretrained_model_name_or_path",),
-        _missing,
-        Text("model files are not named: {0}", "没有指定模型文件：{0}"),
-        "AttributeError / TypeError while loading, after minutes",
-        Text(
-            "name them under `base_model`; an SD3 checkpoint that holds its text encoders has `incl_clips` (and `t5xxl`) in its name",
-            "请在 `base_model` 下指定；包含文本编码器的 SD3 检查点文件名中带有 `incl_clips`（和 `t5xxl`）",
-        ),
-    ),
     Refusal(
         "pickle-model-file",
         FILE_OPTIONS,
