@@ -15,6 +15,7 @@ from orchestrator.core.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.core.finding import Location
     from orchestrator.plan.model import Prompt
 
 _OPTION = re.compile(r"(?:[whds] \d|(?:l|g) [\d.]|(?:n|ss|cn|ctr|rcfg|fs) .)", re.IGNORECASE)
@@ -31,7 +32,7 @@ def prompt_file(prompts: Sequence[Prompt]) -> tuple[str, tuple[Problem, ...]]:
         for text, leads in texts:
             why = _trouble(text, leads=leads)
             if why is not None:
-                problems.append(_problem(number, text, why))
+                problems.append(_problem(number, text, why, prompt.where))
         lines.append(prompt_line(prompt) + "\n")
     return "".join(lines), tuple(problems)
 
@@ -83,11 +84,11 @@ def _trouble(text: str, *, leads: bool) -> Text | None:
     return None
 
 
-def _problem(number: int, text: str, why: Text) -> Problem:
+def _problem(number: int, text: str, why: Text, where: Location | None) -> Problem:
     shown = text if len(text) <= 60 else text[:57] + "..."
     what = Text(
         f"sample prompt {number} cannot be given to the trainer: {shown!r}",
         f"第 {number} 个采样提示词无法传给训练器：{shown!r}",
     )
     fix = Text("say it in other words, or begin with another word", "请换一种说法，或换一个词开头")
-    return Problem("prompt-not-sayable", what, why, fix)
+    return Problem("prompt-not-sayable", what, why, fix, where)

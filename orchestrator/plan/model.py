@@ -92,6 +92,8 @@ class Prompt:
     seed: int
     negative_prompt: str | None = None
     guidance_scale: float | None = None
+    where: Location | None = None
+    """Place of the prompt in the recipe; None for one that the planner wrote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
@@ -45,7 +46,8 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
     """Return the prompts with nothing left open, and write when they are drawn. None are drawn for an empty list."""
     sample, facts = draft.recipe.sample, draft.facts
     given = _default_prompts(draft) if sample.prompts is None else list(sample.prompts)
-    prompts = tuple(_prompt(draft, p) for p in given)
+    places = [None if sample.prompts is None else draft.where(f"sample.prompts[{i}]") for i in range(len(given))]
+    prompts = tuple(replace(_prompt(draft, p), where=place) for p, place in zip(given, places, strict=True))
     if not prompts:
         for name in ("sample_every_n_epochs", "sample_at_first", "sample_sampler"):
             draft.leave_out(getattr(sample, name), f"sample.{name}", Text("there are no prompts", "没有提示词"))

@@ -36,7 +36,7 @@ def _plan(body: Mapping[str, Any]) -> Plan:
             "subsets": tuple(_subset(value) for value in body["subsets"]),
             "validation": _subset(body["validation"]) if body["validation"] else None,
             "steps": _steps(body["steps"]),
-            "prompts": tuple(Prompt(**value) for value in body["prompts"]),
+            "prompts": tuple(Prompt(**{**value, "where": _location(value.get("where"))}) for value in body["prompts"]),
             "stop_on": tuple(body["stop_on"]),
             "notes": tuple(Text(**value) for value in body["notes"]),
             "unused": tuple(_unused(value) for value in body.get("unused", ())),
