@@ -67,7 +67,7 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace)
     choice = _best(draft, concepts, counter, target)
     choice, why = _keep_in_band(draft, concepts, counter, choice, target)
     subsets = [CountedSubset(s, r, c.is_reg) for s, r, c in zip(sizes, choice.repeats, concepts, strict=True)]
-    steps = predict_steps(subsets, rules, pace, choice.epochs)
+    steps = replace(predict_steps(subsets, rules, pace, choice.epochs), is_band_bound=why is not None)
     _write_epochs(draft, steps, target, why)
     return Length(list(choice.repeats), steps, _reasons(concepts, choice, steps))
 

@@ -78,6 +78,8 @@ class StepPlan:
     """Times one training picture is seen in the whole run, mean over pictures."""
     lines: tuple[Text, ...]
     """The sum, line by line, for people."""
+    is_band_bound: bool = False
+    """`exposures_per_image` moved the steps: another `target_steps` would change nothing, more pictures or a wider band would."""
 
 
 @dataclass(frozen=True, slots=True)

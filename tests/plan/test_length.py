@@ -107,6 +107,7 @@ def test_band_moves_the_steps_and_says_so(plan_of: PlanOf, pictures: Pictures) -
     assert 50 <= plan.steps.exposures_per_image <= 120
     assert plan.steps.total_steps < 3000
     (note,) = [n for n in plan.notes if "outside the band 50-120" in n.en]
+    assert plan.steps.is_band_bound
     assert f"{plan.steps.total_steps} steps instead" in note.en
     assert plan.train["max_train_epochs"].because == note
 
@@ -130,6 +131,7 @@ def test_inside_the_band_nothing_is_said(plan_of: PlanOf, pictures: Pictures) ->
     pictures("set", 20)
     plan = plan_of(OFF + "train: {exposures_per_image: [50, 400]}\n")
     assert not any("band" in n.en for n in plan.notes)
+    assert not plan.steps.is_band_bound
 
 
 def test_fixed_epochs_beat_the_band_and_say_so(plan_of: PlanOf, pictures: Pictures) -> None:
