@@ -39,7 +39,7 @@ def explain(plan: Plan) -> tuple[Row, ...]:
     if plan.validation is not None:
         rows.append(_subset_row(plan.validation, "held out"))
     rows += [_resolved_row("dataset", key, value) for key, value in plan.dataset_general.items()]
-    rows += [_resolved_row("train", key, value) for key, value in plan.train.items()]
+    rows += [_resolved_row("train", key, value) for key, value in plan.train.items() if key not in plan.dataset_general]
     rows += [_prompt_row(index, prompt) for index, prompt in enumerate(plan.prompts)]
     rows += [Row("notes", str(index + 1), "", None, note) for index, note in enumerate(plan.notes)]
     return tuple(rows)

@@ -148,6 +148,8 @@ def test_every_row_says_who_and_why(two: Plan) -> None:
     rows = explain(two)
     assert {r.key for r in rows} >= {"total_steps", "unet_lr", "resolution", "max_train_epochs"}
     assert all(r.because.en for r in rows)
+    (size,) = [r for r in rows if r.key == "resolution"]  # the train TOML's copy is not told again
+    assert (size.section, size.value) == ("dataset", "[512, 512]")
     shown = {r.key: r.value for r in rows if r.section == "train"}
     assert shown["unet_lr"] == "0.00014"
     assert shown["network_train_unet_only"] == "false"
