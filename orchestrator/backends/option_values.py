@@ -37,7 +37,7 @@ _LEAST: Mapping[str, int] = {
 def value_problem(option: Option, value: Any) -> Text | None:
     """Return what is wrong with a TOML value of this option, or None. argparse's types and choices, made to hold."""
     if option.is_list:
-        return None if _fits_list(option, value) else _wanted(f"a list of {option.kind}", f"{option.kind} 列表", value)
+        return None if _fits_list(option, value) else _wanted(*_list_words(option.kind), value)
     if not _fits(option.kind, value):
         if option.kind == "int_or_float" and isinstance(value, float):
             return _share_above_one(value)
@@ -47,7 +47,7 @@ def value_problem(option: Option, value: Any) -> Text | None:
         return Text(f"must be at least {least}; it is {value!r}", f"至少为 {least}；现在是 {value!r}")
     if option.choices is None or value in option.choices:
         return None
-    names = ", ".join(str(c) for c in option.choices if c is not None)
+    names = ", ".join(str(c) for c in option.choices if c not in (None, ""))
     return Text(f"must be one of {names}; it is {value!r}", f"必须是以下之一：{names}；现在是 {value!r}")
 
 
@@ -72,6 +72,13 @@ _KIND_WORDS: Mapping[Kind, tuple[str, str]] = {
     "path": ("a path", "路径"),
     "flag": ("true or false", "true 或 false"),
 }
+
+
+def _list_words(kind: Kind) -> tuple[str, str]:
+    """Words for a list of one kind."""
+    return {"str": ("a list of texts", "文本列表"), "int": ("a list of whole numbers", "整数列表")}.get(
+        kind, ("a list of numbers", "数字列表")
+    )
 
 
 def _wanted(en: str, zh: str, value: Any) -> Text:

@@ -97,17 +97,32 @@ def option_problems(
         wrong = value_problem(option, value)
         if wrong is not None:
             what = Text(f"`{name}` {wrong.en}", f"`{name}` {wrong.zh}")
-            why = Text(
-                f"{trainer} does not check values from a file: it fails late or trains with something else",
-                f"{trainer} 不检查文件里的值：要么很晚才出错，要么用别的值训练",
-            )
-            problems.append(Problem("wrong-option-value", what, why, where=location_of(plan, name)))
+            why = _STOPS if trainer == plan.family else _UNCHECKED
+            problems.append(Problem("wrong-option-value", what, why, _value_fix(name, option), location_of(plan, name)))
     problems += own_key_problems(plan)
     return tuple(problems)
 
 
+_STOPS = Text("the trainer would stop when it reads its settings", "训练器读取设置时会停止")
+_UNCHECKED = Text(
+    "the trainer does not check values from a file: it fails late or trains with something else",
+    "训练器不检查文件里的值：要么很晚才出错，要么用别的值训练",
+)
+
+
+def _value_fix(name: str, option: Option) -> Text:
+    """What to write instead of a wrong value."""
+    if option.default in (None, "", False):
+        return Text(f"correct the value, or leave out `{name}`", f"请更正该值，或去掉 `{name}`")
+    return Text(
+        f"correct the value, or leave out `{name}`: the trainer's own is {option.default!r}",
+        f"请更正该值，或去掉 `{name}`：训练器的默认值为 {option.default!r}",
+    )
+
+
 def _unknown(name: str, plan: Plan, options: Mapping[str, Option], trainer: str) -> Problem:
-    what = Text(f"{trainer} has no option `{name}` for {plan.family}", f"{trainer} 对 {plan.family} 没有选项 `{name}`")
+    of_family = Text("", "") if trainer == plan.family else Text(f" for {plan.family}", f"对 {plan.family} ")
+    what = Text(f"{trainer} has no option `{name}`{of_family.en}", f"{trainer} {of_family.zh}没有选项 `{name}`")
     why = Text("the trainer would ignore it without a word", "训练器会一声不响地忽略它")
     near = difflib.get_close_matches(name, list(options), n=1)
     if name in shipped_option_names():

@@ -169,7 +169,7 @@ def _text_encoder_rates(draft: Draft) -> Resolved:
                 Text(f"`text_encoder_lr` has {len(given)} values, {recipe.base_model.family} takes {count}",
                      f"`text_encoder_lr` 有 {len(given)} 个值，{recipe.base_model.family} 需要 {count} 个"),
                 Text("the trainer would leave the others out without a word", "训练器会不声不响地忽略其余的值"),
-                Text(f"write {count} value(s) or one", f"请写 {count} 个值或一个"),
+                Text("write one value" if count == 1 else f"write {count} values or one", "请写一个值" if count == 1 else f"请写 {count} 个值或一个"),
                 "train.text_encoder_lr",
             )  # fmt: skip
         rates = [float(r) for r in given]

@@ -269,3 +269,20 @@ def test_names_and_paths_of_all_kinds_reach_the_trainer() -> None:
     assert build.problems == ()
     assert toml.loads(build.files["dataset.toml"])["datasets"][0]["subsets"][0]["image_dir"] == folder
     assert toml.loads(build.files["train.toml"])["pretrained_model_name_or_path"] == long
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"clip_skip": 2}, "pocket has no option `clip_skip`"),
+        ({"optimizer_type": "Foo"}, "`optimizer_type` must be one of AdamW, Adam,"),
+        ({"optimizer_args": "a"}, "`optimizer_args` must be a list of texts; it is 'a'"),
+    ],
+)
+def test_texts_read_well_for_pocket(changes: dict[str, Any], said: str) -> None:
+    (problem,) = compile_pocket(make_plan("pocket", **changes), POCKET).problems
+    assert problem.what.en.startswith(said)
+    assert "for pocket" not in problem.what.en
+    assert problem.fix is not None
+    assert problem.why is not None
+    assert "does not check" not in problem.why.en
