@@ -8,6 +8,7 @@ Every figure is min / median / max; a ratio is of medians within one interleaved
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -255,22 +256,27 @@ def bench_first_step(runs: int, folder: Path) -> None:
     recipe.write_text(
         (ROOT / "tests" / "rig" / "recipe.yaml").read_text().replace("IMAGES", str(images)).replace("RIG", str(RIG))
     )
-    import json
-
-    environment = {"SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1"}
+    own = str(BIN / "lora-run")
+    environment = {"SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1", "LORA_ORCHESTRATOR_HOME": str(folder / "home")}
+    adopt = ["vendor", "install", "--path", str(RIG / "sd-scripts"), "--python", str(RIG / "venv/bin/python")]
+    timed([own, *adopt, "--allow-changes"], environment=environment)
     figures: Figures = {f"{who} {what}": [] for what in ("first step", "end") for who in ("bare", "ours")}
     for turn in range(runs):
         with tempfile.TemporaryDirectory() as made:
-            timed([str(BIN / "lora-run"), "compile", str(recipe), "-o", made + "/bare"])
-            command = json.loads((Path(made) / "bare" / "command.json").read_text())
+            compiled = subprocess.run(
+                [own, "compile", str(recipe), "-o", made + "/bare", "--format", "json"],
+                env={**os.environ, **environment}, capture_output=True, check=True,
+            )  # fmt: skip
+            command = json.loads(compiled.stdout)
+            (Path(made) / "ours").mkdir()
             for who, argv, cwd in (
                 ("bare", command["argv"], Path(made) / "bare"),
-                ("ours", [str(BIN / "lora-run"), str(recipe), "--runs-dir", made + "/runs"], Path(made)),
+                ("ours", [own, str(recipe), "--runs-dir", "runs"], Path(made) / "ours"),
             ):
                 first, end = first_step(argv, cwd, {**command["environment"], **environment})
                 figures[f"{who} first step"].append(first)
                 figures[f"{who} end"].append(end)
-        print(f"turn {turn + 1}", {k: round(v[-1], 2) for k, v in figures.items()})
+        print(f"turn {turn + 1}", {k: round(v[-1], 2) for k, v in figures.items()}, flush=True)
     show("real sd-scripts, small U-Net", figures, unit="wall s")
 
 
