@@ -72,7 +72,8 @@ def family_of_tensors(table: Mapping[str, Any]) -> str | None:
     for start, family in _TRANSFORMERS:
         if _has(bare, start):
             return family
-    return "lora" if table and all(name.startswith(_LORA_STARTS) or name == "__metadata__" for name in table) else None
+    tensors = [name for name in table if name != "__metadata__"]
+    return "lora" if tensors and all(name.startswith(_LORA_STARTS) for name in tensors) else None
 
 
 def family_of_folder(path: Path) -> str | None:

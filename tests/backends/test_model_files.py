@@ -114,6 +114,11 @@ def test_strange_descriptions_are_not_judged(description: Any) -> None:
     assert family_of_tensors({f"{UNET}.1.{KEY}": description}) is None
 
 
+@pytest.mark.parametrize("table", [{}, {"__metadata__": {}}])
+def test_a_file_without_tensors_is_not_judged(table: dict[str, Any]) -> None:
+    assert family_of_tensors(table) is None
+
+
 def test_a_name_at_hugging_face_is_told_as_not_looked_at(tmp_path: Path) -> None:
     (told,) = not_looked_at(make_plan("sdxl", pretrained_model_name_or_path="stabilityai/sdxl-base-1.0"))
     assert "stabilityai/sdxl-base-1.0" in told.en
