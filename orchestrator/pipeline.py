@@ -80,7 +80,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     Raises InputError when the recipe itself cannot be read. Everything later is collected in `problems`, to be told at once.
     """
     from orchestrator.backends.model_files import missing_files
-    from orchestrator.backends.registry import compile_plan, known_options
+    from orchestrator.backends.registry import check_options, compile_plan, known_options
     from orchestrator.diagnose.case import make_case
     from orchestrator.diagnose.engine import check_ignores, judge
     from orchestrator.plan.resolve import make_plan
@@ -96,8 +96,10 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
         build = compile_plan(plan, trainer)
         problems += [*build.problems, *missing_files(plan)]
     except InputError as error:
-        problems += error.problems
-    verdict = judge(make_case(loaded, dataset, plan), "before", further=build.warnings if build else ())
+        problems += [*error.problems, *check_options(loaded, trainer)]
+    problems = _once(problems)
+    case = make_case(loaded, dataset, plan)
+    verdict = judge(case, "before", further=build.warnings if build else (), told={p.code for p in problems})
     return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems))
 
 
@@ -243,6 +245,14 @@ def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
         notes=what_went_wrong(launched),
         write_first=write_run_record,
     )
+
+
+def _once(problems: Sequence[Problem]) -> list[Problem]:
+    """Return each mistake once, in the order of the recipe's lines; what has no place comes last."""
+    seen: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        seen.setdefault((problem.code, problem.what.en), problem)
+    return sorted(seen.values(), key=lambda p: (p.where is None, p.where.line if p.where else 0))
 
 
 def _where(loaded: LoadedRecipe, key: str) -> Location | None:

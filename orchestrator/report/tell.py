@@ -20,7 +20,6 @@ from orchestrator.core.finding import Severity
 from orchestrator.core.record import to_plain
 from orchestrator.core.text import Text
 from orchestrator.report import terminal
-from orchestrator.report.record import problems_record, report_record, verdict_record
 from orchestrator.run.model import Ending
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def line(text: Text, form: str, language: Language) -> None:
 
 def problems(found: Sequence[Problem], form: str, language: Language) -> None:
     """Tell mistakes of form."""
+    from orchestrator.report.record import problems_record
+
     if form == "json":
         _json({"problems": problems_record(found, language)})
     else:
@@ -60,6 +61,8 @@ def checked(
     language: Language,
 ) -> int:
     """Tell what `check` saw. Returns 2 where nothing may run, 1 with findings to fix, else 0."""
+    from orchestrator.report.record import problems_record, verdict_record
+
     is_refused = bool(found) or verdict.worst is Severity.STOP
     code = EXIT_REFUSED if is_refused else EXIT_FINDINGS if verdict.worst is Severity.FIX else EXIT_OK
     if form == "json":
@@ -85,6 +88,8 @@ def checked(
 
 def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
     """What was looked at and what was not."""
+    from orchestrator.backends.model_files import not_looked_at
+
     texts = []
     if dataset is not None:
         pictures, captions = dataset.train_picture_count, sum(f.captioned for f in dataset.folders if not f.is_reg)
@@ -102,6 +107,7 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
             )
         )
         texts += plan.notes
+        texts += not_looked_at(plan)
     unseen = Text(
         "not looked at: the pixels of the pictures, the weights of the model files",
         "未检查：图片的像素、模型文件的权重",
@@ -114,6 +120,8 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
 
 def planned(plan: Plan, found: Sequence[Problem], form: str, language: Language) -> int:
     """Tell every number with its reason. Returns 2 where something forbids the launch."""
+    from orchestrator.report.record import problems_record
+
     code = EXIT_REFUSED if found else EXIT_OK
     if form == "json":
         _json({"exit_code": code, "problems": problems_record(found, language), "plan": to_plain(plan)})
@@ -170,6 +178,8 @@ def finished(
 
     `found`: why the report could not be written; the verdict is told all the same.
     """
+    from orchestrator.report.record import problems_record, report_record
+
     code = EXIT_ENVIRONMENT if found else exit_code(report)
     if form == "json":
         body = {"exit_code": code, "files": dict(files), "problems": problems_record(found, language)}

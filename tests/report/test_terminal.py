@@ -118,18 +118,23 @@ def test_plan_table_in_a_pipe_keeps_one_line_per_number(make_data: Make) -> None
 
 
 def test_plan_shows_each_option_under_its_own_heading(make_data: Make) -> None:
-    """The data set's `resolution` and the trainer's are two options with one name."""
+    """The data set's `resolution` is told once, under its own heading."""
     plan = make_data().case.plan
     assert plan is not None
     size = Resolved([512, 512], Source.DERIVED, same("x"))
-    both = replace(plan, dataset_general={"resolution": size}, train={"resolution": replace(size, value="512,512")})
+    both = replace(
+        plan,
+        dataset_general={"resolution": size},
+        train={"resolution": replace(size, value="512,512"), "unet_lr": size},
+    )
     prompted = replace(both, prompts=(Prompt("a trophy", 512, 512, 20, 7.5, 1),))
     stream = io.StringIO()
     terminal.show_plan(prompted, "en", terminal.make_console(stream))
     blocks = stream.getvalue().split("\n\n")
     found = {block.splitlines()[0]: [row.split()[0] for row in block.splitlines()[2:]] for block in blocks[1:] if block}
     assert list(found) == ["Folders", "Data set options", "Training options", "Sample prompts"]
-    assert found["Data set options"] == found["Training options"] == ["resolution"]
+    assert found["Data set options"] == ["resolution"]
+    assert found["Training options"] == ["unet_lr"]
     assert len(found["Folders"]) == len(plan.subsets) + (plan.validation is not None)
     assert "a trophy" in stream.getvalue()
 
