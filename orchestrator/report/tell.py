@@ -186,7 +186,7 @@ def finished(
         _json({**body, **report_record(report)})
         return code
     console = terminal.make_console()
-    terminal.show_verdict(report.verdict, language, console, report.outcome)
+    terminal.show_verdict(report.verdict, language, console, report.outcome, has_end=True)
     shown = {name: _short(path) for name, path in files.items()}
     headline = report.headline.to(language)
     terminal.show_end(

@@ -113,8 +113,13 @@ def show_problems(problems: Sequence[Problem], language: Language, console: Cons
     console.print(_line((label(key, language).format(count=len(problems)), "bold red")))
 
 
-def show_verdict(verdict: Verdict, language: Language, console: Console, outcome: Outcome | None = None) -> None:
-    """Print the fired findings worst first with evidence and advice, one line for each undecided rule, then counts of the rest."""
+def show_verdict(
+    verdict: Verdict, language: Language, console: Console, outcome: Outcome | None = None, *, has_end: bool = False
+) -> None:
+    """Print the fired findings worst first with evidence and advice, one line for each undecided rule, then counts of the rest.
+
+    `has_end`: `show_end` follows, which says by itself that nothing fired.
+    """
     for finding in by_weight(verdict.fired):
         _show_finding(finding, language, console)
     for finding in verdict.findings:
@@ -129,7 +134,7 @@ def show_verdict(verdict: Verdict, language: Language, console: Console, outcome
     if rest:
         joined = [(part, style) for text, style in rest for part, style in ((" · ", "dim"), (text, style))]
         console.print(_line((f"{label('term_rules', language)}: ", "dim"), *joined[1:]))
-    if not verdict.fired:
+    if not verdict.fired and not has_end:
         word = level(verdict, outcome)
         console.print(_line((label(f"level_{word}", language), STYLES[word])))
 
