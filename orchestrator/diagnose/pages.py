@@ -60,7 +60,7 @@ def unknown_rule(id_or_name: str) -> Problem:
         "unknown-rule",
         Text(f"there is no rule `{id_or_name}`", f"没有规则 `{id_or_name}`"),
         Text("rules are named by id (R030) or name (nan-loss)", "规则用编号（R030）或名称（nan-loss）指定"),
-        fix or Text("`lora-run explain` lists all rules", "`lora-run explain` 列出所有规则"),
+        fix or Text("docs/rules/index.md lists all rules", "docs/rules/index.md 列出所有规则"),
     )
 
 

@@ -23,7 +23,9 @@ def board_argv(runs_dir: Path, port: int) -> tuple[str, ...]:
     """
     if importlib.util.find_spec("tensorboard") is None:
         what = Text("TensorBoard is not installed", "没有安装 TensorBoard")
-        raise EnvironmentFault([Problem("no-tensorboard", what, fix=same("pip install 'lora-orchestrator[board]'"))])
+        raise EnvironmentFault(
+            [Problem("no-tensorboard", what, fix=same("pip install '.[board]'  (in the checkout of this project)"))]
+        )
     if not runs_dir.is_dir():
         what = Text(f"there is no folder `{runs_dir}`", f"没有文件夹 `{runs_dir}`")
         fix = Text("name the folder of the runs: lora-run board DIR", "指出训练记录所在的文件夹：lora-run board DIR")

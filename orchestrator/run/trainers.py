@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 POCKET = "pocket"
 POCKET_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "tensorboard")
-POCKET_COMMAND = 'pip install "lora-orchestrator[pocket]"'
+POCKET_COMMAND = "pip install '.[pocket]'  (in the checkout of this project)"
 
 
 def find_trainer(family: str) -> Trainer:

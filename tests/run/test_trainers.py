@@ -145,7 +145,7 @@ def test_pocket_without_its_packages_says_what_to_install(monkeypatch: pytest.Mo
         find_trainer("pocket")
     assert "no_such_package_here" in caught.value.problems[0].what.en
     assert "json" not in caught.value.problems[0].what.en
-    assert str(caught.value.problems[0].fix) == 'pip install "lora-orchestrator[pocket]"'
+    assert str(caught.value.problems[0].fix) == "pip install '.[pocket]'  (in the checkout of this project)"
 
 
 def test_the_pinned_trainer_is_known_without_an_installation(home: VendorHome) -> None:
