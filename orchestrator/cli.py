@@ -308,7 +308,7 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(141)  # as the shell says of a closed pipe; 0 would call a refusal fine
     except OrchestratorError as error:
         from orchestrator.report import tell
 

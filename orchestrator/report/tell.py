@@ -80,9 +80,11 @@ def checked(
     console = terminal.make_console()
     if found:
         terminal.show_problems(found, language, console)
-    terminal.show_verdict(verdict, language, console)
+    terminal.show_verdict(verdict, language, console, has_end=is_refused)
     for text in _seen(dataset, plan):
         terminal.show_line(text.to(language), console)
+    if is_refused:
+        terminal.show_line(Text("refused: nothing was run", "已拒绝：什么都没有运行").to(language), console)
     return code
 
 

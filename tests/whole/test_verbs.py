@@ -94,6 +94,8 @@ def test_pictures_that_are_not_there(sd15_recipe: Path) -> None:
     done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent)
     assert done.returncode == 2
     assert "alice.yaml:12:16" in done.stdout
+    assert "refused: nothing was run" in done.stdout
+    assert "Nothing fired" not in done.stdout
 
 
 def test_a_missing_trainer_says_how_to_install_it(sd15_recipe: Path) -> None:
