@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.core.telemetry import Telemetry
     from orchestrator.core.text import Text
 
 
@@ -108,3 +109,5 @@ class Observations:
     missing: tuple[Missing, ...] = ()
     damage: tuple[str, ...] = ()
     """Notes on damaged sources that were read around: which file, which bytes."""
+    telemetry: Telemetry | None = None
+    """What the recorder inside the trainer's process wrote; None where it was off or absent."""
