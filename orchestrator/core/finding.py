@@ -46,6 +46,27 @@ class Confidence(str, Enum):
     LOW = "low"
 
 
+class State(str, Enum):
+    """What became of a run, in one word; the first that a finding claims, in this order, is the run's."""
+
+    BROKEN = "broken"
+    """NaN, lost, diverged, or the file is empty."""
+    UNSTABLE = "unstable"
+    """Learns and destroys by turns."""
+    NOT_LEARNING = "not-learning"
+    """Nothing measurable came of it."""
+    OVERFIT = "overfit"
+    """Learned its pictures by heart after some step."""
+    UNDERTRAINED = "undertrained"
+    """Stopped while it still got better."""
+    CONVERGED = "converged"
+    """More steps of the same would add nothing."""
+    LEARNING = "learning"
+    """Better than the base model beyond chance; nothing else can be said."""
+    INCONCLUSIVE = "inconclusive"
+    """Nobody can tell from what is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """A place in a text file of the user."""
@@ -132,6 +153,8 @@ class Finding:
     where: Location | None = None
     ignored_because: str | None = None
     """The user's own reason, when the recipe ignores this rule."""
+    state: State | None = None
+    """What became of the run, where this finding alone can say it. A clear finding may claim `learning`."""
 
     @property
     def is_fired(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.core.finding import Confidence, Finding, Severity, Status
+from orchestrator.core.finding import Confidence, Finding, Severity, State, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -84,17 +84,27 @@ class Says:
         evidence: Sequence[Evidence] = (),
         fix: Fix | None = None,
         where: Location | None = None,
+        state: State | None = None,
     ) -> Finding:
-        """Return the finding that the problem is there."""
+        """Return the finding that the problem is there; `state`: what became of the run, where this alone can say it."""
+        facts = tuple(evidence)
         return Finding(
-            self.id, self.name, Status.FIRED, severity, confidence, message, why, tuple(evidence), fix, where=where
+            self.id, self.name, Status.FIRED, severity, confidence, message, why, facts, fix, where=where, state=state
         )
 
     def clear(
-        self, message: Text, evidence: Sequence[Evidence] = (), *, confidence: Confidence = Confidence.HIGH
+        self,
+        message: Text,
+        evidence: Sequence[Evidence] = (),
+        *,
+        confidence: Confidence = Confidence.HIGH,
+        state: State | None = None,
     ) -> Finding:
         """Return the finding that the problem was looked for and is not there."""
-        return Finding(self.id, self.name, Status.CLEAR, Severity.INFO, confidence, message, evidence=tuple(evidence))
+        facts = tuple(evidence)
+        return Finding(
+            self.id, self.name, Status.CLEAR, Severity.INFO, confidence, message, evidence=facts, state=state
+        )
 
     def inconclusive(self, message: Text, needs: Text, evidence: Sequence[Evidence] = ()) -> Finding:
         """Return the finding that nobody can tell from what is there; `needs` says what would decide it."""
