@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import family, is_adaptive, number, optimizer, setting, significant, unet_lr
-from orchestrator.diagnose.signals import effective_lr
+from orchestrator.diagnose.signals.raw import effective_lr
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import FLOW_FAMILIES, family, number, setting
-from orchestrator.diagnose.signals import min_snr_mean_weight
+from orchestrator.diagnose.signals.raw import min_snr_mean_weight
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnose.signals import block_medians
+from orchestrator.diagnose.signals.raw import block_medians
 from orchestrator.report.charts import Curve, Mark, Words, draw
 from orchestrator.report.labels import label
 from orchestrator.report.numbers import short_number

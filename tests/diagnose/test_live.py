@@ -12,7 +12,7 @@ from orchestrator.diagnose.levels import LOST_BASE
 from orchestrator.diagnose.live import LiveWatch
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.collapsed_loss import RULE as COLLAPSED
-from orchestrator.diagnose.signals import first_nonfinite_step
+from orchestrator.diagnose.signals.raw import first_nonfinite_step
 from orchestrator.observe.console import ConsoleParser
 from orchestrator.observe.read import read_foreign
 from tests.diagnose.cases import catches, event, observed, plan, step_plan

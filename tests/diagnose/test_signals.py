@@ -7,7 +7,8 @@ from array import array
 import pytest
 
 from orchestrator.core.observation import Series
-from orchestrator.diagnose import signals
+from orchestrator.diagnose.signals import raw as signals
+from orchestrator.diagnose.signals.validation import possible_leak
 
 
 def _draws(count: int, seed: int = 0) -> list[float]:
@@ -79,12 +80,12 @@ def test_jitter_of_a_straight_line_is_nothing() -> None:
     ("train", "held", "split", "leaks"), [(14, 2, 0.1, True), (16, 4, 0.2, False), (18, 2, 0.1, False)]
 )
 def test_possible_leak_knows_both_roundings(train: int, held: int, split: float, leaks: bool) -> None:
-    assert signals.possible_leak(train, held, split) is leaks
+    assert possible_leak(train, held, split) is leaks
 
 
 def test_possible_leak_agrees_with_the_trainers_own_split() -> None:
     for count in range(4, 101):
         for split in (0.1, 0.2, 0.3):
             train, held = math.ceil(count * (1 - split)), round(count * split)
-            if signals.possible_leak(train, held, split):
+            if possible_leak(train, held, split):
                 assert train + held == count + 1

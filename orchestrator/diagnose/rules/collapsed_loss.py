@@ -42,7 +42,7 @@ from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant, unet_lr
 from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import collapse_start, window_means
+from orchestrator.diagnose.signals.raw import collapse_start, window_means
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -38,7 +38,7 @@ from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severi
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, series, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import jitter
+from orchestrator.diagnose.signals.raw import jitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -42,7 +42,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, raw_loss, significant, unet_lr
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import coefficient_of_variation, half_change, minimum_detectable_change
+from orchestrator.diagnose.signals.raw import coefficient_of_variation, half_change, minimum_detectable_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

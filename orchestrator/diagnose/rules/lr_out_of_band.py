@@ -42,7 +42,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import not_comparable, usual_rates
 from orchestrator.diagnose.facts import bounds, number, significant, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import effective_lr
+from orchestrator.diagnose.signals.raw import effective_lr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

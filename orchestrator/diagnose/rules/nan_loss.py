@@ -41,7 +41,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting, unet_lr
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import first_nonfinite_step
+from orchestrator.diagnose.signals.raw import first_nonfinite_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

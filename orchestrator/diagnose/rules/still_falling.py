@@ -39,7 +39,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import coefficient_of_variation, jitter, minimum_detectable_change
+from orchestrator.diagnose.signals.raw import coefficient_of_variation, jitter, minimum_detectable_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -41,7 +41,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import events, fact, number, series, setting, where
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals import possible_leak
+from orchestrator.diagnose.signals.validation import possible_leak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The statistics rules stand on: one formula, one function. numpy is imported where it is used, so that `check` starts fast.
+"""Statistics of raw series, as stock logs hold them.
 
 Series are passed as sequences of float, shape (N,), one value per optimizer step, oldest first.
 """
@@ -104,13 +104,3 @@ def jitter(values: Sequence[float]) -> float:
     """Return the noise between neighbouring values of a smooth series: rms of second differences / sqrt(6); NaN for fewer than 3."""
     seconds = [values[i] - 2 * values[i + 1] + values[i + 2] for i in range(len(values) - 2)]
     return math.sqrt(math.fsum(d * d for d in seconds) / len(seconds) / 6) if seconds else math.nan
-
-
-def possible_leak(train_count: int, held_out_count: int, split: float) -> bool:
-    """Return whether these counts show that one picture was counted twice: train = ceil(n (1 - s)), held out = round(n s), n < sum."""
-
-    def fits(n: int) -> bool:
-        return math.ceil(n * (1 - split)) == train_count and round(n * split) == held_out_count
-
-    total = train_count + held_out_count
-    return fits(total - 1) and not fits(total)
