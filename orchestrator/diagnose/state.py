@@ -26,7 +26,7 @@ class Primary:
 def primary_state(verdict: Verdict) -> Primary:
     """Return the first state, in the order of `State`, that a finding claims; of several claims the surest one.
 
-    A finding the recipe ignores claims nothing. Without any claim the answer is `inconclusive`, and that is certain: "healthy" is no state.
+    A finding the recipe ignores claims nothing. Without any claim the answer is `inconclusive`: "healthy" is no state.
     """
     claims = [
         finding
@@ -36,7 +36,7 @@ def primary_state(verdict: Verdict) -> Primary:
         and finding.status in {Status.FIRED, Status.CLEAR}
     ]
     if not claims:
-        return Primary(State.INCONCLUSIVE, Confidence.HIGH)
+        return Primary(State.INCONCLUSIVE, Confidence.LOW)
     best = min(claims, key=_weight)
     return Primary(best.state or State.INCONCLUSIVE, best.confidence, best)
 
