@@ -1,0 +1,1 @@
+"""Labelled runs with planted faults, and what the diagnosis says about them. Not shipped; see README.md here."""
