@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.nan_loss import RULE
 from tests.diagnose.cases import catches, catches_not, observed
@@ -68,3 +68,15 @@ def test_a_console_without_nan_is_clear_with_less_confidence() -> None:
 
 def test_nothing_to_look_at_is_inconclusive() -> None:
     catches_not(RULE, observed(), Status.INCONCLUSIVE)
+
+
+def test_a_loss_that_came_back_is_told_and_not_called_broken() -> None:
+    values = [0.1] * 50 + [math.nan, 0.1, math.nan] + [0.1] * 40
+    told = catches(RULE, observed(values), Severity.WATCH)
+    assert told.state is None
+    assert [e.value for e in told.evidence] == [2, 40]
+
+
+def test_a_loss_that_stays_nan_is_broken_even_at_the_end() -> None:
+    assert catches(RULE, observed([0.1] * 50 + [math.nan] * 2), Severity.STOP).state is State.BROKEN
+    assert catches(RULE, observed([0.1] * 50 + [math.nan, 0.1, 0.1]), Severity.STOP).state is State.BROKEN

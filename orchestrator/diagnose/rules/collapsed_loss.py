@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant, unet_lr
@@ -120,6 +120,7 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
             ),
             () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
         ),
+        state=State.BROKEN if is_lost else None,
     )
 
 
@@ -142,6 +143,7 @@ def _lost_base(first: float, evidence: Evidence) -> Finding:
                 "检查底模：模型系列是否正确、文件是否损坏，以及 `base_model.v_parameterization`。",
             )
         ),
+        state=State.BROKEN,
     )
 
 

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import final_file, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -74,6 +74,7 @@ def check(case: Case) -> Iterator[Finding]:
                 ),
                 change,
             ),
+            state=State.BROKEN,
         )
 
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, events, fact, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -69,6 +69,7 @@ def check(case: Case) -> Iterator[Finding]:
             ),
             changes,
         ),
+        state=State.BROKEN,
     )
 
 

@@ -13,7 +13,7 @@ code 0. Every file saved after that step draws black pictures or noise.
 
 The first step at which `loss/current` is not finite. The progress bar's `avr_loss` cannot be used for more than a hint: it is a
 running average and stays NaN for ever after a single bad step. Where there are no event files, that hint is all there is, and
-the step is told as a range.
+the step is told as a range. A loss that is finite again for 20 steps after the last NaN came back: that is told, and is no broken run.
 
 ## What to change
 
@@ -23,8 +23,8 @@ resume from a state saved after it.
 
 ## When it is wrong
 
-With fp16 and loss scaling, the scaler skips steps whose *gradients* overflow; that does not show in the loss and is no fault. A
-NaN in the loss itself is always one.
+With fp16 and loss scaling, the scaler skips steps whose gradients are not finite, so single NaN losses may pass without harm. A run
+that ends within 20 steps after such a step is called broken all the same.
 
 ## Sources
 
@@ -34,9 +34,10 @@ sd-scripts 48d368fa: `LossRecorder` (`avr_loss`), no check of the loss in `train
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting, unet_lr
@@ -46,8 +47,12 @@ from orchestrator.diagnose.signals.raw import first_nonfinite_step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestrator.core.observation import Series
+
 EARLY_STEPS = 10
 """A NaN this early under fp16 is an overflow of the number format, not of the learning rate."""
+RECOVERED_STEPS = 20
+"""Finite steps after the last NaN: NaN weights give NaN at every step, so a loss that is finite again was computed with sound ones."""
 LR_FACTOR = 0.3
 """What the learning rate is multiplied with after a later NaN: half a decade, the step people search in."""
 
@@ -65,8 +70,7 @@ def check(case: Case) -> Iterator[Finding]:
                 [Evidence(Text("loss values that are not finite", "非有限损失值个数"), 0, 0, RAW_LOSS)],
             )
         else:
-            bad = sum(1 for s in loss.steps if s >= step)
-            yield _fired(case, step, str(step), RAW_LOSS, bad)
+            yield _over_or_passed(case, loss, step)
         return
     shown = fact(case, "first_nan_step")
     if shown is not None:
@@ -90,6 +94,39 @@ def check(case: Case) -> Iterator[Finding]:
             Text("There is no loss to look at.", "没有可查看的损失值。"),
             Text("TensorBoard files of the run, or its console log.", "该次训练的 TensorBoard 文件或控制台日志。"),
         )
+
+
+def _over_or_passed(case: Case, loss: Series, step: int) -> Finding:
+    """Tell a loss that stayed NaN from single steps that a loss scaler skipped: after those the weights are sound."""
+    values = list(loss.values)
+    bad = sum(1 for value in values if not math.isfinite(value))
+    after = next((n for n, value in enumerate(reversed(values)) if not math.isfinite(value)), len(values))
+    if after < RECOVERED_STEPS:
+        return _fired(case, step, str(step), RAW_LOSS, sum(1 for s in loss.steps if s >= step))
+    return SAYS.fired(
+        Severity.WATCH,
+        Confidence.HIGH,
+        Text(
+            f"The loss was NaN at {bad} of {len(values)} steps, first at step {step}, and came back.",
+            f"{len(values)} 步中有 {bad} 步的损失为 NaN（首次在第 {step} 步），之后恢复。",
+        ),
+        why=Text(
+            "Under fp16 the trainer skips a step that overflows; a picture may also be at fault.",
+            "fp16 下训练器会跳过溢出的步；也可能是某张图片有问题。",
+        ),
+        evidence=[
+            Evidence(Text("steps whose loss is not finite", "非有限损失的步数"), bad, 0, RAW_LOSS, "steps"),
+            Evidence(
+                Text("finite steps after the last of them", "最后一个之后的有限步数"), after, None, RAW_LOSS, "steps"
+            ),
+        ],
+        fix=Fix(
+            Text(
+                "Nothing, if they are few. Many of them: `train.mixed_precision: bf16`.",
+                "若很少，无需处理；若很多，改用 `train.mixed_precision: bf16`。",
+            )
+        ),
+    )
 
 
 def _range(begin: int, end: int) -> str:
@@ -121,6 +158,7 @@ def _fired(case: Case, step: int, said: str, source: str, bad: int | None) -> Fi
         ),
         evidence=evidence,
         fix=_fix(case, step),
+        state=State.BROKEN,
     )
 
 
