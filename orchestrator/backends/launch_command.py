@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.protocol import Command
+from orchestrator.backends.recorder_settings import TELEMETRY_JSON
 from orchestrator.backends.train_toml import TRAIN_TOML
 
 if TYPE_CHECKING:
@@ -58,8 +59,12 @@ def launch_command(
     mixed_precision: str,
     is_cpu: bool,
     is_offline: bool,
+    is_recorded: bool = False,
 ) -> Command:
-    """Return the command of one run. Working directory: the run folder, so that compiled files hold relative paths."""
+    """Return the command of one run. Working directory: the run folder, so that compiled files hold relative paths.
+
+    `is_recorded`: the recorder starts the script inside its own process and is told by `telemetry.json`.
+    """
     argv = [
         str(trainer.python),
         "-m",
@@ -84,6 +89,8 @@ def launch_command(
     elif num_processes > 1:
         # Port 0: accelerate takes a free one, so that two runs on one machine do not meet.
         argv += ["--multi_gpu", "--main_process_port", "0"]
+    if is_recorded:
+        argv += [str(trainer.launcher), TELEMETRY_JSON]
     argv += [str(script), "--config_file", TRAIN_TOML]
     environment = dict(ENVIRONMENT)
     if is_offline:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from orchestrator.core.finding import Finding, Problem
     from orchestrator.plan.model import Link, Plan
+
+
+LAUNCHER: Final = Path(__file__).resolve().parents[1] / "telemetry" / "launcher.py"
+"""The recorder: a script for the trainer's own interpreter, found here by its path and never imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Trainer:
     num_cpu_threads_per_process: int = 1
     """Threads each training process may use (OMP_NUM_THREADS). One, as the trainer's own documents do: more made small models
     slower (docs/log.md) and would change the last digits from machine to machine."""
+    launcher: Path = LAUNCHER
+    """The script that records while it runs an entry script in the same process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ class RunDir:
         return self.root / "sample_prompts.txt"
 
     @property
+    def telemetry_json(self) -> Path:
+        """What the recorder inside the trainer's process is told; absent where nothing is recorded."""
+        return self.root / "telemetry.json"
+
+    @property
     def data(self) -> Path:
         """Training folders `<num_repeats>_<class_tokens>`, made of links."""
         return self.root / "data"
@@ -75,6 +80,11 @@ class RunDir:
     def console_log(self) -> Path:
         """Everything the trainer printed, byte for byte, secrets removed."""
         return self.attempt_dir / "console.log"
+
+    @property
+    def telemetry(self) -> Path:
+        """What that recorder wrote: `rank0.jsonl` and one more file for each further process."""
+        return self.attempt_dir / "telemetry"
 
     @property
     def report_html(self) -> Path:

@@ -111,6 +111,16 @@ class Unused:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """What is recorded inside the trainer's process."""
+
+    mode: Resolved
+    """`off`, `log` or `probe`."""
+    probe_every_steps: int = 0
+    """Optimizer steps from one probe to the next; 0 where none is measured."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything `compile` may read."""
 
@@ -136,3 +146,5 @@ class Plan:
     """Decisions that surprise: steps moved because of the exposure band, no hold-out under 12 pictures ..."""
     unused: tuple[Unused, ...] = ()
     """What somebody wrote and the train TOML does not hold."""
+    telemetry: Recording | None = None
+    """None: a plan of a version that did not record."""

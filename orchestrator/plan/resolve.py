@@ -18,6 +18,7 @@ from orchestrator.plan.naming import decide_metadata, merge_trainer_args
 from orchestrator.plan.network import decide_model, decide_network
 from orchestrator.plan.optimise import decide_optimizer, decide_warmup
 from orchestrator.plan.prepare import decide_dataset_options
+from orchestrator.plan.recording import decide_recording
 from orchestrator.plan.samples import decide_samples, decide_saving
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _decide_rest(
 
 def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_name: str) -> Plan:
     recipe = draft.recipe
+    recording = decide_recording(draft, steps)  # before `unused` is closed
     return Plan(
         name=recipe.name,
         output_name=output_name,
@@ -132,4 +134,5 @@ def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_nam
         num_processes=recipe.train.num_processes or 1,
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
         unused=tuple(draft.unused),
+        telemetry=recording,
     )

@@ -11,7 +11,7 @@ from orchestrator.core.provenance import Source
 from orchestrator.core.record import read_record
 from orchestrator.core.text import Text
 from orchestrator.plan.explain import PLAN_RECORD_VERSION
-from orchestrator.plan.model import Link, Plan, Prompt, Resolved, StepPlan, Subset, Unused
+from orchestrator.plan.model import Link, Plan, Prompt, Recording, Resolved, StepPlan, Subset, Unused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,12 @@ def read_plan(path: Path) -> Plan:
         return _plan({key: value for key, value in body.items() if key not in ("record", "version")})
     except (KeyError, TypeError, ValueError) as error:
         what = Text(f"{path.name} is no plan of this tool ({error!r})", f"{path.name} 不是本工具的计划（{error!r}）")
-        raise RecordError([Problem("bad-record", what)]) from error
+        why = Text("a field is missing or of another kind", "缺少字段，或字段类型不同")
+        fix = Text(
+            "run the recipe again; a newer version of the tool may have written this one",
+            "请重新运行配方；它也可能由更新版本的工具写成",
+        )
+        raise RecordError([Problem("bad-record", what, why, fix)]) from error
 
 
 def _plan(body: Mapping[str, Any]) -> Plan:
@@ -40,6 +45,7 @@ def _plan(body: Mapping[str, Any]) -> Plan:
             "stop_on": tuple(body["stop_on"]),
             "notes": tuple(Text(**value) for value in body["notes"]),
             "unused": tuple(_unused(value) for value in body.get("unused", ())),
+            "telemetry": _recording(body.get("telemetry")),
         }
     )
 
@@ -57,6 +63,10 @@ def _resolved(body: Mapping[str, Any]) -> Resolved:
 
 def _unused(body: Mapping[str, Any]) -> Unused:
     return Unused(body["name"], _resolved(body["given"]), Text(**body["because"]))
+
+
+def _recording(body: Mapping[str, Any] | None) -> Recording | None:
+    return Recording(_resolved(body["mode"]), int(body["probe_every_steps"])) if body else None
 
 
 def _subset(body: Mapping[str, Any]) -> Subset:

@@ -326,8 +326,8 @@ class Recipe(Section):
     sample: SampleOptions = SampleOptions()
     save: SaveOptions = SaveOptions()
     metadata: Metadata = Metadata()
-    telemetry: Literal["off"] = "off"
-    """Recording inside the trainer's process. Only `off` exists so far."""
+    telemetry: Literal["off", "log", "probe"] | None = None
+    """Recording inside the trainer's process; training stays the same to the last bit. `log`: loss, timestep and picture of each sample, gradient and learning rate of each step. `probe` (the default) also measures a few pictures with fixed noise against the base model."""
     trainer_args: dict[str, Any] = {}
     """Every other option of the trainer by its own name; checked against the trainer's parser."""
     ignore: list[Ignore] = []

@@ -57,7 +57,9 @@ def _compile(recipe: Path) -> Build:
     plan = make_plan(loaded, scan(loaded))
     name = trainer_of(plan.family)
     root = Path("/trainer") / name
-    trainer = Trainer(name, root / "venv/bin/python", root, PIN if name == "sd-scripts" else "0")
+    commit = PIN if name == "sd-scripts" else "0"
+    launcher = Path("/orchestrator/telemetry/launcher.py")
+    trainer = Trainer(name, root / "venv/bin/python", root, commit, launcher=launcher)
     return compile_plan(plan, trainer)
 
 

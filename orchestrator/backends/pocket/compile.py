@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.argspec import Option
-from orchestrator.backends.assemble import assemble
+from orchestrator.backends.assemble import assemble, family_of_another_trainer
 from orchestrator.backends.dataset_toml import dataset_problems
 from orchestrator.backends.launch_command import launch_command
 from orchestrator.backends.optimizer_values import WRONG_VALUE, WRONG_VALUE_FIX, WRONG_VALUE_WHAT, wrong_argument
 from orchestrator.backends.pickles import PICKLE_FIX, PICKLE_WHAT, named_pickle
 from orchestrator.backends.pocket.options import DATASET_OPTIONS, OPTIONS
+from orchestrator.backends.recorder_settings import is_recorded
 from orchestrator.backends.train_toml import location_of, option_problems, train_values
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
@@ -45,8 +46,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
     Raises EnvironmentFault when the plan is for another trainer.
     """
     if plan.family != "pocket":
-        what = Text(f"pocket does not train {plan.family}", f"pocket 不训练 {plan.family}")
-        raise EnvironmentFault([Problem("family-of-another-trainer", what)])
+        raise EnvironmentFault([family_of_another_trainer(NAME, plan.family)])
     options = pocket_options()
     values = train_values(plan, options)
     values = dict(sorted({"pretrained_model_name_or_path": SHIPPED_BASE, **values}.items()))
@@ -75,6 +75,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
         mixed_precision=str(values.get("mixed_precision", "no")),
         is_cpu=True,
         is_offline=True,
+        is_recorded=is_recorded(plan),
     )
     return assemble(plan, values, command, tuple(problems))
 

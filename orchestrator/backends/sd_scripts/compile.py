@@ -6,9 +6,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.argspec import load_network_args, load_options
-from orchestrator.backends.assemble import assemble
+from orchestrator.backends.assemble import assemble, family_of_another_trainer
 from orchestrator.backends.dataset_toml import dataset_problems
 from orchestrator.backends.launch_command import launch_command
+from orchestrator.backends.recorder_settings import is_recorded
 from orchestrator.backends.sd_scripts.effects import ineffective
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.backends.sd_scripts.forbidden import forbidden_problems
@@ -16,8 +17,6 @@ from orchestrator.backends.sd_scripts.refusals import refuse
 from orchestrator.backends.sd_scripts.settings import Settings
 from orchestrator.backends.train_toml import option_problems, train_values
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.core.finding import Problem
-from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +33,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
     Raises EnvironmentFault when the options of the trainer's commit are not known, or the family is not sd-scripts'.
     """
     if plan.family not in FAMILIES:
-        what = Text(f"sd-scripts does not train {plan.family}", f"sd-scripts 不训练 {plan.family}")
-        raise EnvironmentFault([Problem("family-of-another-trainer", what)])
+        raise EnvironmentFault([family_of_another_trainer(NAME, plan.family)])
     facts = FAMILIES[plan.family]
     options = load_options(trainer.commit, facts.entry, trainer.options_dir)
     values = train_values(plan, options)
@@ -55,6 +53,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
         mixed_precision=str(values.get("mixed_precision", "no")),
         is_cpu=False,
         is_offline=_is_offline(values),
+        is_recorded=is_recorded(plan),
     )
     return assemble(plan, values, command, problems, ineffective(settings))
 
