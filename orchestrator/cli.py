@@ -109,11 +109,13 @@ def run(
 ) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
     from orchestrator import pipeline
-    from orchestrator.report import tell
+    from orchestrator.report.watcher import Watcher
 
-    watcher = tell.Watcher(sys.stderr if form == "json" else sys.stdout, lang)
+    watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
         done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
+    from orchestrator.report import tell
+
     if isinstance(done, pipeline.Prepared):
         return tell.checked(done.verdict, done.problems, done.dataset, done.plan, form, lang)
     return tell.finished(done.report, done.files, done.problems, form, lang)

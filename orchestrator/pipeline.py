@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language, Text
     from orchestrator.dataset.model import Dataset
+    from orchestrator.diagnose.live import LiveWatch
+    from orchestrator.observe.console import ConsoleParser
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.report.judged import Finished
@@ -159,7 +161,6 @@ def run_recipe(
     for note in prepared.plan.notes:
         listener.told(note)
     job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
-    listener.begins(job.rundir, job.plan.steps.total_steps)
     return _finish(job, _launch(job, listener, may_stop=may_stop), language)
 
 
@@ -199,28 +200,57 @@ def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None,
 
 def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
     """Start the trainer; hand its lines to the parser, and what they mean to the live rules and the listener."""
-    from orchestrator.diagnose.case import make_case
-    from orchestrator.diagnose.live import LiveWatch
-    from orchestrator.observe.console import ConsoleParser
     from orchestrator.run.launch import launch
 
-    parser = ConsoleParser()
-    watch = LiveWatch(make_case(job.prepared.loaded, None, job.plan), job.plan.stop_on if may_stop else ())
-    told: set[Text] = set()
+    watching = _Watching(job, listener, may_stop=may_stop)
+    (command,) = job.build.commands
+    return launch(
+        command,
+        job.rundir,
+        watching.on_line,
+        watching.stop_reason,
+        on_start=watching.begin,
+        on_silence=listener.silence,
+    )
 
-    def on_line(line: str, _seconds: float) -> None:
-        event = parser.feed(line)
+
+class _Watching:
+    """Reads along while a run goes on. Made ready once the trainer is started: it loads for seconds, nobody waits for this."""
+
+    _parser: ConsoleParser
+    _live: LiveWatch
+
+    def __init__(self, job: _Job, listener: Listener, *, may_stop: bool) -> None:
+        self._job, self._listener, self._may_stop = job, listener, may_stop
+        self._told: set[Text] = set()
+
+    def begin(self) -> None:
+        """Tell that the run has begun and load what understands its lines."""
+        from orchestrator.diagnose.case import make_case
+        from orchestrator.diagnose.live import LiveWatch
+        from orchestrator.observe.console import ConsoleParser
+
+        job = self._job
+        self._listener.begins(job.rundir, job.plan.steps.total_steps)
+        self._parser = ConsoleParser()
+        case = make_case(job.prepared.loaded, None, job.plan)
+        self._live = LiveWatch(case, job.plan.stop_on if self._may_stop else ())
+
+    def on_line(self, line: str, _seconds: float) -> None:
+        """Take one line of the trainer."""
+        event = self._parser.feed(line)
         if event is None:
             return
-        listener.event(event)
-        watch.feed_event(event)
-        notice = watch.notice()
-        if notice is not None and notice not in told:
-            told.add(notice)
-            listener.told(notice)
+        self._listener.event(event)
+        self._live.feed_event(event)
+        notice = self._live.notice()
+        if notice is not None and notice not in self._told:
+            self._told.add(notice)
+            self._listener.told(notice)
 
-    (command,) = job.build.commands
-    return launch(command, job.rundir, on_line, watch.stop_reason, on_silence=listener.silence)
+    def stop_reason(self) -> str | None:
+        """Return why the run should be stopped now, if it should."""
+        return self._live.stop_reason()
 
 
 def _finish(job: _Job, launched: Launched, language: Language) -> Finished:

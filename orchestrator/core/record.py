@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import secrets
 from array import array
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -65,7 +64,7 @@ def to_plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file."""
-    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         # "x": never through a link that somebody put there; the mode honours the umask
         with temporary.open("x", encoding="utf-8", newline="\n") as file:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import time
 import traceback
 from collections import deque
@@ -111,6 +110,7 @@ def launch(
     should_stop: Callable[[], str | None],
     *,
     patience: Patience = Patience(),
+    on_start: Callable[[], None] | None = None,
     on_silence: Callable[[float], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Launched:
@@ -118,11 +118,13 @@ def launch(
 
     `on_line(text, seconds)` gets each line and the seconds since the start. `should_stop()` is asked about ten times a second;
     a text it returns ends the run and is kept as the reason. `on_silence(seconds)` is called when the trainer has been silent
-    for longer than `patience` allows, and again whenever that time doubles. All three are called on this thread.
+    for longer than `patience` allows, and again whenever that time doubles. `on_start()` is called once, before the first line
+    is handed on: the trainer loads for seconds, so whatever is only needed to watch it belongs there. An error in it ends the
+    run. All four are called on this thread.
 
     Raises EnvironmentFault when the program cannot be started.
     """
-    token = secrets.token_hex(8)
+    token = os.urandom(8).hex()
     oom_kills_before = count_oom_kills()
     with process_group.lifeline(token) as line, process_group.signals_noted() as noted:
         started_at = clock()
@@ -135,11 +137,15 @@ def launch(
         )
         try:
             pump.start()
+            if on_start is not None:
+                on_start()
             _stay(watch)
             _end_stragglers(watch)
             _hand_on(waiting.take(0.0)[0], watch)
         except BaseException:
             process_group.push(process, token, "kill")
+            if pump.is_alive():
+                pump.join(timeout=STRAGGLER_S)
             raise
         finally:
             exit_code = _reap(watch)

@@ -292,6 +292,33 @@ def test_a_failing_watcher_does_not_cost_the_run(rundir: RunDir, fake_trainer: M
     assert "ZeroDivisionError" in result.watcher_errors[0]
 
 
+def test_what_watches_is_made_ready_after_the_start_and_before_the_first_line(
+    rundir: RunDir, fake_trainer: Make
+) -> None:
+    order: list[str] = []
+    started = rundir.root / "started"
+
+    def begin() -> None:
+        assert wait_until(started.exists, 10), "the trainer runs already"
+        order.append("begin")
+
+    command = fake_trainer(f"open({str(started)!r}, 'w').close(); print('line')")
+    launch(command, rundir, lambda line, _: order.append(line), go_on, on_start=begin)
+    assert order == ["begin", "line"]
+
+
+def test_an_error_while_getting_ready_ends_the_trainer(rundir: RunDir, fake_trainer: Make) -> None:
+    pids: list[int] = []
+
+    def begin() -> None:
+        pids.append(next(c.pid for c in psutil.Process().children() if "fake_trainer.py" in " ".join(c.cmdline())))
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        launch(fake_trainer("time.sleep(60)"), rundir, ignore, go_on, on_start=begin)
+    assert wait_until(lambda: not is_alive(pids[0]), 5)
+
+
 def test_a_slow_watcher_does_not_stop_the_trainer(rundir: RunDir, fake_trainer: Make) -> None:
     command = fake_trainer(
         f"""

@@ -64,6 +64,23 @@ def test_a_run_loads_nothing_heavy_until_launch(pocket_recipe: Path, tmp_path: P
     assert heavy == []
 
 
+def test_what_only_watches_a_run_is_loaded_after_the_trainer_was_started(pocket_recipe: Path, tmp_path: Path) -> None:
+    code = """
+import sys
+sys.argv = ['lora-run', RECIPE]
+def stop(event, arguments):
+    if event == 'subprocess.Popen' and 'accelerate.commands.launch' in arguments[1]:
+        late = ('orchestrator.report.terminal', 'orchestrator.observe.console', 'orchestrator.diagnose.live')
+        print([name for name in late if name in sys.modules])
+        raise SystemExit(77)
+sys.addaudithook(stop)
+from orchestrator import cli
+cli.main()
+""".replace("RECIPE", repr(str(pocket_recipe)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (77, ["[]"]), done.stderr
+
+
 def test_help_loads_neither_pydantic_nor_rich(tmp_path: Path) -> None:
     code = "import sys\nsys.argv = ['lora-run', '--help']\nfrom orchestrator import cli\ntry: cli.main()\nexcept SystemExit: pass\nprint([m for m in ('pydantic', 'rich', 'yaml', 'jinja2', 'PIL') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)

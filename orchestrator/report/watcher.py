@@ -1,0 +1,85 @@
+"""Shows a run while it goes on. What draws the line is loaded when the trainer has been started: it needs none of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from orchestrator.core.observation import LogEvent
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.core.text import Language
+    from orchestrator.report.terminal import LiveLine
+
+
+class Watcher:
+    """Shows a run while it goes on: one line of progress, and findings as they come."""
+
+    def __init__(self, stream: TextIO, language: Language) -> None:
+        self._stream, self._language = stream, language
+        self._line: LiveLine | None = None
+
+    def __enter__(self) -> Watcher:  # noqa: PYI034  Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._line is not None:
+            self._line.close()
+
+    def begins(self, rundir: RunDir, total_steps: int) -> None:
+        """Show where the run lies."""
+        from orchestrator.report.terminal import LiveLine
+
+        self._line = LiveLine(self._stream, self._language, total_steps)
+        where = Text(
+            f"run {rundir.root.name}: {total_steps} steps planned, log in {short_path(rundir.console_log)}",
+            f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {short_path(rundir.console_log)}",
+        )
+        self._line.message(where.to(self._language))
+
+    def told(self, text: Text) -> None:
+        """Show a decision, or a finding that stays at the end of the line."""
+        if self._line is None:
+            self._stream.write(f"{text.to(self._language)}\n")
+        else:
+            self._line.set_finding(text.to(self._language))
+
+    def event(self, event: LogEvent) -> None:
+        """Move the line, or add one."""
+        if self._line is None:
+            return
+        if event.kind == "progress":
+            self._line.update(event.values["step"], event.values["avr_loss"])
+        elif event.kind in _SHOWN:
+            self._line.message(_SHOWN[event.kind].to(self._language).format(**event.values))
+
+    def silence(self, seconds: float) -> None:
+        """Say that nothing was heard for long."""
+        self.told(Text(f"the trainer has printed nothing for {seconds:.0f} s", f"训练器已有 {seconds:.0f} 秒没有输出"))
+
+
+_SHOWN = {
+    "training-started": Text("training begins", "训练开始"),
+    "checkpoint-saved": Text("saved {path}", "已保存 {path}"),
+    "captions-missing": Text(
+        "the trainer found no caption for {count} pictures", "训练器没有找到 {count} 张图片的标注"
+    ),
+    "no-data": Text("the trainer found no pictures", "训练器没有找到图片"),
+    "out-of-memory": Text("out of memory: {message}", "显存或内存不足：{message}"),
+    "disk-full": Text("the disk is full: {message}", "磁盘已满：{message}"),
+}
+"""Lines of the trainer that people wait for or must see at once."""
+
+
+def short_path(path: Path) -> str:
+    """Return a path as one would type it here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
