@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from orchestrator.core.record import scrub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from orchestrator.core.finding import Location, Problem
     from orchestrator.core.text import Language
 
@@ -21,11 +19,6 @@ _BEFORE = 60
 """Characters shown before the caret when the line's beginning is cut."""
 
 
-def render_problems(problems: Iterable[Problem], language: Language = "en") -> str:
-    """Return all problems as text, with an empty line between them and no line end after the last."""
-    return "\n\n".join("\n".join(render_problem(problem, language)) for problem in problems)
-
-
 def render_problem(problem: Problem, language: Language = "en") -> list[str]:
     """Return the lines of one problem. No line holds control characters, tokens or passwords."""
     error, why, fix = _WORDS[language]
@@ -33,17 +26,11 @@ def render_problem(problem: Problem, language: Language = "en") -> list[str]:
     margin = " "
     if problem.where is not None:
         margin = " " * len(str(problem.where.line))
-        lines += _place(problem.where, margin)
+        lines += render_place(problem.where, margin)
     for word, text in ((why, problem.why), (fix, problem.fix)):
         if text is not None:
             lines.append(f"{margin} = {word}: {_clean(text.to(language))}")
     return lines
-
-
-def one_line(problem: Problem, language: Language = "en") -> str:
-    """Return `file:line:column: what`, the form that editors and scripts read."""
-    what = _clean(problem.what.to(language))
-    return what if problem.where is None else f"{_clean(str(problem.where))}: {what}"
 
 
 def column_width(text: str) -> int:
@@ -51,7 +38,8 @@ def column_width(text: str) -> int:
     return sum(_character_width(character) for character in text)
 
 
-def _place(where: Location, margin: str) -> list[str]:
+def render_place(where: Location, margin: str = " ") -> list[str]:
+    """Return the lines that show a place: its name, the user's own line, and a caret. Without a line only the name."""
     lines = [f"{margin}--> {_clean(str(where))}"]
     if where.source.strip():
         before, marked, after, is_cut = _window(where)

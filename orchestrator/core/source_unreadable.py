@@ -23,11 +23,10 @@ _READING_ELSE = ("系统无法打开它", Text("check that it can be opened with
 
 def unreadable_file(file: str, error: OSError | ValueError) -> Problem:
     """A file that the system does not give. ValueError: a name that no file can have."""
+    what = Text(f"cannot read `{file}`", f"无法读取 `{file}`")
     if not isinstance(error, OSError):
-        what = Text(f"cannot read `{file}`: no file can have this name", f"无法读取 `{file}`：这不是合法的文件名")
-        return Problem("unreadable-file", what, fix=Text("check the name", "请检查文件名"))
+        why = Text("no file can have this name", "这不是合法的文件名")
+        return Problem("unreadable-file", what, why, Text("check the name", "请检查文件名"))
     reason_zh, fix = _READING.get(error.errno or 0, _READING_ELSE)
     reason = (error.strerror or str(error)).lower()
-    return Problem(
-        "unreadable-file", Text(f"cannot read `{file}`: {reason}", f"无法读取 `{file}`：{reason_zh}"), fix=fix
-    )
+    return Problem("unreadable-file", what, Text(reason, reason_zh), fix)

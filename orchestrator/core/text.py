@@ -27,3 +27,8 @@ class Text:
 def same(text: str) -> Text:
     """Return a text that reads the same in both languages: a path, a number, a line of a log."""
     return Text(text, text)
+
+
+def plural(count: int, one: str, more: str) -> str:
+    """Return the number with the words that fit it: `1 file is`, `2 files are`."""
+    return f"{count} {one if count == 1 else more}"

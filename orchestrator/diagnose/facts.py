@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text, same
 
 if TYPE_CHECKING:
@@ -187,16 +188,11 @@ def names(paths: Sequence[Path | str], most: int = 3) -> Text:
 
 
 def significant(value: float, digits: int = 2) -> float:
-    """Return `value` rounded to significant digits: 4.2e-05 instead of 4.2000000000000004e-05."""
+    """Return `value` rounded to significant digits: 4.2e-5 instead of 4.2000000000000004e-5."""
     return float(f"{value:.{digits}g}")
 
 
 def bounds(low: float, high: float) -> str:
-    """Return a range for evidence, in no language: `5-40`, `7e-05 - 0.00025`."""
-    ends = [f"{significant(end):g}" for end in (low, high)]
+    """Return a range for evidence, in no language: `5-40`, `7e-5 - 2.5e-4`."""
+    ends = [f"{short_number(significant(end))}" for end in (low, high)]
     return (" - " if any("e" in end for end in ends) else "-").join(ends)
-
-
-def plural(count: int, one: str, more: str) -> str:
-    """Return the number with the words that fit it: `1 file is`, `2 files are`."""
-    return f"{count} {one if count == 1 else more}"

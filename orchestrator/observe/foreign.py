@@ -73,7 +73,7 @@ def find_foreign(path: Path) -> ForeignRun:
     Raises InputError when `path` does not exist, is a file of no run, holds several runs of this tool or nothing of a run.
     """
     if not path.exists():
-        raise InputError([Problem("no-such-path", Text(f"{path} does not exist", f"{path} 不存在"))])
+        raise InputError([_no_such_path(path)])
     root = path if path.is_dir() else path.parent
     if path.is_dir():
         refuse_runs_of_ours(path)
@@ -84,6 +84,18 @@ def find_foreign(path: Path) -> ForeignRun:
     if run.is_empty:
         raise InputError([no_run(path)])
     return run
+
+
+def _no_such_path(path: Path) -> Problem:
+    return Problem(
+        "no-such-path",
+        Text(f"{path} does not exist", f"{path} 不存在"),
+        Text("there is nothing to judge at that place", "该处没有可诊断的内容"),
+        Text(
+            "name a run folder (`runs/NAME-001`), or the output or logging folder of another front end",
+            "请给出一次训练的文件夹（`runs/NAME-001`），或其他前端的输出或日志文件夹",
+        ),
+    )
 
 
 def _belongs_to(path: Path, run: ForeignRun) -> bool:

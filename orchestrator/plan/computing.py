@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _decide_flow(draft: Draft) -> None:
     guidance = 0.0 if is_chroma else 1.0
     draft.train["guidance_scale"] = draft.choose(
         None if train.guidance_scale is None else float(train.guidance_scale), "train.guidance_scale", guidance,
-        Text(f"{guidance:g} for this model; the trainer's 3.5 would train a guided model away", f"该模型取 {guidance:g}；训练器默认的 3.5 会破坏蒸馏引导"),
+        Text(f"{short_number(guidance)} for this model; the trainer's 3.5 would train a guided model away", f"该模型取 {short_number(guidance)}；训练器默认的 3.5 会破坏蒸馏引导"),
     )  # fmt: skip
     if is_chroma:
         draft.train["apply_t5_attn_mask"] = draft.derive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.number_text import exact_number
 from orchestrator.core.record import to_plain
 from orchestrator.core.text import Text
 
@@ -40,6 +41,8 @@ def explain(plan: Plan) -> tuple[Row, ...]:
         rows.append(_subset_row(plan.validation, "held out"))
     rows += [_resolved_row("dataset", key, value) for key, value in plan.dataset_general.items()]
     rows += [_resolved_row("train", key, value) for key, value in plan.train.items() if key not in plan.dataset_general]
+    if plan.telemetry is not None:
+        rows.append(_resolved_row("train", "telemetry", plan.telemetry.mode))
     rows += [_prompt_row(index, prompt) for index, prompt in enumerate(plan.prompts)]
     rows += [Row("notes", str(index + 1), "", None, note) for index, note in enumerate(plan.notes)]
     return tuple(rows)
@@ -109,7 +112,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:g}"
+        return exact_number(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_shown(v) for v in value) + "]"
     if isinstance(value, dict):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
@@ -177,7 +178,7 @@ def _keep_in_band(
     seen = choice.epochs * choice.samples / pictures
     if least <= seen <= most:
         return choice, None
-    band = f"{least:g}-{most:g}"
+    band = f"{short_number(least)}-{short_number(most)}"
     if train.max_train_epochs is not None:
         draft.notes.append(Text(
             f"each picture is seen {seen:.0f} times, outside the band {band}: `max_train_epochs` {train.max_train_epochs} decides",
@@ -210,8 +211,8 @@ def _write_epochs(draft: Draft, steps: StepPlan, target: float, moved: Text | No
             ))  # fmt: skip
         return
     because = moved or Text(
-        f"{steps.steps_per_epoch} steps per epoch x {epochs} = {total}, the whole epochs nearest to {target:g} steps",
-        f"每轮 {steps.steps_per_epoch} 步 x {epochs} = {total}，是最接近 {target:g} 步的整轮数",
+        f"{steps.steps_per_epoch} steps per epoch x {epochs} = {total}, the whole epochs nearest to {short_number(target)} steps",
+        f"每轮 {steps.steps_per_epoch} 步 x {epochs} = {total}，是最接近 {short_number(target)} 步的整轮数",
     )
     key = "train.target_steps" if train.target_steps is not None else "train.max_train_epochs"
     draft.train["max_train_epochs"] = replace(draft.derive(epochs, because), key=key, where=draft.where(key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def decide_network(draft: Draft) -> None:
     alpha = rank.value * start.network_alpha / start.network_dim
     draft.train["network_alpha"] = draft.choose(
         None if network.network_alpha is None else float(network.network_alpha), "network.network_alpha", float(alpha),
-        Text(f"scale alpha/rank = {alpha:g}/{rank.value}; the trainer's own 1 would make the update {rank.value:g} times weaker",
-             f"缩放 alpha/rank = {alpha:g}/{rank.value}；训练器默认的 1 会使更新弱 {rank.value:g} 倍"),
+        Text(f"scale alpha/rank = {short_number(alpha)}/{rank.value}; the trainer's own 1 would make the update {short_number(rank.value)} times weaker",
+             f"缩放 alpha/rank = {short_number(alpha)}/{rank.value}；训练器默认的 1 会使更新弱 {short_number(rank.value)} 倍"),
     )  # fmt: skip
     draft.pass_on("network_dropout", network.network_dropout, "network.network_dropout")
     draft.pass_on("scale_weight_norms", network.scale_weight_norms, "network.scale_weight_norms")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def _decide_rates(draft: Draft) -> None:
         rate = start.unet_lr
         why = Text(
             f"usual for {draft.recipe.base_model.family} and `kind: {draft.recipe.subject.kind}` at alpha/rank "
-            f"{start.network_alpha:g}/{start.network_dim}",
-            f"{draft.recipe.base_model.family} 与该类主体在 alpha/rank {start.network_alpha:g}/{start.network_dim} 时的常用值",
+            f"{short_number(start.network_alpha)}/{start.network_dim}",
+            f"{draft.recipe.base_model.family} 与该类主体在 alpha/rank {short_number(start.network_alpha)}/{start.network_dim} 时的常用值",
         )
     if train.learning_rate is not None and train.unet_lr is None:
         unet = draft.given(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.source import KeyPath, display_name, dotted, parse_document
 from orchestrator.core.text import Text
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
@@ -37,8 +38,10 @@ class NewRecipe:
     """What was decided, and what the user should look at."""
 
 
-def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: Path) -> NewRecipe:
+def new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, folder: Path) -> NewRecipe:
     """Return the recipe `name` for the pictures in `images`, made from the recipe `old`; it is to be written into `folder`.
+
+    `images` stands in the recipe as it was typed where that names the same folder from there.
 
     Writes nothing. Raises InputError when the name, the folder, the old recipe or the pictures cannot be used.
     """
@@ -47,7 +50,7 @@ def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: 
     loaded = load_recipe(old)
     concept = _subject_concept(loaded)
     swap = Swap(loaded.recipe.name, name, loaded.recipe.subject.trigger, trigger)
-    data = other_subject(loaded.data, swap, concept, _shown_path(images, folder))
+    data = other_subject(loaded.data, swap, concept, _written_images(images, folder))
     text = _moved(loaded, folder)
     for path in differences(loaded.data, data):
         text = _apply(text, path, data, loaded)
@@ -59,7 +62,7 @@ def new_recipe(name: str, old: Path, images: Path, trigger: str | None, folder: 
     plan = _plan_of_new(load_recipe(target, text=text), concept, images)
     # Why the steps moved is only known to the planner while it is free to move them.
     moved = decided.notes if decided is not None and _has_length_of(plan, decided) else ()
-    notes = [*moved, *plan.notes, _length_told(plan, concept), *still_said(loaded.data, data, swap)]
+    notes = [*moved, *plan.notes, *plan.steps.lines, _seen_told(plan), *still_said(loaded.data, data, swap)]
     return NewRecipe(text, tuple(dict.fromkeys(notes)))
 
 
@@ -70,17 +73,15 @@ def write_new(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         what = Text(f"`{path.name}` is there already", f"`{path.name}` 已存在")
+        why = Text("recipes are never written over", "配方从不被覆盖")
         fix = Text("give another name, or move the old file away", "换一个名字，或先移走旧文件")
-        raise InputError([Problem("file-exists", what, fix=fix)]) from None
+        raise InputError([Problem("file-exists", what, why, fix)]) from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            [
-                Problem(
-                    "cannot-write", Text(f"cannot write `{path.name}`: {reason}", f"无法写入 `{path.name}`：{reason}")
-                )
-            ]
-        ) from error
+        what = Text(f"cannot write `{path.name}`", f"无法写入 `{path.name}`")
+        fix = Text(
+            "mend that, or name a file in another folder with `-o`", "请先解决，或用 `-o` 指定另一个文件夹里的文件"
+        )
+        raise InputError([Problem("cannot-write", what, reason_of(error), fix)]) from error
 
 
 def _check_name(name: str) -> None:
@@ -155,6 +156,12 @@ def _moved(loaded: LoadedRecipe, folder: Path) -> str:
     return text
 
 
+def _written_images(images: str | Path, folder: Path) -> str:
+    """Return the folder of the pictures as the user typed it (`./bob`), or as it is called from another folder."""
+    is_same_place = not Path(images).is_absolute() and folder.absolute().samefile(Path.cwd())
+    return str(images) if is_same_place and not str(images).startswith("~") else _shown_path(Path(images), folder)
+
+
 def _shown_path(path: Path, folder: Path) -> str:
     """Return `path` as it is written into a recipe in `folder`: relative where it lies near, with forward slashes."""
     absolute = Path(os.path.normpath(path.expanduser().absolute()))
@@ -200,7 +207,7 @@ def _plan_of(loaded: LoadedRecipe) -> Plan:
     return make_plan(loaded, scan_dataset(_requests(loaded)))
 
 
-def _plan_of_new(made: LoadedRecipe, concept: int, images: Path) -> Plan:
+def _plan_of_new(made: LoadedRecipe, concept: int, images: str | Path) -> Plan:
     """Plan a recipe that is not written yet: a fault of its pictures is told at the option that names them."""
     try:
         return _plan_of(made)
@@ -233,13 +240,14 @@ def _requests(loaded: LoadedRecipe) -> list[FolderRequest]:
     return found
 
 
-def _length_told(plan: Plan, concept: int) -> Text:
-    subset, steps = plan.subsets[concept], plan.steps
+def _seen_told(plan: Plan) -> Text:
+    """Say how often a picture is seen, and how many of the folder are not trained on."""
+    seen, held = plan.steps.exposures_per_image, len(plan.validation.sizes) if plan.validation else 0
+    if not held:
+        return Text(f"each picture is seen {seen:.0f} times", f"每张图片被看到 {seen:.0f} 次")
     return Text(
-        f"{len(subset.sizes)} pictures x {subset.num_repeats} repeats x {steps.epochs} epochs: {steps.total_steps} steps, "
-        f"each picture is seen {steps.exposures_per_image:.0f} times",
-        f"{len(subset.sizes)} 张图片 x {subset.num_repeats} 次重复 x {steps.epochs} 轮：{steps.total_steps} 步，"
-        f"每张图片被看到 {steps.exposures_per_image:.0f} 次",
+        f"each picture is seen {seen:.0f} times; {held} more are held out to measure overfitting (`validate.hold_out`)",
+        f"每张图片被看到 {seen:.0f} 次；另有 {held} 张留出，用于测量过拟合（`validate.hold_out`）",
     )
 
 

@@ -10,7 +10,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
 from orchestrator.core.provenance import Source
 from orchestrator.core.source import Document, dotted, parse_document
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.recipe.keys import annotation_at, is_only
 from orchestrator.recipe.merge import TAKES_BACK, Layers, Place
 
@@ -138,7 +138,7 @@ def _index_too_large(place: Place, parent: KeyPath, count: int) -> Problem:
     name = dotted(parent)
     return Problem(
         "bad-override",
-        Text(f"`{name}` has {count} entries, counted from 0", f"`{name}` 有 {count} 项，从 0 数起"),
+        Text(f"`{name}` has {plural(count, 'entry', 'entries')}, counted from 0", f"`{name}` 有 {count} 项，从 0 数起"),
         fix=Text("new entries are written in the recipe", "新的项请写在配方里"),
         where=place.key,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from markupsafe import Markup, escape
 
-from orchestrator.report.numbers import short_number
+from orchestrator.core.number_text import short_number
 from orchestrator.report.scales import Kind, Scale, choose_kind, make_scale, step_ticks, ticks
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from orchestrator.core.number_text import short_number
 from orchestrator.diagnose.signals.raw import block_medians
 from orchestrator.report.charts import Curve, Mark, Words, draw
 from orchestrator.report.labels import label
-from orchestrator.report.numbers import short_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

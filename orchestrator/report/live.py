@@ -12,8 +12,9 @@ from itertools import islice
 from statistics import median, median_low
 from typing import TYPE_CHECKING
 
+from orchestrator.core.number_text import short_number
 from orchestrator.report.labels import label
-from orchestrator.report.numbers import count, duration, short_number
+from orchestrator.report.numbers import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.report.numbers import plain_value, short_number
+from orchestrator.report.numbers import plain_value
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language

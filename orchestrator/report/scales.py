@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.report.numbers import short_number
+from orchestrator.core.number_text import short_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

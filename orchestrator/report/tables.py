@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.report.curves import VALIDATION, steps_per_epoch
 from orchestrator.report.labels import label
-from orchestrator.report.numbers import NOTHING, count, plain_value, short_number, size
+from orchestrator.report.numbers import NOTHING, count, plain_value, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from orchestrator.core.finding import Status
-from orchestrator.core.problem_text import column_width, render_problem
+from orchestrator.core.problem_text import column_width, render_place, render_problem
 from orchestrator.core.record import scrub
 from orchestrator.plan.explain import explain
 from orchestrator.report.labels import label
@@ -144,7 +144,8 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
     head = f"{label(f'level_{name}', language)}[{finding.rule}]"
     console.print(_line((head, STYLES[name]), (": " + finding.message.to(language), "bold")))
     if finding.where is not None:
-        console.print(_line((f"  --> {finding.where}", "dim")))
+        for row in render_place(finding.where, "  "):
+            console.print(_line((row, "dim")))
     for fact in finding.evidence:
         value, limit = measured(fact.value, fact.unit, language), measured(fact.limit, "", language)
         told = f"  ({label('term_limit', language)} {limit})" if fact.limit is not None else ""

@@ -23,13 +23,15 @@ def board_argv(runs_dir: Path, port: int) -> tuple[str, ...]:
     """
     if importlib.util.find_spec("tensorboard") is None:
         what = Text("TensorBoard is not installed", "没有安装 TensorBoard")
+        why = Text("it draws the curves; nothing else here needs it", "它负责绘制曲线；本工具的其他部分不需要它")
         raise EnvironmentFault(
-            [Problem("no-tensorboard", what, fix=same("pip install '.[board]'  (in the checkout of this project)"))]
+            [Problem("no-tensorboard", what, why, same("pip install '.[board]'  (in the checkout of this project)"))]
         )
     if not runs_dir.is_dir():
         what = Text(f"there is no folder `{runs_dir}`", f"没有文件夹 `{runs_dir}`")
         fix = Text("name the folder of the runs: lora-run board DIR", "指出训练记录所在的文件夹：lora-run board DIR")
-        raise InputError([Problem("no-runs-folder", what, fix=fix)])
+        why = Text("the first run makes it, where it is started", "它由第一次训练在启动处建立")
+        raise InputError([Problem("no-runs-folder", what, why, fix)])
     return (
         sys.executable,
         "-m",

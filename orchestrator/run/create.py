@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Problem
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
-from orchestrator.run.refusal import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

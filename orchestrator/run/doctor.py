@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 import orchestrator
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text, same
 from orchestrator.run.manifest import changes_text
 from orchestrator.run.pins import is_python_fit, read_pin
 from orchestrator.run.probe import PROBE_TIMEOUT_S, ask_driver_cuda, ask_gpus, ask_interpreter
-from orchestrator.run.refusal import reason_of
 from orchestrator.run.trainers import (
     POCKET_COMMAND,
     POCKET_PACKAGES,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
+from orchestrator.core.number_text import short_number
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text, same
-from orchestrator.run.refusal import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,7 @@ def ask_interpreter(python: Path, *, imports_torch: bool, timeout_s: float = PRO
             env={**os.environ, "PYTHONUTF8": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
     except subprocess.TimeoutExpired as error:
-        late = Text(f"timed out after {timeout_s:g} seconds", f"{timeout_s:g} 秒内没有回答")
+        late = Text(f"timed out after {short_number(timeout_s)} seconds", f"{short_number(timeout_s)} 秒内没有回答")
         raise EnvironmentFault([_no_answer(python, late)]) from error
     except OSError as error:
         raise EnvironmentFault([_no_answer(python, reason_of(error))]) from error

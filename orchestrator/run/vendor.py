@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
 from orchestrator.run.manifest import change_text
-from orchestrator.run.refusal import reason_of
 from orchestrator.run.trainers import trainer_of
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, VendorHome, VendorState, vendor_home, write_state
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from orchestrator.core.finding import Location, Problem
-from orchestrator.core.problem_text import column_width, one_line, render_problem, render_problems
+from orchestrator.core.problem_text import column_width, render_problem
 from orchestrator.core.text import Text
+from tests.shown import one_line, render_problems
 
 WHAT = Text("unknown key `netwrok_dim`", "未知的键 `netwrok_dim`")
 WHY = Text("it would do nothing", "它不起作用")

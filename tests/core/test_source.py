@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.problem_text import one_line
 from orchestrator.core.source import MAX_BYTES, Document, dotted, parse_document, read_document
+from tests.shown import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +202,8 @@ def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path) -> None
             read_document(tmp_path / name)
         problem = caught.value.problems[0]
         assert problem.fix is not None
-        assert problem.what.zh.endswith(f"：{reason}")
+        assert problem.why is not None
+        assert problem.why.zh == reason
 
 
 _TEXT = st.text() | st.text(alphabet="ab: -[]{},'\"\n#&*!|>%@`?\t1e.\\\r<=~") | st.text(alphabet="- \n:a?")

@@ -32,9 +32,9 @@ def test_numbers_that_were_not_read_are_not_judged() -> None:
     [
         ({}, "Set `train.unet_lr`."),
         ({"unet_lr": 0.0, "text_encoder_lr": 0.0}, "Set `train.unet_lr`."),
-        ({"unet_lr": 1.4e-4}, "The rate is set (`train.unet_lr` 0.00014). Look"),
-        ({"unet_lr": 0.0, "text_encoder_lr": 5e-5}, "The rate is set (`train.text_encoder_lr` 5e-05). Look"),
-        ({"unet_lr": 1.4e-4, "mixed_precision": "fp16"}, "The rate is set (`train.unet_lr` 0.00014). In fp16"),
+        ({"unet_lr": 1.4e-4}, "The rate is set (`train.unet_lr` 1.4e-4). Look"),
+        ({"unet_lr": 0.0, "text_encoder_lr": 5e-5}, "The rate is set (`train.text_encoder_lr` 5e-5). Look"),
+        ({"unet_lr": 1.4e-4, "mixed_precision": "fp16"}, "The rate is set (`train.unet_lr` 1.4e-4). In fp16"),
     ],
 )
 def test_a_rate_that_is_set_is_not_blamed(settings: dict[str, Any], advice: str) -> None:

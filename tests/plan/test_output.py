@@ -151,7 +151,7 @@ def test_every_row_says_who_and_why(two: Plan) -> None:
     (size,) = [r for r in rows if r.key == "resolution"]  # the train TOML's copy is not told again
     assert (size.section, size.value) == ("dataset", "[512, 512]")
     shown = {r.key: r.value for r in rows if r.section == "train"}
-    assert shown["unet_lr"] == "0.00014"
+    assert shown["unet_lr"] == "1.4e-4"
     assert shown["network_train_unet_only"] == "false"
 
 

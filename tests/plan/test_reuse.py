@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.errors import InputError
+from orchestrator.core.text import Text
 from orchestrator.dataset.scan import scan_dataset
 from orchestrator.plan.resolve import make_plan
 from orchestrator.plan.reuse import NewRecipe, _requests, new_recipe, write_new
@@ -116,7 +117,10 @@ def test_the_target_steps_hold_for_any_number_of_pictures(
     per_epoch = steps_of(made, tmp_path) / (recipe.train.max_train_epochs or 1)
     assert abs(steps_of(made, tmp_path) - 800) <= max(0.05 * 800, per_epoch / 2)  # whole epochs come no nearer
     repeats, epochs = recipe.concepts[0].num_repeats, recipe.train.max_train_epochs
-    assert f"{count} pictures x {repeats} repeats x {epochs} epochs: {steps_of(made, tmp_path)} steps" in told(made)
+    assert f"{count} x {repeats} (pictures x repeats) = {count * (repeats or 0)} samples per epoch" in told(made)
+    assert "each shape rounded up to whole batches: 512x512: " in told(made)
+    assert "/2 -> " in told(made)
+    assert f"steps x {epochs} epochs = {steps_of(made, tmp_path)} steps" in told(made)
     assert recipe.concepts[1].num_repeats == 2
 
 
@@ -268,6 +272,27 @@ def test_a_name_that_is_no_file_name_is_refused(
     assert problem.fix is not None
 
 
+@pytest.mark.parametrize("typed", ["./bob", "bob/", "../{here}/bob"])
+def test_the_folder_stands_as_it_was_typed(
+    typed: str, old: Path, tmp_path: Path, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures("bob", 20)
+    monkeypatch.chdir(tmp_path)
+    typed = typed.format(here=tmp_path.name)
+    made = new_recipe("bob", old, typed, None, tmp_path)
+    assert loaded(made, tmp_path).recipe.concepts[0].image_dir == typed
+    (tmp_path / "recipes").mkdir()
+    elsewhere = new_recipe("bob", old, typed, None, tmp_path / "recipes")
+    assert "image_dir: ../bob " in elsewhere.text
+
+
+def test_the_held_out_pictures_are_told(old: Path, tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    old.write_text(OLD.replace("validate: {hold_out: 0}", "validate: {hold_out: 2}"), encoding="utf-8")
+    made = new_recipe("bob", old, pictures("bob", 20), None, tmp_path)
+    assert "18 x " in told(made)
+    assert "; 2 more are held out to measure overfitting" in told(made)
+
+
 def test_pictures_that_are_not_there_are_refused(old: Path, tmp_path: Path) -> None:
     assert codes(lambda: new_recipe("bob", old, tmp_path / "nowhere", None, tmp_path))
 
@@ -278,6 +303,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == b"a\r\nb\n"
     assert codes(lambda: write_new(path, "c")) == ["file-exists"]
     assert codes(lambda: write_new(tmp_path / "no" / "bob.yaml", "c")) == ["cannot-write"]
+    with pytest.raises(InputError) as caught:
+        write_new(path / "bob.yaml", "c")
+    assert caught.value.problems[0].why == Text("Not a directory", "路径中有一部分不是目录")
+    assert caught.value.problems[0].fix is not None
     assert path.read_bytes() == b"a\r\nb\n"
 
 
@@ -315,9 +344,9 @@ def test_the_band_holds_whatever_the_old_recipe_decided(
     recipe = loaded(made, tmp_path)
     steps = make_plan(recipe, scan_dataset(_requests(recipe))).steps
     assert 40 <= steps.exposures_per_image <= 200
-    assert f"x {steps.epochs} epochs: {steps.total_steps} steps" in told(made)
+    assert f"x {steps.epochs} epochs = {steps.total_steps} steps" in told(made)
     for note in made.notes:  # no note of a length that was not written
-        assert " epochs: " not in note.en or f"{steps.total_steps} steps" in note.en
+        assert " epochs = " not in note.en or f"{steps.total_steps} steps" in note.en
     assert (recipe.recipe.train.max_train_epochs is None) == (not epochs)
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.problem_text import render_problems
 from orchestrator.recipe.dump import dump_resolved, to_yaml
 from orchestrator.recipe.keys import all_keys
 from orchestrator.recipe.load import LoadedRecipe, load_recipe
+from tests.shown import render_problems
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.problem_text import one_line, render_problems
 from orchestrator.core.provenance import Source
 from orchestrator.recipe.load import load_recipe, shipped_recipes
+from tests.shown import one_line, render_problems
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Problem

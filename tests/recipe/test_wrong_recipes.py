@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.problem_text import one_line, render_problems
 from orchestrator.recipe.load import load_recipe
+from tests.shown import one_line, render_problems
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Problem

@@ -54,4 +54,4 @@ def test_evidence_is_told_in_both_languages(value: float | str | None, unit: str
 def test_bounds_are_in_no_language() -> None:
     assert bounds(5, 40) == "5-40"
     assert bounds(0.25, 2) == "0.25-2"
-    assert bounds(7e-5, 2.5e-4) == "7e-05 - 0.00025"
+    assert bounds(7e-5, 2.5e-4) == "7e-5 - 2.5e-4"

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import ast
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.report.numbers import duration, exact_number, plain_value, short_number, size
+import orchestrator
+from orchestrator.core.number_text import exact_number, short_number
+from orchestrator.diagnose.facts import bounds
+from orchestrator.report.numbers import duration, plain_value, size
 
 
 @pytest.mark.parametrize(
@@ -56,3 +61,22 @@ def test_size_and_time() -> None:
     ]
     assert duration(7384, "zh") == "2 小时 03 分"
     assert duration(math.nan, "en") == "–"
+
+
+def test_no_text_for_people_has_a_notation_of_its_own() -> None:
+    """`{value:g}` writes 7.1e-05 where the tables write 7.1e-5: texts use `short_number` or `exact_number`."""
+    found = []
+    for path in Path(orchestrator.__file__).parent.rglob("*.py"):
+        if "pocket/trainer" in path.as_posix() or path.name == "number_text.py":
+            continue
+        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        texts = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in {"Text", "same"}]
+        parts = [p for t in texts for p in ast.walk(t) if isinstance(p, ast.FormattedValue) and p.format_spec]
+        found += [f"{path.name}:{p.lineno}" for p in parts if ast.unparse(p.format_spec or p).strip("f'").endswith("g")]
+    assert found == []
+
+
+def test_a_rule_and_a_table_write_the_same_number() -> None:
+    assert bounds(7.1e-5, 2.5e-4) == "7.1e-5 - 2.5e-4"
+    assert bounds(5, 40) == "5-40"
+    assert bounds(800.0, 12_345.0) == "800-12000"

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from orchestrator.backends.protocol import Build
 from orchestrator.core.errors import EnvironmentFault, InputError
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text, same
 from orchestrator.plan.model import Link
 from orchestrator.run.create import create_run, folder_name, write_build_to
-from orchestrator.run.refusal import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

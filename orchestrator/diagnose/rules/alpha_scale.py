@@ -34,6 +34,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import bounds, number, setting, significant, where
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -65,7 +66,13 @@ def check(case: Case) -> Iterator[Finding]:
         )
     ]
     if LEAST <= scale <= HIGH:
-        yield SAYS.clear(Text(f"alpha / rank is {scale:.3g}.", f"alpha/秩为 {scale:.3g}。"), evidence)
+        yield SAYS.clear(
+            Text(
+                f"alpha / rank is {short_number(significant(scale, 3))}.",
+                f"alpha/秩为 {short_number(significant(scale, 3))}。",
+            ),
+            evidence,
+        )
         return
     said, said_zh = (
         ("the trainer takes the rank for 0", "训练器会把 0 当作秩")
@@ -77,7 +84,10 @@ def check(case: Case) -> Iterator[Finding]:
     yield SAYS.fired(
         Severity.WATCH if scale > MOST else Severity.INFO,
         Confidence.MEDIUM,
-        Text(f"alpha {alpha:g} at rank {rank:g}: {said}.", f"alpha {alpha:g}、秩 {rank:g}：{said_zh}。"),
+        Text(
+            f"alpha {short_number(alpha)} at rank {short_number(rank)}: {said}.",
+            f"alpha {short_number(alpha)}、秩 {short_number(rank)}：{said_zh}。",
+        ),
         evidence=evidence,
         fix=Fix(
             Text(

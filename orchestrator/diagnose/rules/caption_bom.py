@@ -31,8 +31,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names, plural
+from orchestrator.core.text import Text, plural
+from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:

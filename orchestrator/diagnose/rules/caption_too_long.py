@@ -33,8 +33,8 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, family, names, number, plural
+from orchestrator.core.text import Text, plural
+from orchestrator.diagnose.facts import NO_DATASET, family, names, number
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:

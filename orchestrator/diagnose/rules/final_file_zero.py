@@ -32,6 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import events, final_file, number, setting, unet_lr
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -79,7 +80,7 @@ def _advice(case: Case) -> Text:
     given = {key: rate for key, rate in rates.items() if rate}
     if not given:
         return Text("Set `train.unet_lr`.", "设置 `train.unet_lr`。")
-    shown = ", ".join(f"`{key}` {rate:g}" for key, rate in given.items())
+    shown = ", ".join(f"`{key}` {short_number(rate)}" for key, rate in given.items())
     if setting(case, "mixed_precision") == "fp16":
         return Text(
             f"The rate is set ({shown}). In fp16 steps that overflow are skipped: try `train.mixed_precision: bf16` or `no`.",

@@ -38,6 +38,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import not_comparable, usual_rates
 from orchestrator.diagnose.facts import bounds, number, significant, unet_lr, where
@@ -88,7 +89,7 @@ def check(case: Case) -> Iterator[Finding]:
         why=_why(is_high),
         evidence=evidence,
         fix=Fix(
-            Text(f"Try `train.unet_lr: {better:g}`.", f"可试 `train.unet_lr: {better:g}`。"),
+            Text(f"Try `train.unet_lr: {short_number(better)}`.", f"可试 `train.unet_lr: {short_number(better)}`。"),
             (Change("train.unet_lr", better, lr),),
         ),
         where=where(case, "unet_lr") or where(case, "learning_rate"),
@@ -96,14 +97,14 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{significant(low):g} to {significant(high):g}"
+    return f"{short_number(significant(low))} to {short_number(significant(high))}"
 
 
 def _message(effective: float, is_high: bool, low: float, high: float) -> Text:
     side, side_zh = ("high", "偏高") if is_high else ("low", "偏低")
     return Text(
-        f"The learning rate is {side}: {effective:.2g} after alpha and rank, presets use {_range(low, high)}.",
-        f"学习率{side_zh}：计入 alpha 与秩后为 {effective:.2g}，常用 {significant(low):g} 至 {significant(high):g}。",
+        f"The learning rate is {side}: {short_number(significant(effective))} after alpha and rank, presets use {_range(low, high)}.",
+        f"学习率{side_zh}：计入 alpha 与秩后为 {short_number(significant(effective))}，常用 {short_number(significant(low))} 至 {short_number(significant(high))}。",
     )
 
 

@@ -35,6 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import bounds, is_adaptive, number, optimizer, setting, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -61,13 +62,13 @@ def check(case: Case) -> Iterator[Finding]:
     evidence = [Evidence(Text("learning rate", "学习率"), lr, bounds(LEAST, MOST), "unet_lr")]
     if not LEAST <= lr <= MOST:
         yield _fired(case, name, lr, te_lr if trains_te else None, evidence)
-    elif trains_te and te_lr != lr:
+    elif te_lr is not None and trains_te and te_lr != lr:
         yield SAYS.fired(
             Severity.FIX,
             Confidence.HIGH,
             Text(
-                f"{name} takes one learning rate for all; yours differ ({te_lr:g} and {lr:g}), the first one is used.",
-                f"{name} 对所有部分只用一个学习率；你给了两个（{te_lr:g} 与 {lr:g}），只有第一个生效。",
+                f"{name} takes one learning rate for all; yours differ ({short_number(te_lr)} and {short_number(lr)}), the first one is used.",
+                f"{name} 对所有部分只用一个学习率；你给了两个（{short_number(te_lr)} 与 {short_number(lr)}），只有第一个生效。",
             ),
             evidence=[
                 *evidence,
@@ -91,7 +92,10 @@ def _fired(case: Case, name: str, lr: float, te_lr: float | None, evidence: list
     return SAYS.fired(
         Severity.FIX,
         Confidence.HIGH,
-        Text(f"{name} needs a learning rate of 1, not {lr:g}.", f"{name} 的学习率应为 1，而不是 {lr:g}。"),
+        Text(
+            f"{name} needs a learning rate of 1, not {short_number(lr)}.",
+            f"{name} 的学习率应为 1，而不是 {short_number(lr)}。",
+        ),
         why=Text(
             "It finds the step size itself and multiplies it with this number.",
             "它自行寻找步长，再乘以这个数。",

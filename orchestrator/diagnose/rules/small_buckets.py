@@ -32,7 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.facts import number
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -63,7 +63,7 @@ def check(case: Case) -> Iterator[Finding]:
         shown = ", ".join(f"{width}x{height}" for width, height, _ in small[:3])
         yield _fired(
             Text(
-                f"{len(small)} of {len(buckets)} buckets cannot fill a batch of {batch:.0f}: {shown}.",
+                f"{len(small)} of {plural(len(buckets), 'bucket', 'buckets')} cannot fill a batch of {batch:.0f}: {shown}.",
                 f"{len(buckets)} 个分桶中有 {len(small)} 个装不满一批（{batch:.0f}）：{shown}。",
             ),
             Evidence(
@@ -73,13 +73,18 @@ def check(case: Case) -> Iterator[Finding]:
     elif len(buckets) > most:
         yield _fired(
             Text(
-                f"{len(buckets)} buckets for {pictures} pictures: most batches hold the same few.",
+                f"{len(buckets)} buckets for {plural(pictures, 'picture', 'pictures')}: most batches hold the same few.",
                 f"{pictures} 张图片分成 {len(buckets)} 个桶：多数批次只有那几张图片。",
             ),
             Evidence(Text("buckets", "分桶数"), len(buckets), most, "plan", "buckets"),
         )
     else:
-        yield SAYS.clear(Text(f"{len(buckets)} buckets, all large enough.", f"{len(buckets)} 个分桶，均足够大。"))
+        yield SAYS.clear(
+            Text(
+                f"{plural(len(buckets), 'bucket, large', 'buckets, all large')} enough.",
+                f"{len(buckets)} 个分桶，均足够大。",
+            )
+        )
 
 
 def _fired(message: Text, evidence: Evidence) -> Finding:

@@ -33,6 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import family, is_adaptive, setting, significant, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -76,13 +77,16 @@ def check(case: Case) -> Iterator[Finding]:
             Severity.FIX if ratio > MOST else Severity.WATCH,
             Confidence.MEDIUM,
             Text(
-                f"The text encoder learns at {ratio:.2g} of the U-Net's rate; 0.1 to 0.5 is usual.",
-                f"文本编码器的学习率是 U-Net 的 {ratio:.2g} 倍；通常为 0.1 至 0.5。",
+                f"The text encoder learns at {short_number(significant(ratio))} of the U-Net's rate; 0.1 to 0.5 is usual.",
+                f"文本编码器的学习率是 U-Net 的 {short_number(significant(ratio))} 倍；通常为 0.1 至 0.5。",
             ),
             why=Text("Words are shared by all prompts; they drift with it.", "词语为所有提示词共用，会随之漂移。"),
             evidence=evidence,
             fix=Fix(
-                Text(f"Try `train.text_encoder_lr: {better:g}`.", f"可试 `train.text_encoder_lr: {better:g}`。"),
+                Text(
+                    f"Try `train.text_encoder_lr: {short_number(better)}`.",
+                    f"可试 `train.text_encoder_lr: {short_number(better)}`。",
+                ),
                 (Change("train.text_encoder_lr", better, text),),
             ),
             where=where(case, "text_encoder_lr"),

@@ -33,6 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, newest_file, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -86,8 +87,8 @@ def _judge(file: Checkpoint) -> Finding:
         )
         if is_zero
         else Text(
-            f"The weights hardly moved ({norm:.1g}): the file has next to no effect.",
-            f"权重几乎没有变化（{norm:.1g}）：文件基本不起作用。",
+            f"The weights hardly moved ({short_number(significant(norm, 1))}): the file has next to no effect.",
+            f"权重几乎没有变化（{short_number(significant(norm, 1))}）：文件基本不起作用。",
         ),
         why=Text("The learning rate is zero, forgotten or far too low.", "学习率为零、漏写或过低。"),
         evidence=evidence,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.backends.sd_scripts.refusals.model import Refusal, drop
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _max_below(settings: Settings) -> str | None:
 def _divisor(settings: Settings) -> str | None:
     steps, divisor = settings.dataset_number("bucket_reso_steps"), FAMILIES[settings.family].bucket_divisor
     is_wrong = settings.dataset_value("enable_bucket") and (steps < 1 or steps % divisor)
-    return f"{steps:g}; {divisor}, {2 * divisor} ..." if is_wrong else None
+    return f"{short_number(steps)}; {divisor}, {2 * divisor} ..." if is_wrong else None
 
 
 def _too_small_to_keep(settings: Settings) -> str | None:
