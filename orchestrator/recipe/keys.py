@@ -6,6 +6,7 @@ import difflib
 import types
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, StringConstraints
@@ -80,10 +81,17 @@ class Key:
     name: str
     annotation: Any
     is_required: bool
-    meaning: str
-    """The model's own docstring of the field."""
+    owner: type[BaseModel]
+    """The model whose field this is."""
+    field: str
+    """Its name there; `name` may be an alias."""
     section: type[BaseModel] | None = None
     """Model of the section or list items behind this key."""
+
+    @property
+    def meaning(self) -> str:
+        """The docstring of the field, else that of the section behind it."""
+        return field_meanings(self.owner).get(self.field) or (self.section.__doc__ if self.section else "") or ""
 
 
 @lru_cache(maxsize=1)
@@ -109,10 +117,29 @@ def _walk(model: type[BaseModel], prefix: str) -> Iterator[Key]:
         name = info.alias or field
         section, is_list = _section_of(hints[field])
         path = f"{prefix}{name}"
-        meaning = info.description or (section.__doc__ if section else "") or ""
-        yield Key(path, name, hints[field], info.is_required(), meaning, section)
+        yield Key(path, name, hints[field], info.is_required(), model, field, section)
         if section is not None:
             yield from _walk(section, f"{path}[0]." if is_list else f"{path}.")
+
+
+@cache
+def field_meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstrings below the fields of a model, by field, as its source has them.
+
+    pydantic could read them too, but would do so at each start of the tool; they are needed for the documentation only.
+    """
+    import ast
+    import inspect
+
+    (tree,) = ast.parse(inspect.getsource(model)).body
+    found = {}
+    for field, after in pairwise(tree.body if isinstance(tree, ast.ClassDef) else ()):
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        text = after.value if isinstance(after, ast.Expr) else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            found[field.target.id] = inspect.cleandoc(text.value)
+    return found
 
 
 def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

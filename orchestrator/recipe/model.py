@@ -27,9 +27,7 @@ Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class Section(BaseModel):
     """A table of the recipe: unknown keys are errors, types are strict, nothing changes after reading."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Subject(Section):

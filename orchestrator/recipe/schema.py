@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.recipe.keys import Key, all_keys, expected
+from orchestrator.recipe.keys import Key, all_keys, expected, field_meanings
 from orchestrator.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
 
 SCHEMA_FILE = "recipe.schema.json"
 HEADER = f"# yaml-language-server: $schema={SCHEMA_FILE}"
@@ -26,6 +28,8 @@ def schema_json() -> str:
     schema["title"] = "Recipe of LoRA orchestrator"
     schema.pop("required", None)
     definitions = schema["$defs"]
+    for model, described in _described(schema):
+        _describe(described["properties"], model)
     for name in _INHERITED:
         definitions[name].pop("required", None)
     extends = {
@@ -34,6 +38,20 @@ def schema_json() -> str:
     }
     schema["properties"] = {"extends": extends, **schema["properties"]}
     return json.dumps(_tidied(schema), ensure_ascii=False, indent=2) + "\n"
+
+
+def _described(schema: dict[str, Any]) -> Iterator[tuple[type[BaseModel], dict[str, Any]]]:
+    """Yield each model with its part of the schema."""
+    yield Recipe, schema
+    models = {key.section.__name__: key.section for key in all_keys() if key.section is not None}
+    yield from ((models[name], part) for name, part in schema["$defs"].items())
+
+
+def _describe(properties: dict[str, Any], model: type[BaseModel]) -> None:
+    """Write the docstring of each field into the schema; names in it stay in the order of the alphabet."""
+    for field, meaning in field_meanings(model).items():
+        name = model.model_fields[field].alias or field
+        properties[name] = dict(sorted({**properties[name], "description": meaning}.items()))
 
 
 def _tidied(node: Any, *, is_properties: bool = False) -> Any:
