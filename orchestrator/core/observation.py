@@ -48,6 +48,30 @@ class LogEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupWeights:
+    """The updates scale * up @ down of one group of modules (`unet`, `te`) in one network file; plain LoRA only."""
+
+    modules: int
+    """Modules whose update was measured; those with a number that is not finite are left out."""
+    dead: int
+    """Of them, modules whose update has a Frobenius norm below 1e-6: they do nothing."""
+    rank: int
+    """Largest rank among them."""
+    mean_norm: float
+    """Mean Frobenius norm of the updates."""
+    rms: float
+    """Root mean square of the updates over all elements of all modules."""
+    spectral_norm: float
+    """Median of the largest singular values."""
+    effective_rank: float
+    """Median over living modules of exp(entropy of the shares of squared singular values); NaN where none lives."""
+    stable_rank: float
+    """Median over living modules of squared Frobenius norm / squared spectral norm; NaN where none lives."""
+    rank_shares: tuple[float, ...] = ()
+    """Effective rank / rank of the living modules: minimum, the nine deciles, maximum; empty where none lives."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """One saved network file."""
 
@@ -70,6 +94,8 @@ class Checkpoint:
     up_count: int = 0
     norms: Mapping[str, float] = field(default_factory=dict)
     """Root mean square of the update per module group (`unet`, `te`): scale * up @ down, without units."""
+    groups: Mapping[str, GroupWeights] = field(default_factory=dict)
+    """The same groups in detail; empty where the spectra were not computed."""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

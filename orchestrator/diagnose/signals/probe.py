@@ -112,6 +112,14 @@ def base_drift(probes: Sequence[Probe]) -> float:
     return max(drifts, default=math.nan)
 
 
+def base_share(probes: Sequence[Probe]) -> float:
+    """Return the base model's explained share over all its probes: 1 - loss / mean squared target; NaN where there is none."""
+    off = [probe for probe in probes if not probe.is_on]
+    loss = math.fsum(value for probe in off for row in probe.losses for value in row if math.isfinite(value))
+    target = math.fsum(value for probe in off for row in probe.targets for value in row if math.isfinite(value))
+    return 1 - loss / target if target > 0 else math.nan
+
+
 def _cells(probe: Probe) -> dict[tuple[int, float], float]:
     return {
         (picture, timestep): loss

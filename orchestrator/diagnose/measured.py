@@ -1,0 +1,251 @@
+"""What several rules ask about a case, computed once and kept in `case.cache`. None: the source is not there, or too little of it.
+
+Percent are percent (-2.0 is 2 % below), logarithms are natural, steps are optimizer steps from 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestrator.diagnose.facts import fact
+from orchestrator.diagnose.rates import Rates, read_rates
+from orchestrator.diagnose.signals import conditioned as signals
+from orchestrator.diagnose.signals import instability as shaking
+from orchestrator.diagnose.signals import pictures as by_picture
+from orchestrator.diagnose.signals.probe import ProbeCurve, band_gaps, base_drift, base_share, probe_curve
+from orchestrator.diagnose.signals.weights import Growth, dead_share, group_growth, norm_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from orchestrator.core.observation import Checkpoint
+    from orchestrator.core.telemetry import Telemetry
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.diagnose.signals.conditioned import Conditioned
+    from orchestrator.diagnose.signals.instability import Dispersion, Spike
+    from orchestrator.diagnose.signals.pictures import Clusters, Contrast, GroupTest, PictureEffect
+
+T = TypeVar("T")
+LEAST_STEPS = 20
+"""Steps below which nothing is said about shaking."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCurves:
+    """The probe against the base model."""
+
+    train: ProbeCurve | None
+    """Over training pictures."""
+    held_out: ProbeCurve | None
+    """Over held-out pictures; None where none was held out."""
+    base_drift: float
+    """Largest difference between two measurements of the base model, %: 0 where the probe is exact; NaN for only one."""
+    gaps: Mapping[float, float]
+    """Per timestep: how much worse the held-out pictures ended than the training pictures, %; empty without both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Explained share 1 - loss / mean squared target: 0 is worth no more than zeros, 1 is perfect."""
+
+    steps: tuple[int, ...]
+    """(W,): last step of each window."""
+    shares: tuple[float, ...]
+    """(W,): NaN where a loss in the window was not finite."""
+    base: float
+    """The base model's share on the probe; NaN where it was not measured."""
+    collapsed_at: int | None
+    """Last step of the first of two consecutive windows below 0.1; None where there are none or the base is not above 0.4."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReport:
+    """Effects of single pictures."""
+
+    rows: tuple[PictureEffect, ...]
+    """Hardest first."""
+    clusters: Clusters | None
+    """Best split of the effects in two; its indices point into `order`. None below 6 pictures."""
+    order: tuple[int, ...]
+    """Picture index of each number that was split."""
+    by_folder: GroupTest | None
+    by_bucket: GroupTest | None
+    """Rank tests on the median residuals of pictures; None with one group only."""
+    epochs: Contrast | None
+    """Fall of the loss at epoch boundaries; None where the length of an epoch is unknown or fewer than 3 boundaries were seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instability:
+    """Shaking and shocks of the conditioned loss."""
+
+    dispersion: Dispersion | None
+    """None for fewer than 40 steps."""
+    spikes: tuple[Spike, ...]
+    noise: float
+    """Robust standard deviation of one step's level, log units."""
+    nonfinite: int
+    """Samples left out because their loss was not finite or not above 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightGrowth:
+    """Network files over training."""
+
+    groups: Mapping[str, Growth]
+    """Per module group: `unet`, `te`."""
+    newest: Checkpoint
+    """The last scanned file; its `groups` hold norms and ranks."""
+    dead_share: float
+    """Share of the newest file's modules that do nothing, 0 ... 1; NaN where unknown."""
+    te_to_unet: float
+    """Mean update norm of the text encoders over that of the U-Net in the newest file; NaN without both."""
+
+
+def _once(case: Case, key: str, make: Callable[[Case], T]) -> T:
+    if key not in case.cache:
+        case.cache[key] = make(case)
+    kept: T = case.cache[key]
+    return kept
+
+
+def telemetry(case: Case) -> Telemetry | None:
+    """Return what the recorder wrote; None where it was off."""
+    return case.observations.telemetry if case.observations is not None else None
+
+
+def conditioned(case: Case) -> Conditioned | None:
+    """Return the losses with timestep and picture taken out; None without telemetry or with fewer than 24 finite samples."""
+    return _once(case, "conditioned", _conditioned)
+
+
+def _conditioned(case: Case) -> Conditioned | None:
+    seen = telemetry(case)
+    return signals.condition(seen.samples) if seen is not None else None
+
+
+def level_change(case: Case) -> signals.Change | None:
+    """Return the change of the conditioned training loss from the first fifth of the steps to the last, %."""
+    found = conditioned(case)
+    return signals.level_change(found) if found is not None else None
+
+
+def probe_curves(case: Case) -> ProbeCurves | None:
+    """Return the probe against the base model; None without a base probe or without one with the LoRA on."""
+    return _once(case, "probe_curves", _probe_curves)
+
+
+def _probe_curves(case: Case) -> ProbeCurves | None:
+    seen = telemetry(case)
+    if seen is None:
+        return None
+    held = {picture.index for picture in seen.pictures if picture.is_held_out}
+    shown = {index for probe in seen.probes for index in probe.pictures}
+    train, held_out = probe_curve(seen.probes, shown - held), probe_curve(seen.probes, shown & held)
+    if train is None and held_out is None:
+        return None
+    gaps = band_gaps(train, held_out) if train is not None and held_out is not None else {}
+    return ProbeCurves(train, held_out, base_drift(seen.probes), gaps)
+
+
+def explained(case: Case) -> Explained | None:
+    """Return the explained share over training; None without telemetry or without a whole window."""
+    return _once(case, "explained", _explained)
+
+
+def _explained(case: Case) -> Explained | None:
+    import numpy as np
+
+    seen = telemetry(case)
+    if seen is None or not len(seen.samples):
+        return None
+    steps = np.frombuffer(seen.samples.steps, dtype=np.int64)
+    losses = np.frombuffer(seen.samples.losses, dtype=np.float64)
+    targets = np.frombuffer(seen.samples.targets, dtype=np.float64)
+    ends, shares = shaking.explained_windows(steps, losses, targets)
+    if not len(ends):
+        return None
+    base = base_share(seen.probes)
+    at = shaking.collapse_index(shares.tolist(), base)
+    return Explained(tuple(ends.tolist()), tuple(shares.tolist()), base, None if at is None else int(ends[at]))
+
+
+def picture_effects(case: Case) -> PictureReport | None:
+    """Return effects of single pictures; None without telemetry or with fewer than two known pictures."""
+    return _once(case, "picture_effects", _picture_effects)
+
+
+def _picture_effects(case: Case) -> PictureReport | None:
+    import numpy as np
+
+    seen, found = telemetry(case), conditioned(case)
+    if seen is None or found is None or not found.effects:
+        return None
+    flat = found.residuals - signals.smooth_level(found.sample_steps, found.residuals)
+    rows = by_picture.picture_effects(flat, found.sample_pictures, found.effects)
+    order = tuple(sorted(found.effects))
+    known = {picture.index: picture for picture in seen.pictures}
+    folders: dict[str, list[float]] = {}
+    buckets: dict[str, list[float]] = {}
+    for index in order:
+        picture = known.get(index)
+        if picture is not None:
+            middle = (
+                float(np.median(flat[found.sample_pictures == index])) if len(order) <= 2000 else found.effects[index]
+            )
+            folders.setdefault(picture.name.rpartition("/")[0], []).append(middle)
+            buckets.setdefault(str(picture.bucket), []).append(middle)
+    length = steps_per_epoch(case)
+    return PictureReport(
+        rows=rows,
+        clusters=by_picture.two_clusters([found.effects[index] for index in order]),
+        order=order,
+        by_folder=by_picture.kruskal_wallis(list(folders.values())),
+        by_bucket=by_picture.kruskal_wallis(list(buckets.values())),
+        epochs=by_picture.epoch_contrast(found.steps, found.levels, length) if length else None,
+    )
+
+
+def steps_per_epoch(case: Case) -> int | None:
+    """Return the optimizer steps of one epoch: the plan's, else what follows from what the trainer announced."""
+    if case.plan is not None:
+        return case.plan.steps.steps_per_epoch
+    announced = fact(case, "steps_per_epoch")
+    return None if announced is None else int(announced)
+
+
+def instability(case: Case) -> Instability | None:
+    """Return shaking and shocks of the conditioned loss; None without telemetry or with fewer than 20 steps."""
+    return _once(case, "instability", _instability)
+
+
+def _instability(case: Case) -> Instability | None:
+    found = conditioned(case)
+    if found is None or len(found.levels) < LEAST_STEPS:
+        return None
+    noise = signals.robust_spread(found.levels - shaking.running_level(found.levels))
+    dispersion = shaking.over_dispersion(found.levels)
+    return Instability(dispersion, shaking.find_spikes(found.steps, found.levels), noise, found.left_out)
+
+
+def lr_account(case: Case) -> Rates | None:
+    """Return what the learning rates did, from telemetry, else from the trainer's own series; None where neither has one above 0."""
+    return _once(case, "lr_account", read_rates)
+
+
+def weight_growth(case: Case) -> WeightGrowth | None:
+    """Return what the network files say together; None where no file's numbers were read."""
+    return _once(case, "weight_growth", _weight_growth)
+
+
+def _weight_growth(case: Case) -> WeightGrowth | None:
+    files: Sequence[Checkpoint] = case.observations.checkpoints if case.observations is not None else ()
+    scanned = [checkpoint for checkpoint in files if checkpoint.is_scanned]
+    if not scanned:
+        return None
+    newest = scanned[-1]
+    groups = sorted({group for checkpoint in scanned for group in checkpoint.norms})
+    growth = {group: found for group in groups if (found := group_growth(scanned, group)) is not None}
+    return WeightGrowth(growth, newest, dead_share(newest), norm_ratio(newest))

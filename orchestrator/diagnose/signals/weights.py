@@ -1,0 +1,71 @@
+"""How the update grows over the saved network files. The spectra of single files are measured in `observe/spectra.py`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.core.observation import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One module group over F scanned network files in order of training."""
+
+    group: str
+    """`unet` or `te`."""
+    steps: tuple[int, ...]
+    """(F,)"""
+    rms: tuple[float, ...]
+    """(F,): root mean square of the update."""
+    exponent: float
+    """Slope of log(rms) over log(step): 1 is steady, about 0.8 usual, above it accelerates. NaN for fewer than 3 files."""
+    last_share: float
+    """Relative growth from the second-last file to the last, 0.1 is 10 %; NaN for fewer than 2."""
+
+
+def growth_exponent(steps: Sequence[float], norms: Sequence[float]) -> float:
+    """Return the least-squares slope of log(norm) over log(step); NaN for fewer than 3 points above 0 or a single step."""
+    points = [(math.log(s), math.log(n)) for s, n in zip(steps, norms, strict=True) if s > 0 and 0 < n < math.inf]
+    if len(points) < 3:
+        return math.nan
+    x_mean = math.fsum(x for x, _ in points) / len(points)
+    y_mean = math.fsum(y for _, y in points) / len(points)
+    spread = math.fsum((x - x_mean) ** 2 for x, _ in points)
+    return math.fsum((x - x_mean) * (y - y_mean) for x, y in points) / spread if spread > 0 else math.nan
+
+
+def group_growth(checkpoints: Sequence[Checkpoint], group: str) -> Growth | None:
+    """Return how a group's update grew; files without a step or without the group's norm are left out; None where none is left.
+
+    Where two files are from the same step (the last checkpoint and the final file) the later one in order counts.
+    """
+    found = {c.step: c.norms[group] for c in checkpoints if c.step is not None and c.step > 0 and group in c.norms}
+    if not found:
+        return None
+    steps = tuple(sorted(found))
+    rms = tuple(found[step] for step in steps)
+    last = rms[-1] / rms[-2] - 1 if len(rms) > 1 and rms[-2] > 0 else math.nan
+    return Growth(group, steps, rms, growth_exponent(steps, rms), last)
+
+
+def dead_share(checkpoint: Checkpoint) -> float:
+    """Return which share of a scanned file's modules does nothing: update below 1e-6, else all-zero `up`; NaN where unknown."""
+    modules = sum(group.modules for group in checkpoint.groups.values())
+    if modules:
+        return sum(group.dead for group in checkpoint.groups.values()) / modules
+    if not checkpoint.is_scanned or not checkpoint.up_count:
+        return math.nan
+    return checkpoint.zero_up_count / checkpoint.up_count
+
+
+def norm_ratio(checkpoint: Checkpoint, of: str = "te", to: str = "unet") -> float:
+    """Return mean Frobenius norm of one group over that of another in one file; NaN where a group is absent or did not move."""
+    above, below = checkpoint.groups.get(of), checkpoint.groups.get(to)
+    if above is None or below is None or not below.mean_norm > 0:
+        return math.nan
+    return above.mean_norm / below.mean_norm
