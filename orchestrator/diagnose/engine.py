@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.finding import Change, Confidence, Finding, Severity, Status, Verdict
 from orchestrator.core.text import Text
-from orchestrator.diagnose.pages import all_pages, unknown_rule
 from orchestrator.diagnose.rule import Says
-from orchestrator.diagnose.rules import RULES
+from orchestrator.diagnose.rules import all_rules, rules_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -40,7 +39,7 @@ def judge(
     *,
     further: Iterable[Finding] = (),
     told: Collection[str] = (),
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] | None = None,
     reraise: bool = False,
 ) -> Verdict:
     """Return what the rules of `phase` say about `case`, worst first.
@@ -48,7 +47,10 @@ def judge(
     `further` are findings made elsewhere (a backend's warnings); they are ignored, hidden and sorted like the others.
     `told` are codes of problems that are told already: a rule that would fire for the same cause is left out.
     A rule that raises becomes a finding that says so; `reraise=True` lets the exception through (tests do that).
+    `rules`: other ones than the registered.
     """
+    if rules is None:
+        rules = rules_before() if phase == "before" else all_rules()
     findings = list(further)
     for rule in rules:
         if rule.phase not in {phase, "both"}:
@@ -82,6 +84,10 @@ def next_changes(verdict: Verdict) -> tuple[Change, ...]:
 
 def check_ignores(recipe: Recipe, where: Callable[[str], Location | None] = lambda _key: None) -> tuple[Problem, ...]:
     """Return a problem for each entry of `ignore` that names no rule. `where` gives the place of a key such as `ignore.0.rule`."""
+    if not recipe.ignore:
+        return ()
+    from orchestrator.diagnose.pages import all_pages, unknown_rule
+
     known = {label for rule in all_pages() for label in (rule.id, rule.name)}
     return tuple(
         replace(unknown_rule(entry.rule), where=where(f"ignore.{index}.rule"))

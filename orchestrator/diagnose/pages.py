@@ -17,7 +17,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.text import Language, Text
 from orchestrator.diagnose.forms import FORM_CHECKS
 from orchestrator.diagnose.rule import FormCheck, Rule
-from orchestrator.diagnose.rules import RULES
+from orchestrator.diagnose.rules import all_rules
 from orchestrator.recipe.model import Recipe
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _KEY = re.compile(r"([a-z_0-9]+(?:\.[a-z_0-9]+)+)(?::.*)?")
 
 def all_pages() -> tuple[Rule | FormCheck, ...]:
     """Return everything that has a page, by id."""
-    return tuple(sorted((*FORM_CHECKS, *RULES), key=lambda rule: rule.id))
+    return tuple(sorted((*FORM_CHECKS, *all_rules()), key=lambda rule: rule.id))
 
 
 def find_rule(id_or_name: str) -> Rule | FormCheck:

@@ -12,7 +12,7 @@ from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.diagnose.engine import TOLD_BY, check_ignores, judge, next_changes
 from orchestrator.diagnose.pages import all_pages
 from orchestrator.diagnose.rule import Case, Phase, Rule
-from orchestrator.diagnose.rules import RULES
+from orchestrator.diagnose.rules import all_rules, rules_after, rules_before
 from orchestrator.plan.resolve import make_plan
 from orchestrator.recipe.load import load_recipe
 from tests.diagnose.cases import dataset, folder, picture, recipe
@@ -141,8 +141,13 @@ def test_an_ignore_of_no_rule_is_a_mistake_with_the_nearest_name() -> None:
 def test_ids_and_names_are_unique_and_causes_name_real_rules() -> None:
     pages = all_pages()
     assert len({p.id for p in pages}) == len({p.name for p in pages}) == len(pages)
-    names = {rule.name for rule in RULES}
-    assert {name for rule in RULES for name in rule.suppresses} <= names
+    names = {rule.name for rule in all_rules()}
+    assert {name for rule in all_rules() for name in rule.suppresses} <= names
+
+
+def test_each_rule_stands_in_the_list_of_its_phase() -> None:
+    assert {rule.name for rule in rules_before() if rule.phase == "after"} == set()
+    assert {rule.name for rule in rules_after() if rule.phase != "after"} == set()
 
 
 def test_every_rule_survives_a_case_of_which_nothing_is_known() -> None:
@@ -159,7 +164,7 @@ def test_settings_are_not_judged_before_they_are_decided() -> None:
     verdict = judge(case, "before", reraise=True)
     assert {finding.name for finding in verdict.fired} == set()
     said = {finding.name: finding.status for finding in verdict.findings}
-    needing = {rule.name for rule in RULES if rule.needs_plan}
+    needing = {rule.name for rule in all_rules() if rule.needs_plan}
     assert {"no-hold-out", "caption-too-long", "validation-invalid", "lr-out-of-band", "too-few-steps"} <= needing
     assert {said[name] for name in needing} == {Status.NOT_APPLICABLE}
 
@@ -216,4 +221,4 @@ def test_an_empty_folder_is_told_once() -> None:
 
 
 def test_every_rule_that_may_be_told_before_exists() -> None:
-    assert {name for names in TOLD_BY.values() for name in names} <= {rule.name for rule in RULES}
+    assert {name for names in TOLD_BY.values() for name in names} <= {rule.name for rule in all_rules()}
