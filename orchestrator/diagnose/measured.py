@@ -5,7 +5,6 @@ Percent are percent (-2.0 is 2 % below), logarithms are natural, steps are optim
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
