@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.core.record import read_record, write_record
@@ -15,7 +16,8 @@ from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from orchestrator.run.seen_files import SeenFiles
 
 KIND = "vendor-manifest"
 VERSION = 1
@@ -43,13 +45,15 @@ def blob_hash(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()  # noqa: S324 - git's own hash
 
 
-def find_changes(checkout: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+def find_changes(checkout: Path, files: Mapping[str, str], seen: SeenFiles | None = None) -> tuple[str, ...]:
     """Return what differs from the commit: `changed x.py`, `absent x.py`, `added x.py`, sorted.
+
+    `seen`: files that need no hashing because nobody touched them since the last time; what is hashed now is noted there.
 
     Line ends alone do not count. Added files count where Python could load them: beside the trainer's own files, or as a new
     package at the top. Pictures, logs and models that people keep in a checkout do not.
     """
-    return tuple(sorted([*_compare(checkout, files), *_added(checkout, files)]))
+    return tuple(sorted([*_compare(checkout, files, seen), *_added(checkout, files)]))
 
 
 def change_text(change: str) -> Text:
@@ -66,16 +70,22 @@ def changes_text(changes: Sequence[str]) -> Text:
     return Text(f"{en}; ... {more} more", f"{zh}；…… 还有 {more} 项") if more > 0 else Text(en, zh)
 
 
-def _compare(checkout: Path, files: Mapping[str, str]) -> list[str]:
-    found = []
+def _compare(checkout: Path, files: Mapping[str, str], seen: SeenFiles | None) -> list[str]:
+    found, root = [], str(checkout)
     for name, wanted in files.items():
+        path = f"{root}/{name}"
         try:
-            data = (checkout / name).read_bytes()
+            before = os.stat(path)  # noqa: PTH116 - hundreds of them at each launch
+            if seen is not None and seen.is_untouched(name, wanted, before):
+                continue
+            data = Path(path).read_bytes()
         except OSError:
             found.append(f"absent {name}")
             continue
         if blob_hash(data) != wanted and blob_hash(data.replace(b"\r\n", b"\n")) != wanted:
             found.append(f"changed {name}")
+        elif seen is not None:
+            seen.note(name, wanted, before)
     return found
 
 

@@ -83,13 +83,16 @@ def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
     if trainer.name == POCKET:
         return ()
     from orchestrator.run.manifest import find_changes, read_manifest
+    from orchestrator.run.seen_files import SeenFiles
 
     home = vendor_home(trainer.name)
     try:
         files = read_manifest(home.manifest)
     except (RecordError, KeyError) as error:
         raise EnvironmentFault([_unreadable(home.manifest, error)]) from error
-    changes = find_changes(trainer.root, files)
+    seen = SeenFiles(home.seen, trainer.root)
+    changes = find_changes(trainer.root, files, seen)
+    seen.save()
     if changes and not trainer.is_modified:
         from orchestrator.run.checkout import Checkout, edits_problem
 

@@ -56,6 +56,11 @@ class VendorHome:
         return self.state / f"{self.name}.manifest.json"
 
     @property
+    def seen(self) -> Path:
+        """Which of them were hashed at an earlier launch, and how they looked to the system then."""
+        return self.state / f"{self.name}.seen.json"
+
+    @property
     def options(self) -> Path:
         """Options read from a commit other than the pinned one: `<commit>.json`."""
         return self.state / "options"
