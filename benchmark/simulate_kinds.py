@@ -71,7 +71,7 @@ def _benign(draw: Draw, world: World) -> Story:
     world = replace(
         world,
         shake=draw.between(0.0015, 0.0035),
-        picture_spread=draw.between(0.10, 0.13),
+        picture_part=draw.between(0.9, 1.05),
         clip_level=draw.between(0.6, 1.0),
         warmup=draw.between(0.06, 0.08),
         te_norm=draw.between(0.5, 0.75),
@@ -200,7 +200,7 @@ def _duplicates(draw: Draw, world: World) -> Story:
 
 def _bucket_effect(draw: Draw, world: World) -> Story:
     world = replace(at_least(world, pictures=18, exposures=8), buckets=draw.whole(2, 5))
-    return replace(sound(draw, world), bucket_gap=draw.between(0.20, 0.40))
+    return replace(sound(draw, world), bucket_gap=draw.between(0.30, 0.50))
 
 
 def _warmup_long(draw: Draw, world: World) -> Story:

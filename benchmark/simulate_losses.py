@@ -17,6 +17,7 @@ from benchmark.simulate_constants import (
     SIGMA,
     SIGMA_NODES,
 )
+from benchmark.simulate_world import SIGMA_MEAN
 
 if TYPE_CHECKING:
     from benchmark.simulate_story import Curves, Story
@@ -58,10 +59,19 @@ def base_log_loss(world: World, timesteps: np.ndarray) -> np.ndarray:
     return np.asarray(known + (world.level + tilt) * (1 - np.exp(known)))
 
 
+def sigma(world: World, timesteps: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of the log loss given the timestep, pictures and noise together in a set as in public runs."""
+    return np.asarray(world.sigma_scale * np.interp(timesteps, SIGMA_NODES, SIGMA))
+
+
 def noise_scale(world: World, timesteps: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of the log loss given picture and timestep: sigma holds the spread between pictures too."""
-    sigma = world.sigma_scale * np.interp(timesteps, SIGMA_NODES, SIGMA)
-    return np.asarray(np.sqrt(np.maximum(sigma**2 - world.picture_spread**2, (0.6 * sigma) ** 2)))
+    """Return the standard deviation of the log loss given picture and timestep."""
+    return world.noise_part * sigma(world, timesteps)
+
+
+def picture_effect(world: World, scene: Scene, timesteps: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """Return the log loss of pictures against the mean: larger where all noise is larger."""
+    return np.asarray(scene.effects[pictures] * sigma(world, timesteps) / (world.sigma_scale * SIGMA_MEAN))
 
 
 def make_scene(story: Story, curves: Curves, rng: np.random.Generator) -> Scene:

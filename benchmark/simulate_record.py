@@ -13,11 +13,13 @@ from benchmark.simulate_losses import (
     change,
     finish,
     noise_scale,
+    picture_effect,
     spike_steps,
     step_noise,
     targets,
 )
 from benchmark.simulate_story import Curves, Story, steps_per_epoch
+from benchmark.simulate_world import SIGMA_MEAN
 from orchestrator.core.observation import Checkpoint, Observations, Series
 from orchestrator.core.telemetry import Picture, Probe, SampleLosses, StepRecords, Telemetry
 from orchestrator.diagnose.rule import Case
@@ -99,9 +101,10 @@ def _samples(story: Story, curves: Curves, scene: Scene, rng: np.random.Generato
     # The first step is measured before the first update: the curve is that of the steps done.
     done = np.arange(world.steps)[:, None]
     scale = noise_scale(world, timesteps)
-    log_loss = base_log_loss(world, timesteps) + scene.effects[pictures]
+    log_loss = base_log_loss(world, timesteps) + picture_effect(world, scene, timesteps, pictures)
     log_loss += change(story, curves, scene, done, timesteps, pictures) + scale * step_noise(story, rng)
-    log_loss += (spike_steps(story, rng) * float(scale.mean()) / np.sqrt(world.batch))[:, None]
+    a_step = SIGMA_MEAN * world.sigma_scale * np.hypot(world.picture_part, world.noise_part) / np.sqrt(world.batch)
+    log_loss += (spike_steps(story, rng) * a_step)[:, None]
     target = targets(world, rng, log_loss.shape)
     losses = finish(story, scene, rng, log_loss, target, done + 1)
     steps = np.repeat(np.arange(1, world.steps + 1), world.batch)
@@ -129,7 +132,7 @@ def _fixed(
     t, p = np.array(where)[None, None, :], np.array(who)[None, :, None]
     s = at[:, None, None]
     frozen = noise_scale(world, t) * rng.standard_normal((1, len(who), len(where)))
-    log_loss = base_log_loss(world, t) + scene.effects[p] + frozen
+    log_loss = base_log_loss(world, t) + picture_effect(world, scene, t, p) + frozen
     shaken = world.shake * np.concatenate(([0.0], curves.lr))[s]
     own = 0.3 * shaken * rng.standard_normal((len(at), len(who), len(where)))
     log_loss = log_loss + np.where(s > 0, change(story, curves, scene, s, t, p) + own, 0.0)
