@@ -177,7 +177,7 @@ class _Job:
 
 def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None, listener: Listener) -> _Job:
     """Lay down the run folder; `run.json` says `started` before anything is launched."""
-    from orchestrator.core.record import write_record
+    from orchestrator.core.record import record_text
     from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
     from orchestrator.recipe.dump import dump_resolved, overridden
     from orchestrator.run.create import create_run
@@ -185,10 +185,13 @@ def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None,
 
     loaded = prepared.loaded
     resolved = dump_resolved(loaded)
-    own: dict[str, str | bytes] = {"recipe.yaml": loaded.path.read_bytes(), "recipe.resolved.yaml": resolved}
+    own: dict[str, str | bytes] = {
+        "recipe.yaml": loaded.path.read_bytes(),
+        "recipe.resolved.yaml": resolved,
+        "plan.json": record_text("plan", PLAN_RECORD_VERSION, plan_record(plan)),
+    }
     folder = runs_dir or Path(loaded.recipe.save.runs_dir or "runs")
     rundir = create_run(folder.absolute(), plan.name, build, extra_files=own, tell=listener.told)
-    write_record(rundir.plan_json, "plan", PLAN_RECORD_VERSION, plan_record(plan))
     record = replace(
         start_record(plan.name, plan.family, resolved, prepared.trainer, build.commands),
         recipe_dir=os.path.relpath(loaded.base_dir, rundir.root),

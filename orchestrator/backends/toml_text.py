@@ -65,11 +65,11 @@ def _item(value: Any) -> Item:
 def _text(value: str) -> Item:
     """A string in the first form that the old reader understands: literal for backslashes and quotes, else plain."""
     plain = tomlkit.string(value)
+    if "\\" not in value and '"' not in value:
+        return plain
     forms = [plain]
-    if "\\" in value or '"' in value:
-        # An apostrophe or a control character: only the plain form can hold it.
-        with contextlib.suppress(TOMLKitError):
-            forms.insert(0, tomlkit.string(value, literal=True))
+    with contextlib.suppress(TOMLKitError):  # an apostrophe or a control character: only the plain form can hold it
+        forms.insert(0, tomlkit.string(value, literal=True))
     return next((form for form in forms if _reads_back(form.as_string(), value)), plain)
 
 

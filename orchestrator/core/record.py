@@ -79,8 +79,13 @@ def write_text(path: Path, text: str) -> None:
 
 def write_record(path: Path, kind: str, version: int, content: Mapping[str, Any]) -> None:
     """Write `content` as a JSON record of `kind` (e.g. `run`) and `version`."""
+    write_text(path, record_text(kind, version, content))
+
+
+def record_text(kind: str, version: int, content: Mapping[str, Any]) -> str:
+    """Return what `write_record` writes."""
     body = {"record": kind, "version": version, **to_plain(content)}
-    write_text(path, json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    return json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:

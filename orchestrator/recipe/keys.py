@@ -79,7 +79,6 @@ class Key:
     path: str
     """Dotted; items of lists as `[0]`: `concepts[0].image_dir`."""
     name: str
-    annotation: Any
     is_required: bool
     owner: type[BaseModel]
     """The model whose field this is."""
@@ -87,6 +86,11 @@ class Key:
     """Its name there; `name` may be an alias."""
     section: type[BaseModel] | None = None
     """Model of the section or list items behind this key."""
+
+    @property
+    def annotation(self) -> Any:
+        """What the field may hold, as its model says it."""
+        return _hints(self.owner)[self.field]
 
     @property
     def meaning(self) -> str:
@@ -112,12 +116,11 @@ def _hints(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[Key]:
-    hints = _hints(model)
     for field, info in model.model_fields.items():
         name = info.alias or field
-        section, is_list = _section_of(hints[field])
+        section, is_list = _section_of(info.annotation)
         path = f"{prefix}{name}"
-        yield Key(path, name, hints[field], info.is_required(), model, field, section)
+        yield Key(path, name, info.is_required(), model, field, section)
         if section is not None:
             yield from _walk(section, f"{path}[0]." if is_list else f"{path}.")
 
