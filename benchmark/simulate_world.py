@@ -113,17 +113,17 @@ class World:
 def draw_world(draw: Draw) -> World:
     """Return one run.
 
-    Ranges, with their reasons. steps 150-4000, batch 1-8, 8-60 pictures: what LoRA recipes on the web use; at least
-    six exposures per picture, as a trend needs three. Held-out pictures: from 12 pictures on, 2 to 8, in six runs of
-    ten: smaller sets are not split. Base level -0.1 to 0.5: a subject that the base does not know has a higher loss
-    than its own domain. sigma x 0.8-1.3: other latent sizes average over more or fewer values; a toy model measured x
-    1.3. Flow: not calibrated, there are no public logs with timesteps; a bowl of 0-0.8 and sigma as for noise
-    prediction. Sigma holds pictures and noise: means over the 20 steps that show each picture once have 0.21-0.34 of
-    the variance of white noise, so parts of 0.88 and 0.48; alike pictures differ less, hence 0.4-1.0 and 0.3-0.65.
-    Repeats 1, or so many that 5-20 epochs result: both habits exist. rho -0.10 to 0.06 and 1 / df 0-0.04: measured
-    -0.07 to 0.00 and near-Gaussian tails, widened. Shake 0.02-0.35 %: measured 0.002-0.5 % in public runs that ended
-    better than they began. It is remembered for 3-15 steps: evaluations 25 steps apart are independent of each other
-    at high lr. 8-24 probes: eight is what any run gets. Growth exponent 0.5-1.0: measured 0.78.
+    Ranges, with their reasons. steps 150-4000, batch 1-8, 8-60 pictures: tutorials say 1,200-2,000 steps and 10-60
+    pictures; at least six exposures per picture, as a trend needs three. Held-out pictures: from 12 pictures on, 2 to
+    8, in six runs of ten: smaller sets are not split. Base level -0.1 to 0.5: a subject that the base does not know
+    has a higher loss than its own domain. sigma x 0.8-1.3: other latent sizes average over more or fewer values; a
+    toy model measured x 1.3. Flow: not calibrated, there are no public logs with timesteps; a bowl of 0-0.8 and sigma
+    as for noise prediction. Sigma holds pictures and noise: means over the 20 steps that show each picture once have
+    0.21-0.34 of the variance of white noise, so parts of 0.88 and 0.48; alike pictures differ less, hence 0.4-1.0 and
+    0.3-0.65. Repeats 1, or so many that 5-20 epochs result: both habits exist. rho -0.10 to 0.06 and 1 / df 0-0.04:
+    measured -0.07 to 0.00 and near-Gaussian tails, widened. Shake 0.02-0.35 %: measured 0.002-0.5 % in public runs
+    that ended better than they began. It is remembered for 3-15 steps: evaluations 25 steps apart are independent of
+    each other at high lr. 8-24 probes: eight is what any run gets. Growth exponent 0.5-1.0: measured 0.78.
     """
     is_flow = draw.chance(0.3)
     batch = draw.pick((1, 1, 1, 2, 2, 3, 4, 4, 6, 8))
