@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.text import Text
+from orchestrator.run.model import nothing_trained
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Finding, Verdict
@@ -28,10 +29,19 @@ def headline(verdict: Verdict, outcome: Outcome | None = None) -> Text:
     if outcome is not None and ending == "stopped":
         return _join(Text("Ended early:", "提前结束："), outcome.message)
     if ending == "interrupted":
-        return _join(Text("You interrupted the run.", "训练被你中断。"), _summary(verdict, worst))
+        return _interrupted(outcome, _summary(verdict, worst))
     if outcome is None or ending == "unknown":
         return _summary(verdict, worst)
     return _join(Text("Finished.", "训练完成。"), _summary(verdict, worst))
+
+
+def _interrupted(outcome: Outcome | None, summary: Text) -> Text:
+    if nothing_trained(outcome):
+        return Text(
+            "You interrupted the run before its first step: nothing was trained.",
+            "训练在第一步之前被你中断：没有训练任何内容。",
+        )
+    return _join(Text("You interrupted the run.", "训练被你中断。"), summary)
 
 
 def _summary(verdict: Verdict, worst: Finding | None) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import cleandoc
@@ -60,7 +61,7 @@ def unknown_rule(id_or_name: str) -> Problem:
         "unknown-rule",
         Text(f"there is no rule `{id_or_name}`", f"没有规则 `{id_or_name}`"),
         Text("rules are named by id (R030) or name (nan-loss)", "规则用编号（R030）或名称（nan-loss）指定"),
-        fix or Text("docs/rules/index.md lists all rules", "docs/rules/index.md 列出所有规则"),
+        fix or Text("`lora-run explain` lists all rules", "`lora-run explain` 列出所有规则"),
     )
 
 
@@ -72,6 +73,24 @@ def explain(id_or_name: str, language: Language = "en") -> str:
         if body is not None:
             return body
     return f"# {rule.id} {rule.name}\n\n{english_page(rule)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of the list of rules."""
+
+    id: str
+    name: str
+    phase: Text
+    """When it looks."""
+    maturity: Text
+    title: Text
+    """What it is about, in one line."""
+
+
+def listed_rules() -> tuple[Listed, ...]:
+    """Return one line for everything that has a page, by id."""
+    return tuple(Listed(r.id, r.name, _phase(r), _maturity(r), Text(title(r), _chinese_title(r))) for r in all_pages())
 
 
 def title(rule: Rule | FormCheck) -> str:
@@ -109,7 +128,7 @@ def stale_pages() -> list[str]:
 
 def rule_pages() -> dict[str, str]:
     """Return the generated documentation: path relative to the project -> Markdown."""
-    rows = [f"| [{r.id}]({r.name}.md) | [{r.name}]({r.name}.md) | {_phase(r)} | {title(r)} |" for r in all_pages()]
+    rows = [f"| [{r.id}]({r.name}.md) | [{r.name}]({r.name}.md) | {_phase(r).en} | {title(r)} |" for r in all_pages()]
     index = [
         "# Rules",
         "",
@@ -124,10 +143,27 @@ def rule_pages() -> dict[str, str]:
     return {"docs/rules/index.md": "\n".join(index), **pages}
 
 
-def _phase(rule: Rule | FormCheck) -> str:
-    if isinstance(rule, FormCheck):
-        return "while reading"
-    return {"before": "before the run", "after": "after the run", "both": "before and after"}[rule.phase]
+def _phase(rule: Rule | FormCheck) -> Text:
+    return _PHASES["form" if isinstance(rule, FormCheck) else rule.phase]
+
+
+def _maturity(rule: Rule | FormCheck) -> Text:
+    """A mistake of form is a fact about the recipe: there is nothing to try out."""
+    is_stable = isinstance(rule, FormCheck) or rule.maturity == "stable"
+    return Text("stable", "稳定") if is_stable else Text("preview", "试行")
+
+
+def _chinese_title(rule: Rule | FormCheck) -> str:
+    page = chinese_page(rule) or f"# {rule.id}\n\n{title(rule)}"
+    return next(line for line in page.splitlines() if line and not line.startswith("#"))
+
+
+_PHASES = {
+    "form": Text("while reading", "读取时"),
+    "before": Text("before the run", "训练前"),
+    "after": Text("after the run", "训练后"),
+    "both": Text("before and after", "训练前后"),
+}
 
 
 def unknown_keys_in_pages() -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnose.facts import series
@@ -17,6 +19,12 @@ from orchestrator.diagnose.signals.schedule import (
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
+
+
+LR_TAGS = ("lr/unet", "lr/group0", "lr/textencoder", "lr/te1", "lr/group1")
+"""The trainer's tags of a learning rate, the one that matters most first."""
+LOG_GAP = 0.02
+"""Share of the run by which the log may end before the step that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +77,29 @@ def _logged_step_size(case: Case, tag: str) -> StepSizeAccount | None:
     rate_at = dict(zip(lr.steps, lr.values, strict=True))
     rates = [rate_at.get(step, math.nan) for step in products.steps]
     return account_step_size(tag, step_sizes(products.values, rates), rates)
+
+
+def summed_lr_at(case: Case, step: float) -> float | None:
+    """Return the sum of the main group's learning rates up to and with a step; None where they are not logged that far."""
+    if "summed_lrs" not in case.cache:
+        case.cache["summed_lrs"] = _summed_lrs(case)
+    logged: tuple[list[int], list[float]] | None = case.cache["summed_lrs"]
+    if logged is None:
+        return None
+    steps, sums = logged
+    count = bisect_right(steps, step)
+    is_covered = step <= steps[-1] + LOG_GAP * (steps[-1] - steps[0])
+    return sums[count - 1] if count and is_covered else None
+
+
+def _summed_lrs(case: Case) -> tuple[list[int], list[float]] | None:
+    seen = case.observations.telemetry if case.observations is not None else None
+    if seen is not None and len(seen.steps) and seen.steps.lrs:
+        steps, lrs = seen.steps.steps, max(seen.steps.lrs, key=max)
+    else:
+        tags = [tag for tag in (case.observations.series if case.observations is not None else ()) if tag in LR_TAGS]
+        found = series(case, min(tags, key=LR_TAGS.index)) if tags else None
+        if found is None:
+            return None
+        steps, lrs = found.steps, found.values
+    return list(steps), list(accumulate(lr if math.isfinite(lr) else 0.0 for lr in lrs))

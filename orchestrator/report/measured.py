@@ -21,6 +21,7 @@ UNITS: dict[str, tuple[str, str]] = {
     "buckets": ("bucket", "个桶"),
     "tokens": ("token", "个词元"),
     "bytes": ("byte", "字节"),
+    "%": ("%", "%"),
     "samples per epoch": ("sample per epoch", "样本/轮"),
 }
 """Unit as rules write it -> (English for exactly one, Chinese)."""

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import events, final_file, number, setting, unet_lr
@@ -71,6 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
             why=Text("No step of the training reached the weights.", "没有任何训练步作用到权重上。"),
             evidence=evidence,
             fix=Fix(_advice(case)),
+            state=State.BROKEN,
         )
 
 

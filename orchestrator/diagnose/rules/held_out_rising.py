@@ -10,9 +10,11 @@ From that point on the LoRA learns its pictures by heart, or destroys what the b
 
 ## How we tell
 
-`loss/validation/epoch_average`: the lowest value is not among the last two, the end lies more than 1 % and more than four times the
-jitter above it. Above 5 %: look at it; below: good to know. `step_average` is not used, it mixes in its own past, and `*_divergence` is
-not used, it compares different timesteps.
+The fixed probe on held-out pictures: the lowest value is not among the last two, and the end lies more than 1 % and more than four times the
+jitter above it.
+
+Without telemetry `loss/validation/epoch_average`, by the same limits and with low confidence. Above 5 %: look at it; below: good to know.
+`step_average` is not used, it mixes in its own past, and `*_divergence` is not used, it compares different timesteps.
 
 ## What to change
 
@@ -34,9 +36,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, series, significant
+from orchestrator.diagnose.course import PROBE, changed, course, noise, surety
+from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
 
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.core.observation import Series
+    from orchestrator.diagnose.signals.probe import ProbeCurve
 
 HELD_OUT = "loss/validation/epoch_average"
 LEAST_VALUES = 4
@@ -53,6 +57,9 @@ SMALL, LARGE = 0.01, 0.05
 JITTERS = 4.0
 """The rise has to be this many times the noise between neighbours."""
 
+SPARE = 1.1
+"""Times the best step: where to stop next time."""
+
 SAYS = Says("R036", "held-out-rising")
 
 
@@ -60,6 +67,10 @@ def check(case: Case) -> Iterator[Finding]:
     """Look for a lowest point before the end."""
     if case.observations is None:
         yield SAYS.not_applicable(NO_RUN)
+        return
+    seen = course(case)
+    if seen is not None and seen.held_out is not None:
+        yield _probed(case, seen.held_out, seen.train)
         return
     held_out = series(case, HELD_OUT)
     if held_out is None or len(held_out) < LEAST_VALUES or not all(map(math.isfinite, held_out.values)):
@@ -75,6 +86,46 @@ def check(case: Case) -> Iterator[Finding]:
         )
         return
     yield _judge(held_out)
+
+
+def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
+    rise, shake = curve.rebound / 100, noise(curve) / 100
+    limit = max(SMALL, JITTERS * shake)
+    facts = [
+        Evidence(
+            Text("end above the lowest held-out loss", "末值高出最低留出集损失"),
+            significant(rise),
+            significant(limit),
+            PROBE,
+        ),
+        Evidence(Text("step of the lowest value", "最低值所在步"), curve.best_step, None, PROBE, "step"),
+        changed(curve, is_held_out=True),
+        *([changed(train)] if train is not None else []),
+    ]
+    if not rise > limit or curve.is_best_near_end:
+        return SAYS.clear(Text("Held-out pictures did not get worse again.", "留出图片没有再变差。"), facts)
+    better = max(curve.best_step, curve.steps[0])
+    steps = planned_steps(case)
+    shorter = round(better * SPARE / 10) * 10
+    changes = (Change("train.target_steps", shorter, steps, is_safe=True),) if steps and 0 < shorter < steps else ()
+    return SAYS.fired(
+        Severity.FIX,
+        surety(case, rise / limit),
+        Text(
+            f"Held-out pictures were best at step {better} and ended {rise:.1%} worse: from there on it learned its pictures by heart.",
+            f"留出图片在第 {better} 步最好，结束时差了 {rise:.1%}：此后是在死记训练图片。",
+        ),
+        why=Text("Too many steps for so few or so similar pictures.", "对这么少或这么相似的图片而言步数过多。"),
+        evidence=facts,
+        fix=Fix(
+            Text(
+                f"Use a checkpoint near step {better}; next time stop at about {shorter}, or add varied pictures.",
+                f"使用第 {better} 步附近的检查点；下次约在第 {shorter} 步停止，或增加多样的图片。",
+            ),
+            changes,
+        ),
+        state=State.OVERFIT,
+    )
 
 
 def _judge(held_out: Series) -> Finding:
@@ -99,7 +150,7 @@ def _judge(held_out: Series) -> Finding:
         )
     return SAYS.fired(
         Severity.WATCH if rise > LARGE else Severity.INFO,
-        Confidence.MEDIUM if rise > LARGE else Confidence.LOW,
+        Confidence.LOW,
         Text(
             f"The held-out loss was lowest at epoch {held_out.steps[at]} and ended {rise:.1%} above that.",
             f"留出集损失在第 {held_out.steps[at]} 轮最低，结束时高出 {rise:.1%}。",
@@ -115,6 +166,7 @@ def _judge(held_out: Series) -> Finding:
                 f"把第 {held_out.steps[at]} 轮的检查点与最后一个作比较。",
             )
         ),
+        state=State.OVERFIT if rise > LARGE else None,
     )
 
 

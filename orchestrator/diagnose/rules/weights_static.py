@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, newest_file, significant
@@ -98,6 +98,7 @@ def _judge(file: Checkpoint) -> Finding:
                 "检查 `train.unet_lr`；秩较高时再看 `network.network_alpha`。Prodigy 的学习率应为 1。",
             )
         ),
+        state=State.BROKEN if share >= 1.0 else State.NOT_LEARNING,
     )
 
 

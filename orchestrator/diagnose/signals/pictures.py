@@ -180,7 +180,8 @@ def epoch_contrast(steps: Whole, levels: Floats, steps_per_epoch: int, reach: in
 
     At each boundary: mean of the `reach` steps after it - mean of the `reach` before (a quarter of an epoch by default), less the mean
     of the same at the two neighbouring middles. What falls evenly contributes nothing; pictures learned by heart fall when they are
-    met again. The error is that of the mean of the boundaries.
+    met again. The error is the larger of what the boundaries' scatter says (x sqrt 4/3, as neighbours share a middle) and what the noise
+    of the steps says: few boundaries agree by chance.
     """
     import numpy as np
 
@@ -201,4 +202,6 @@ def epoch_contrast(steps: Whole, levels: Floats, steps_per_epoch: int, reach: in
     finite = np.array([value for value in found if math.isfinite(value)])
     if len(finite) < 3:
         return None
-    return Contrast(float(finite.mean()), float(finite.std(ddof=1)) / math.sqrt(len(finite)), len(finite))
+    scatter = math.sqrt(4 / 3) * float(finite.std(ddof=1))
+    noise = math.sqrt(float(np.mean(np.diff(levels) ** 2)) / 2 * 4 / reach)
+    return Contrast(float(finite.mean()), max(scatter, noise) / math.sqrt(len(finite)), len(finite))

@@ -1,0 +1,220 @@
+"""The course of a run against its base model, from the fixed probe: what the rules that name its state ask, computed once.
+
+All changes are percent against the base model (-2.0: a loss 2 % below it), all shares are of the run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Confidence, Evidence
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import significant
+from orchestrator.diagnose.measured import probe_curves
+from orchestrator.diagnose.rates import summed_lr_at
+from orchestrator.diagnose.signals.saturation import MOST_MISFIT, fit_saturation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.diagnose.signals.probe import ProbeCurve
+
+LEAST_PROBES = 6
+"""Fewer have no shape: a lowest point, something before it and something after it, and a jitter to hold them against."""
+LATE = 1 / 3
+"""Share of the run whose slope says whether it still went on."""
+STILL = 0.07
+"""Share of the whole gain that the last third may still bring, either way, in a run that came to rest."""
+LEAST_JITTER = 0.01
+"""Percentage points; what evaluations of almost untouched public models differ by."""
+TO_DEVIATION = 1.4826
+"""A median of absolute normal deviates times this is their standard deviation."""
+PROBE = "telemetry: probe"
+
+NO_PROBE = Text("The run was not probed against its base model.", "该次训练没有与底模作探针比较。")
+ENABLE_PROBE = Text(
+    f"`telemetry: probe` in the recipe and at least {LEAST_PROBES} probes.",
+    f"配方中的 `telemetry: probe`，且至少 {LEAST_PROBES} 次探针。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the probe says about a run."""
+
+    train: ProbeCurve | None
+    held_out: ProbeCurve | None
+    """None for fewer than two held-out pictures: one picture is no sample."""
+
+    @property
+    def decisive(self) -> ProbeCurve:
+        """The held-out pictures where there are any, else the training pictures."""
+        curve = self.held_out or self.train
+        if curve is None:  # pragma: no cover - `course` gives none without a curve
+            raise AssertionError
+        return curve
+
+    @property
+    def jitter(self) -> float:
+        """Noise of the decisive curve between probes, percentage points; NaN where it is unknown."""
+        return noise(self.decisive)
+
+
+def course(case: Case) -> Course | None:
+    """Return the course of a run; None without a base probe, or with fewer than `LEAST_PROBES` probes that are finite."""
+    curves = probe_curves(case)
+    if curves is None:
+        return None
+    held = curves.held_out if curves.held_out is not None and len(curves.held_out.pictures) > 1 else None
+    kept = [c for c in (curves.train, held) if c is not None and sum(map(math.isfinite, c.changes)) >= LEAST_PROBES]
+    if not kept:
+        return None
+    return Course(
+        next((c for c in kept if c is curves.train), None), next((c for c in kept if c is curves.held_out), None)
+    )
+
+
+def shaking(curve: ProbeCurve, share: float = 1.0) -> float:
+    """Return the noise between neighbouring probes of the last `share` of a curve, percentage points; NaN for fewer than 3.
+
+    Median distance of a probe from the line through its neighbours, scaled to a standard deviation: single jumps (a restart of the
+    schedule) and the bend of the fast fall at the start do not count as shaking, which the root mean square would let them.
+    """
+    pairs = [(s, c) for s, c in zip(curve.steps, curve.changes, strict=True) if math.isfinite(c)]
+    pairs = pairs[len(pairs) - max(3, math.ceil(share * len(pairs))) :]
+    distances = []
+    for (s0, c0), (s1, c1), (s2, c2) in zip(pairs, pairs[1:], pairs[2:], strict=False):
+        b = (s1 - s0) / (s2 - s0)
+        a = 1 - b
+        distances.append(abs(c1 - a * c0 - b * c2) / math.sqrt(1 + a * a + b * b))
+    return TO_DEVIATION * median(distances) if distances else math.nan
+
+
+def noise(curve: ProbeCurve) -> float:
+    """Return the jitter that counts for the end of a curve: of its second half, where the learning rate may have decayed.
+
+    At least a third of the whole run's: a few calm probes at the end are no proof of precision.
+    """
+    known = [j for j in (shaking(curve, 0.5), shaking(curve) / 3) if math.isfinite(j)]
+    return max(*known, LEAST_JITTER) if known else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the end of a run still brought."""
+
+    third: float
+    """Percentage points the curve fell by in the last third of the steps; negative where it rose."""
+    quarter: float
+    """Likewise in the last quarter."""
+    error: float
+    """Standard error of `third`, from the jitter; NaN where that is unknown."""
+    is_fitted: bool
+    """From an exponential approach fitted to the whole curve; else from a straight line through the last third."""
+
+
+def ending(case: Case, curve: ProbeCurve) -> Ending | None:
+    """Return what the end of a curve still brought; None for fewer than `LEAST_PROBES` finite probes.
+
+    The curve is fitted as an exponential approach over the summed learning rates (over the steps where those are not known), the base at 0
+    included: all probes speak for the end then, not the last few only. A curve of another shape has a line through its last third.
+    """
+    pairs = [(s, c) for s, c in zip(curve.steps, curve.changes, strict=True) if math.isfinite(c)]
+    jitter = noise(curve)
+    if len(pairs) < LEAST_PROBES or not math.isfinite(jitter):
+        return None
+    last = pairs[-1][0]
+    line = _line([pair for pair in pairs if pair[0] >= last * (1 - LATE)] if len(pairs) > 9 else pairs[-4:], jitter)
+    whole = summed_lr_at(case, last)
+
+    def done(step: float) -> float:
+        so_far = summed_lr_at(case, step) if step >= 1 else 0.0
+        return so_far / whole if whole and so_far is not None else step / last
+
+    fit = fit_saturation([0.0, *(done(s) for s, _ in pairs)], [0.0, *(c for _, c in pairs)])
+    reach = max(MOST_MISFIT * shaking(curve), STILL / 2 * abs(curve.last))
+    if fit is None or not fit.spread <= reach:
+        return Ending(line.rate * last * LATE, line.rate * last / 4, line.error * last * LATE, is_fitted=False)
+    third, quarter = fit.fall(done(last * 2 / 3)), fit.fall(done(last * 3 / 4))
+    return Ending(third, quarter, min(jitter, line.error * last * LATE), is_fitted=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    rate: float
+    """Percentage points fallen per step."""
+    error: float
+    """Standard error of that: jitter / sqrt(sum (x - mean)^2)."""
+
+
+def _line(pairs: Sequence[tuple[int, float]], jitter: float) -> _Line:
+    middle = math.fsum(s for s, _ in pairs) / len(pairs)
+    spread = math.fsum((s - middle) ** 2 for s, _ in pairs)
+    if not spread:
+        return _Line(0.0, math.inf)
+    return _Line(-math.fsum((s - middle) * c for s, c in pairs) / spread, jitter / math.sqrt(spread))
+
+
+def late_share(curve: ProbeCurve, end: Ending) -> float:
+    """Return the share of a curve's whole fall that its last quarter brought; 0 where nothing fell."""
+    return end.quarter / -curve.last if curve.last < 0 else 0.0
+
+
+def is_still(curve: ProbeCurve, end: Ending) -> bool:
+    """Return whether the last third changed by no more than 7 % of the gain, or by no more than its error."""
+    return abs(end.third) < max(STILL * -curve.last, end.error)
+
+
+def is_at_best(curve: ProbeCurve) -> bool:
+    """Return whether the end lies within three jitters, or 7 % of the gain, of the best, which is the luckiest of many probes."""
+    return curve.last - curve.best < max(3 * shaking(curve), STILL * -curve.best)
+
+
+def plateau_step(curve: ProbeCurve) -> int:
+    """Return the first probed step from which on all probes lie within 7 % of the gain, or one jitter, of the end."""
+    reach = max(STILL * -curve.last, noise(curve))
+    since = curve.steps[-1]
+    for step, change in zip(reversed(curve.steps), reversed(curve.changes), strict=True):
+        if not math.isfinite(change) or abs(change - curve.last) > reach:
+            break
+        since = step
+    return since
+
+
+def change_at(curve: ProbeCurve, step: float) -> float:
+    """Return the change at a step, on the line between its neighbouring probes; the base (0 at step 0) counts as one."""
+    before = (0.0, 0.0)
+    for at, change in zip(curve.steps, curve.changes, strict=True):
+        if not math.isfinite(change):
+            continue
+        if at >= step:
+            share = (step - before[0]) / (at - before[0]) if at > before[0] else 1.0
+            return before[1] + share * (change - before[1])
+        before = (float(at), change)
+    return before[1]
+
+
+def surety(case: Case, ratio: float, *, least: float = 2.0) -> Confidence:
+    """Return how sure a verdict of the probe is: high where the evidence is `least` times its limit, else medium."""
+    curves = course(case)
+    count = len(curves.decisive) if curves is not None else 0
+    return Confidence.HIGH if ratio >= least and count >= LEAST_PROBES + 2 else Confidence.MEDIUM
+
+
+def changed(curve: ProbeCurve, limit: float | None = None, *, is_held_out: bool = False) -> Evidence:
+    """Return the end of a curve as evidence."""
+    who = (
+        Text("held-out pictures, loss against the base", "留出图片，相对底模的损失")
+        if is_held_out
+        else Text("training pictures, loss against the base", "训练图片，相对底模的损失")
+    )
+    return Evidence(who, significant(curve.last, 3), limit, PROBE, "%")
+
+
+def shaken(curve: ProbeCurve, limit: float | None = None) -> Evidence:
+    """Return the jitter of a curve as evidence."""
+    return Evidence(Text("jitter between probes", "探针之间的抖动"), significant(shaking(curve), 2), limit, PROBE, "%")

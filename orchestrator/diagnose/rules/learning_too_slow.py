@@ -1,0 +1,95 @@
+"""It learns, evenly and far too slowly.
+
+## What it looks for
+
+A small gain that grew in a straight line to the very end of a long run.
+
+## Why it matters
+
+More steps would cost hours; a higher learning rate costs nothing.
+
+## How we tell
+
+The fixed probe on the training pictures: better than the base by more than three jitters and by less than 1.6 %, after 1000 steps or more, and
+the last third of the run brought its full share of it (a quarter or more of the whole).
+
+## What to change
+
+`train.unet_lr` times 2, not more steps.
+
+## When it is wrong
+
+A base model that nearly knows the subject has little left to gain.
+
+## Sources
+
+Public SD1.5 runs with low rates gain evenly to their end; sound runs gain 2 to 30 % on training pictures. Limits from the simulated
+training half; preview until real runs have shown it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.text import Text
+from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, changed, course, ending, noise
+from orchestrator.diagnose.facts import NO_RUN, is_adaptive, planned_steps, significant, unet_lr
+from orchestrator.diagnose.rule import Case, Rule, Says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LITTLE = 1.6
+"""Percent gained; see Sources."""
+LEAST_STEPS = 1000
+EVEN = 0.25
+"""Share of the gain that the last third brought, at least; an even course brings a third."""
+JITTERS = 3.0
+LR_FACTOR = 2.0
+
+SAYS = Says("R051", "learning-too-slow")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Look for a small, even gain."""
+    if case.observations is None:
+        yield SAYS.not_applicable(NO_RUN)
+        return
+    seen = course(case)
+    curve = None if seen is None else seen.train or seen.held_out
+    line = ending(case, curve) if curve is not None else None
+    if curve is None or line is None:
+        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        return
+    gain, jitter = -curve.last, noise(curve)
+    share = line.third / gain if gain > 0 else 0.0
+    steps = planned_steps(case) or curve.steps[-1]
+    facts = [
+        changed(curve, LITTLE),
+        Evidence(Text("share of it in the last third", "其中末三分之一所占份额"), significant(share, 2), EVEN, PROBE),
+    ]
+    is_small_and_real = JITTERS * jitter < gain < LITTLE
+    if steps < LEAST_STEPS or not is_small_and_real or share < EVEN:
+        yield SAYS.clear(Text("It was not merely slow.", "并非只是学得慢。"), facts)
+        return
+    lr = unet_lr(case)
+    better = significant(lr * LR_FACTOR) if lr and not is_adaptive(case) else None
+    yield SAYS.fired(
+        Severity.FIX,
+        Confidence.MEDIUM,
+        Text(
+            f"It learns, far too slowly: {gain:.1f} % in {steps} steps, evenly to the end.",
+            f"在学，但太慢：{steps} 步只有 {gain:.1f} %，且直到结束都是匀速。",
+        ),
+        why=Text("The learning rate is low for this subject.", "对该主题而言学习率偏低。"),
+        evidence=facts,
+        fix=Fix(
+            Text("Twice the learning rate, the same steps.", "学习率加倍，步数不变。"),
+            () if better is None else (Change("train.unet_lr", better, lr),),
+        ),
+        state=State.NOT_LEARNING,
+    )
+
+
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("still-falling",))

@@ -1,0 +1,163 @@
+"""Nothing measurable was learned.
+
+## What it looks for
+
+A LoRA that changes nothing about the loss of its own training pictures.
+
+## Why it matters
+
+The trainer ends well, the file has its full size, the loss curve looks like any other. A flat raw loss says nothing: it cannot show less
+than 20 % in 1500 steps at batch 1.
+
+## How we tell
+
+An equivalence test, not a missing difference: with 98 % confidence the training pictures' loss lies within 0.8 % of the base model's,
+mean of the last probes against their jitter. Better than the base by more than three jitters is learned; anything between is not to
+be said.
+
+## What to change
+
+`train.unet_lr` times 3, not above what is usual for the family. Where the rate is usual already: `network.network_alpha` (1 at a high rank
+divides the update), and whether the parts are trained at all. Prodigy wants a learning rate of 1.
+
+## When it is wrong
+
+A base model that knows the subject already has nothing to learn from it.
+
+## Sources
+
+0.8 %: public SD1.5 runs with a learning rate that moves nothing stay within 0.1 %, sound ones gain 0.5 to 7.6 % on training pictures.
+Equivalence: Schuirmann 1987 (two one-sided tests).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.text import Text
+from orchestrator.diagnose.bands import not_comparable, usual_rates
+from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, Course, changed, course, noise, shaken, surety
+from orchestrator.diagnose.facts import NO_RUN, is_adaptive, number, significant, unet_lr
+from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.raw import effective_lr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.diagnose.signals.probe import ProbeCurve
+
+SAME = 0.8
+"""Percent either way that count as nothing; see Sources."""
+LAST = 3
+"""Probes at the end that are averaged."""
+Z = 2.33
+"""98 % of a normal distribution within, 1 % on each side."""
+JITTERS = 3.0
+LR_FACTOR = 3.0
+LR_CAP = 1e-3
+"""No more than this with Adam-like optimizers where the family's range is unknown."""
+
+SAYS = Says("R050", "nothing-learned")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Ask of the training pictures: the same as the base, better, or not to be said."""
+    if case.observations is None:
+        yield SAYS.not_applicable(NO_RUN)
+        return
+    seen = course(case)
+    if seen is None:
+        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        return
+    curve = seen.train or seen.decisive
+    end, error = _end(curve)
+    if abs(end) + Z * error < SAME:
+        yield _fired(case, curve, end, error)
+    elif _has_learned(seen):
+        yield _learned(case, seen)
+    else:
+        yield SAYS.inconclusive(
+            Text(
+                f"The end lies {curve.last:+.1f} % from the base model; that is neither nothing nor a sure gain.",
+                f"结束时与底模相差 {curve.last:+.1f} %；既不算毫无变化，也不算确定的收益。",
+            ),
+            Text("More steps, or more pictures in the probe.", "更多步数，或更多探针图片。"),
+            [changed(curve, SAME), shaken(curve)],
+        )
+
+
+def _end(curve: ProbeCurve) -> tuple[float, float]:
+    """Return the mean of the last probes (%) and its standard error from the jitter; infinite where that is unknown."""
+    last = [c for c in curve.changes[-LAST:] if math.isfinite(c)]
+    jitter = noise(curve)
+    if not last or not math.isfinite(jitter):
+        return math.nan, math.inf
+    return math.fsum(last) / len(last), jitter / math.sqrt(len(last))
+
+
+def _has_learned(seen: Course) -> bool:
+    return all(curve.last < -JITTERS * noise(curve) for curve in (seen.decisive, seen.train or seen.decisive))
+
+
+def _learned(case: Case, seen: Course) -> Finding:
+    curve, is_held = seen.decisive, seen.held_out is not None
+    return SAYS.clear(
+        Text(
+            f"{'Pictures it did not see are' if is_held else 'Its pictures are'} {-curve.last:.1f} % better than with the base model.",
+            f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %。",
+        ),
+        [changed(curve, is_held_out=is_held), shaken(curve)],
+        confidence=surety(case, -curve.last / (JITTERS * noise(curve))) if is_held else Confidence.MEDIUM,
+        state=State.LEARNING,
+    )
+
+
+def _fired(case: Case, curve: ProbeCurve, end: float, error: float) -> Finding:
+    better = _raised(case)
+    return SAYS.fired(
+        Severity.FIX,
+        surety(case, SAME / (abs(end) + Z * error)),
+        Text(
+            f"Nothing measurable was learned: with the LoRA the training pictures' loss is {curve.last:+.2f} % from the base model's.",
+            f"没有学到可测量的东西：使用 LoRA 后训练图片的损失与底模仅差 {curve.last:+.2f} %。",
+        ),
+        why=Text(
+            "The learning rate is far too low, or divided away by alpha and rank.", "学习率过低，或被 alpha 与秩抵消。"
+        ),
+        evidence=[
+            Evidence(
+                Text("mean of the last probes, with its error", "末几次探针的均值加误差"),
+                significant(abs(end) + Z * error, 2),
+                SAME,
+                PROBE,
+                "%",
+            ),
+            shaken(curve),
+        ],
+        fix=Fix(
+            Text(
+                "Three times the learning rate; look at `network.network_alpha` where the rank is high.",
+                "学习率提高到三倍；秩较高时检查 `network.network_alpha`。",
+            ),
+            () if better is None else (Change("train.unet_lr", better, unet_lr(case)),),
+        ),
+        state=State.NOT_LEARNING,
+    )
+
+
+def _raised(case: Case) -> float | None:
+    """Return three times the rate, at least the bottom and at most the top of the family's range; None where it stands there already."""
+    lr, alpha, rank = unet_lr(case), number(case, "network_alpha"), number(case, "network_dim")
+    if not lr or is_adaptive(case):
+        return None
+    better, cap = lr * LR_FACTOR, LR_CAP
+    if alpha and rank and not_comparable(case) is None:
+        low, cap = (limit / effective_lr(1.0, alpha, rank) for limit in usual_rates(case)[:2])
+        better = max(better, low)
+    better = significant(min(better, cap))
+    return better if better > lr else None
+
+
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("still-falling", "loss-trend"))
