@@ -171,12 +171,17 @@ def _weight_blowup(draw: Draw, world: World) -> Story:
     return replace(sound(draw, world), damage_train=draw.between(0, 0.04), damage_held_out=draw.between(0, 0.06))
 
 
+def _with_prodigy(world: World) -> World:
+    """Return the run with Prodigy: one lr of 1 for all."""
+    return replace(world, adaptive=True, lr=1.0, te_share=1.0 if world.te_share else 0.0)
+
+
 def _prodigy_stuck(draw: Draw, world: World) -> Story:
-    return replace(_flat(draw, replace(world, adaptive=True, lr=1.0)), prodigy="stuck")
+    return replace(_flat(draw, _with_prodigy(world)), prodigy="stuck")
 
 
 def _prodigy_runaway(draw: Draw, world: World) -> Story:
-    return replace(sound(draw, replace(world, adaptive=True, lr=1.0)), prodigy="runaway")
+    return replace(sound(draw, _with_prodigy(world)), prodigy="runaway")
 
 
 def _spikes(draw: Draw, world: World) -> Story:
@@ -250,9 +255,9 @@ KINDS: Mapping[str, Kind] = {
     "overfit-train-only": Kind(_overfit_train_only, _one(State.OVERFIT), ("overfit-train-only",)),
     "worse-held-out": Kind(_worse_held_out, _one(State.OVERFIT), ("worse-than-base",)),
     "staircase": Kind(_staircase, _one(State.OVERFIT), ("memorise-staircase",)),
-    "undertrained": Kind(_undertrained, _one(State.UNDERTRAINED), ("undertrained",)),
-    "converged": Kind(sound, _one(State.CONVERGED), ("converged",)),
-    "fast-plateau": Kind(_fast_plateau, _one(State.CONVERGED), ("converged",)),
+    "undertrained": Kind(_undertrained, _one(State.UNDERTRAINED)),
+    "converged": Kind(sound, _one(State.CONVERGED)),
+    "fast-plateau": Kind(_fast_plateau, _one(State.CONVERGED)),
     "learning": Kind(_learning, _one(State.LEARNING)),
     "benign": Kind(_benign, SOUND),
     "spikes": Kind(_spikes, SOUND, ("spike-recover",)),

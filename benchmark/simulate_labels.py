@@ -44,8 +44,6 @@ FLAGS = {
     "overfit-held-out": "held-out pictures got worse while training pictures got better",
     "overfit-train-only": "training pictures got better than learning explains; no held-out pictures",
     "memorise-staircase": "the loss steps down at each epoch",
-    "undertrained": "still improving when it stopped",
-    "converged": "more steps add nothing",
     "fast-plateau": "learned the easy part early, then stood still",
     "spike-recover": "isolated shocks, recovered",
     "outlier-picture": "one picture stays much harder",
@@ -58,7 +56,7 @@ FLAGS = {
     "te-dominant": "the text encoder moves more than the picture network",
     "clip-always": "nearly every step is clipped",
 }
-"""Every flag a run may carry, and what it says. `converged` and `undertrained` are told by the state alone."""
+"""Every flag a run may carry, and what it says. What the state tells alone (converged, undertrained, learning) has none."""
 
 
 def state_of(story: Story, truth: Truth) -> State | None:
@@ -138,4 +136,4 @@ def is_easy_part_only(state: State, truth: Truth) -> bool | None:
 
 def is_healthy(state: State, flags: tuple[str, ...]) -> bool:
     """Return whether the run gives no reason to change anything: it learned or ended, and no fault was planted."""
-    return state in {State.LEARNING, State.CONVERGED} and not set(flags) - {"converged"}
+    return state in {State.LEARNING, State.CONVERGED} and not flags
