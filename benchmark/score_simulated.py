@@ -16,10 +16,11 @@ from benchmark.simulate import KINDS, Simulated, simulate
 from benchmark.simulate_labels import FLAGS
 from orchestrator.core.finding import Confidence, Severity, State
 from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.live import LiveWatch
 from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "collapsed": ("collapsed-loss",),
@@ -33,6 +34,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "fast-plateau": ("early-plateau",),
 }
 """Rules that say a flag under another name."""
+BREAKS = ("nan-loss", "collapsed", "diverging")
 ALARMS = frozenset({Severity.STOP, Severity.FIX})
 FIRST = {"thresholds": 0, "reported": 1}
 
@@ -60,7 +62,20 @@ def judged(run: Simulated) -> score.Judged:
         label_flags=frozenset(run.label_flags),
         predicted_flags=frozenset(flag for flag in FLAGS if names & set(RULES.get(flag, (flag,)))),
         onset_step=run.about["onset_step"],
+        told_step=told_while_running(run),
     )
+
+
+def told_while_running(run: Simulated) -> int | None:
+    """Return the step at which the watch over the running trainer would have spoken, fed with each step's loss; None: never."""
+    watch = LiveWatch(run.case)
+    seen = run.case.observations
+    loss = seen.series["loss/current"] if seen is not None else None
+    for step, value in zip(loss.steps, loss.values, strict=True) if loss is not None else ():
+        watch.feed_loss(step, value)
+        if watch.nan_step is not None or watch.collapse_step is not None:
+            return step
+    return None
 
 
 def judged_by_baseline(run: Simulated, name: str) -> score.Judged:
@@ -80,6 +95,16 @@ def judged_by_baseline(run: Simulated, name: str) -> score.Judged:
     )
 
 
+def delay_lines(runs: Sequence[score.Judged]) -> list[str]:
+    """Return how soon each way of breaking was told, and in how many other runs the watch spoke without reason."""
+    lines = ["| what breaks | told while it ran |", "|---|---|"]
+    for flag in BREAKS:
+        lines.append(f"| {flag} | {score.delay_text([run for run in runs if flag in run.label_flags])} |")
+    sound = [run for run in runs if run.label is not State.BROKEN]
+    false = sum(run.told_step is not None for run in sound)
+    return [*lines, f"| none of these | spoke in {false} of {len(sound)} |"]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -95,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("What was said", score.confusion_table(ours)),
         ("Stated confidence", score.confidence_table(ours)),
         ("Flags", score.class_table(score.flag_scores(ours), "flag")),
+        ("Told while it ran", delay_lines(ours)),
         (
             "One configuration left out (the rules are frozen: nothing was set again)",
             score.configuration_table(score.leave_one_out(ours, lambda seen, unseen: [*seen, *unseen])),

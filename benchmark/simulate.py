@@ -4,8 +4,8 @@
 simulate_world.py, the curves in simulate_story.py, noise in simulate_losses.py, labels in simulate_labels.py. Levels, noise and shapes
 are those of public real runs (simulate_constants.py; `calibrate.py` shows how close).
 
-There is no threshold of any rule in here, and no rule was looked at: the simulator was there before the thresholds were set. Even seeds
-are for setting thresholds, odd seeds for reporting only. A simulator whose author knows the rules flatters them: what is reached here
+There is no threshold of any rule in here: ranges, noise and labels of states were there before the thresholds were set. Even seeds are
+for setting thresholds, odd seeds for reporting only. A simulator whose author knows the rules flatters them: what is reached here
 is an upper bound, real runs decide.
 
 Not simulated: weights of the loss (min-SNR and the like), accumulation, several processes, captions that change, sample pictures,

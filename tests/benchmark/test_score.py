@@ -133,6 +133,8 @@ def test_simulated_runs_are_judged_by_the_diagnosis() -> None:
     assert "nan-loss" in judged.predicted_flags
     assert not judged.is_healthy
     assert judged.alarms
+    assert judged.told_step == judged.onset_step
+    assert score_simulated.told_while_running(simulate("learning", 0)) is None
     other = score_simulated.judged_by_baseline(simulate("nan", 0), "NaN check (OneTrainer)")
     assert other.predicted is State.BROKEN
 
@@ -146,4 +148,5 @@ def test_all_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert score_simulated.main(["--half", "thresholds", "--runs", "1"]) == 0
     told = capsys.readouterr().out
     assert "| this diagnosis | 31 |" in told
+    assert "| nan-loss | 1 of 1 told; after 0 steps (median), 0 at most |" in told
     assert "### One configuration left out" in told
