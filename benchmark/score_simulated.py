@@ -98,8 +98,7 @@ def judged_by_baseline(run: Simulated, name: str) -> score.Judged:
 def delay_lines(runs: Sequence[score.Judged]) -> list[str]:
     """Return how soon each way of breaking was told, and in how many other runs the watch spoke without reason."""
     lines = ["| what breaks | told while it ran |", "|---|---|"]
-    for flag in BREAKS:
-        lines.append(f"| {flag} | {score.delay_text([run for run in runs if flag in run.label_flags])} |")
+    lines += [f"| {f} | {score.delay_text([run for run in runs if f in run.label_flags])} |" for f in BREAKS]
     sound = [run for run in runs if run.label is not State.BROKEN]
     false = sum(run.told_step is not None for run in sound)
     return [*lines, f"| none of these | spoke in {false} of {len(sound)} |"]
