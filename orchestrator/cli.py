@@ -299,7 +299,7 @@ def main() -> None:
     from orchestrator.core.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_OWN_BUG, OrchestratorError
 
     gc.freeze()  # what is imported stays; looking through it again and again costs a tenth of the start
-    gc.set_threshold(50_000)  # and so does what is imported next
+    gc.set_threshold(200_000)  # and so does what is imported next
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.exceptions.Exit as ended:

@@ -17,7 +17,7 @@ from orchestrator.recipe.form import form_problems
 from orchestrator.recipe.keys import alternatives, annotation_at, is_only
 from orchestrator.recipe.merge import Layers, lay_over
 from orchestrator.recipe.mistakes import mistakes
-from orchestrator.recipe.model import Recipe
+from orchestrator.recipe.model import parse_recipe
 from orchestrator.recipe.overrides import apply_override, key_path, override_name
 from orchestrator.recipe.secrets import hide_lines, secret_problems
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Problem
     from orchestrator.core.source import Document, KeyPath
+    from orchestrator.recipe.model import Recipe
 
 __all__ = ["LoadedRecipe", "load_recipe", "shipped_recipes"]
 
@@ -86,7 +87,7 @@ def load_recipe(
     _read_bool_words(layers)
     recipe = None
     try:
-        recipe = Recipe.model_validate(layers.data)
+        recipe = parse_recipe(layers.data)
     except ValidationError as error:
         problems += mistakes(error, layers, known_trainer_options, unread)
     problems += form_problems(layers, known_trainer_options)

@@ -2,10 +2,11 @@
 
 Models say what is well-formed. They never advise, never fill in and never change data: the planner fills, rules advise.
 A key left out is `None` and is decided by the planner. Every other option of the trainer goes under `trainer_args`.
+
+Annotations are meant to be evaluated here (no `annotations` from the future): pydantic would evaluate each of them from text.
 """
 
-from __future__ import annotations
-
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -27,7 +28,7 @@ Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class Section(BaseModel):
     """A table of the recipe: unknown keys are errors, types are strict, nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Subject(Section):
@@ -317,16 +318,35 @@ class Recipe(Section):
     base_model: BaseModelFiles
     concepts: Annotated[list[Concept], Field(min_length=1)]
     """Folders of pictures."""
-    dataset: DatasetOptions = DatasetOptions()
-    network: Network = Network()
-    train: Train = Train()
-    validate_: Annotated[Validate, Field(alias="validate")] = Validate()
-    sample: SampleOptions = SampleOptions()
-    save: SaveOptions = SaveOptions()
-    metadata: Metadata = Metadata()
+    dataset: DatasetOptions = DatasetOptions.model_construct()
+    network: Network = Network.model_construct()
+    train: Train = Train.model_construct()
+    validate_: Annotated[Validate, Field(alias="validate")] = Validate.model_construct()
+    sample: SampleOptions = SampleOptions.model_construct()
+    save: SaveOptions = SaveOptions.model_construct()
+    metadata: Metadata = Metadata.model_construct()
     telemetry: Literal["off", "log", "probe"] | None = None
     """Recording inside the trainer's process; training stays the same to the last bit. `log`: loss, timestep and picture of each sample, gradient and learning rate of each step. `probe` (the default) also measures a few pictures with fixed noise against the base model."""
     trainer_args: dict[str, Any] = {}
     """Every other option of the trainer by its own name; checked against the trainer's parser."""
     ignore: list[Ignore] = []
     """Rules that do not apply here."""
+
+
+def parse_recipe(data: Any) -> Recipe:
+    """Return `data` as a recipe. Raises pydantic's ValidationError with everything that is not well-formed.
+
+    The sections are built here and once. Plug-ins of pydantic, for which it would look through every installed package, are
+    left out of that: none of them has a say in what a recipe is.
+    """
+    before = os.environ.get(_NO_PLUGINS)
+    os.environ[_NO_PLUGINS] = "__all__"
+    try:
+        Recipe.model_rebuild()
+    finally:
+        os.environ.pop(_NO_PLUGINS) if before is None else os.environ.update({_NO_PLUGINS: before})
+    return Recipe.model_validate(data)
+
+
+_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+"""The variable by which pydantic is told so; set for a moment, no other program sees it."""
