@@ -1,0 +1,171 @@
+"""Which checkpoints to use: a window, not a point.
+
+Left edge: the earliest file within one jitter of the best. Right edge: the last file before the rebound. The lowest held-out loss is not
+always the best likeness, so three files are handed on for a comparison by eye.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.core.finding import Confidence, State
+from orchestrator.core.text import Text
+from orchestrator.diagnose.course import change_at, course, noise, shaking
+from orchestrator.diagnose.facts import series
+from orchestrator.diagnose.measured import steps_per_epoch
+from orchestrator.diagnose.state import primary_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.core.finding import Verdict
+    from orchestrator.core.observation import Checkpoint, Series
+    from orchestrator.diagnose.course import Course
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.diagnose.signals.probe import ProbeCurve
+
+HELD_OUT = "loss/validation/epoch_average"
+REBOUND = 1.0
+"""Percent above the lowest held-out loss at which a rebound begins; sound public runs reach 0.3 %."""
+MUCH = 7.0
+"""Percent gained on training pictures beyond which nobody can tell learning from memory without held-out pictures."""
+Place = Literal["left", "middle", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One file to try."""
+
+    place: Place
+    path: str
+    """Relative to the run."""
+    step: int
+    change: float | None
+    """Against the base model, %, where it was measured."""
+    why: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The files to compare, left to right; empty where none is better than none."""
+
+    candidates: tuple[Candidate, ...]
+    confidence: Confidence
+    because: Text
+
+
+def is_usable(file: Checkpoint) -> bool:
+    """Return whether a file can be used at all: readable, finite, and it changes something."""
+    return file.is_readable and not file.nonfinite_count and not 0 < file.up_count == file.zero_up_count
+
+
+def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
+    """Return which of the saved files to use; None where no file was saved."""
+    files = case.observations.checkpoints if case.observations is not None else ()
+    if not files:
+        return None
+    usable = sorted((f for f in files if is_usable(f) and f.step), key=lambda f: (f.step or 0, f.is_final))
+    if not usable:
+        return Window((), Confidence.HIGH, Text("None of these files can be used.", "这些文件都不能使用。"))
+    seen = course(case)
+    held_out = series(case, HELD_OUT)
+    length = steps_per_epoch(case)
+    if seen is not None:
+        return _probed(usable, seen, primary_state(verdict).state)
+    if held_out is not None and length and sum(map(math.isfinite, held_out.values)) > 2:
+        return _validated(usable, held_out, length)
+    return _unmeasured(usable)
+
+
+def _probed(files: Sequence[Checkpoint], seen: Course, state: State) -> Window:
+    curve, is_held = seen.decisive, seen.held_out is not None
+    better = [f for f in files if change_at(curve, f.step or 0) < 0]
+    if state in {State.BROKEN, State.UNSTABLE} and not better:
+        words = Text(
+            "No saved file was better than the base model: use none of them.",
+            "没有哪个保存的文件优于底模：都不要使用。",
+        )
+        return Window((), Confidence.HIGH, words)
+    chosen, why = (_by_held_out(better or files, curve)) if is_held else _by_training(better or files, curve)
+    sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
+    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0)), sure, why)
+
+
+def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
+    best = min(change_at(curve, f.step or 0) for f in files)
+    near = best + max(noise(curve), shaking(curve))
+    left = next(f for f in files if change_at(curve, f.step or 0) <= near)
+    later = [f for f in files if (f.step or 0) >= (left.step or 0)]
+    kept = [left]
+    for file in later[1:]:
+        if change_at(curve, file.step or 0) > best + max(REBOUND, near - best):
+            break
+        kept.append(file)
+    return kept, Text(
+        "Measured on held-out pictures: from the earliest file within one jitter of the best to the last before a rebound of "
+        f"{REBOUND:.0f} %. Likeness may still grow to the right.",
+        f"由留出图片测得：从与最佳值相差不超过一次抖动的最早文件，到回升 {REBOUND:.0f} % 之前的最后一个文件。靠右可能更像。",
+    )
+
+
+def _by_training(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
+    modest = [f for f in files if change_at(curve, f.step or 0) > -MUCH] or list(files[:1])
+    best = min(change_at(curve, f.step or 0) for f in modest)
+    left = next(f for f in modest if change_at(curve, f.step or 0) <= 0.8 * best)
+    kept = [f for f in modest if (f.step or 0) >= (left.step or 0)]
+    is_cut = len(modest) < len(files)
+    end = (
+        f", up to {MUCH:.0f} %, where learning by heart begins to be likely" if is_cut else ", to the end of the run",
+        f"，到收益达 {MUCH:.0f} % 为止，此后很可能是死记" if is_cut else "，直到训练结束",
+    )
+    return kept, Text(
+        f"No held-out pictures: taken from the training pictures alone, from four fifths of the gain on{end[0]}. Compare by eye.",
+        f"没有留出图片：仅依据训练图片，从取得五分之四的收益起{end[1]}。请目测比较。",
+    )
+
+
+def _validated(files: Sequence[Checkpoint], held_out: Series, length: int) -> Window:
+    points = [(e * length, v) for e, v in zip(held_out.steps, held_out.values, strict=True) if math.isfinite(v)]
+    lowest = min(value for _, value in points)
+
+    def loss(file: Checkpoint) -> float:
+        return min(points, key=lambda point: abs(point[0] - (file.step or 0)))[1]
+
+    near = [f for f in files if loss(f) <= lowest * (1 + REBOUND / 100)] or [min(files, key=loss)]
+    words = Text(
+        f"From the trainer's own held-out loss: all files within {REBOUND:.0f} % of its lowest value. It has no base to compare with.",
+        f"依据训练器自带的留出集损失：与最低值相差 {REBOUND:.0f} % 以内的文件。它没有底模可比。",
+    )
+    return Window(_candidates(near, lambda _file: None), Confidence.LOW, words)
+
+
+def _unmeasured(files: Sequence[Checkpoint]) -> Window:
+    third = len(files) // 3
+    words = Text(
+        "Nothing that was measured decides; the middle files are the usual place to look. Compare by eye.",
+        "没有任何测量能决定；通常先看中间的文件。请目测比较。",
+    )
+    return Window(_candidates(files[third : len(files) - third], lambda _file: None), Confidence.LOW, words)
+
+
+def _candidates(files: Sequence[Checkpoint], change: Callable[[Checkpoint], float | None]) -> tuple[Candidate, ...]:
+    """Return up to three of the files, ends and middle, one file once."""
+    places: list[tuple[Place, int]] = [("left", 0), ("middle", (len(files) - 1) // 2), ("right", len(files) - 1)]
+    if len(files) == 1:
+        places = [("middle", 0)]
+    elif len(files) == 2:
+        places = [places[0], places[2]]
+    return tuple(_candidate(place, files[at], change(files[at])) for place, at in places)
+
+
+_WHY: dict[Place, Text] = {
+    "left": Text("earliest that is as good: the freest with new prompts", "同样好的文件中最早的：对新提示词最灵活"),
+    "middle": Text("in between: try this first", "居中：先试这个"),
+    "right": Text("latest before it got worse: often the closest likeness", "变差之前最晚的：往往最像"),
+}
+
+
+def _candidate(place: Place, file: Checkpoint, change: float | None) -> Candidate:
+    return Candidate(place, file.path, file.step or 0, change, _WHY[place])
