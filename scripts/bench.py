@@ -8,7 +8,6 @@ Every figure is min / median / max; a ratio is of medians within one interleaved
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import resource
@@ -20,7 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import bench_first_step as first
+
 BIN = Path(sys.executable).parent
 RIG = Path(os.environ["LORA_RIG"]) if os.environ.get("LORA_RIG") else None
 Figures = dict[str, list[float]]
@@ -238,59 +238,17 @@ def bench_report(runs: int, folder: Path) -> None:
 
 
 def bench_first_step(runs: int, folder: Path) -> None:
-    """Time to the first step and to the end, against the bare command that `compile` prints."""
+    """Time until the trainer is started, by the tool's own clock; with a rig, the first step against the bare command."""
+    recipes = {"pocket quickstart": first.quickstart(folder)}
+    if RIG:
+        recipes["sd15 on sd-scripts"] = first.real_recipe(folder, RIG)
+    cpu, wall = first.until_start(recipes, 3 * runs, folder)
+    show("until the trainer is started", cpu)
+    show("until the trainer is started", wall, unit="wall s")
     if not RIG:
         print("\n## first step: skipped, LORA_RIG is not set")
         return
-    images = folder / "rig-pictures"
-    if not images.is_dir():
-        from PIL import Image
-
-        images.mkdir()
-        for index in range(20):
-            Image.frombytes("RGB", (64, 64), random.Random(index).randbytes(64 * 64 * 3)).save(
-                images / f"{index:02d}.png"
-            )
-            (images / f"{index:02d}.txt").write_text("zxq, man")
-    recipe = folder / "rig.yaml"
-    recipe.write_text(
-        (ROOT / "tests" / "rig" / "recipe.yaml").read_text().replace("IMAGES", str(images)).replace("RIG", str(RIG))
-    )
-    own = str(BIN / "lora-run")
-    environment = {"SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1", "LORA_ORCHESTRATOR_HOME": str(folder / "home")}
-    adopt = ["vendor", "install", "--path", str(RIG / "sd-scripts"), "--python", str(RIG / "venv/bin/python")]
-    timed([own, *adopt, "--allow-changes"], environment=environment)
-    figures: Figures = {f"{who} {what}": [] for what in ("first step", "end") for who in ("bare", "ours")}
-    for turn in range(runs):
-        with tempfile.TemporaryDirectory() as made:
-            compiled = subprocess.run(
-                [own, "compile", str(recipe), "-o", made + "/bare", "--format", "json"],
-                env={**os.environ, **environment}, capture_output=True, check=True,
-            )  # fmt: skip
-            command = json.loads(compiled.stdout)
-            (Path(made) / "ours").mkdir()
-            for who, argv, cwd in (
-                ("bare", command["argv"], Path(made) / "bare"),
-                ("ours", [own, str(recipe), "--runs-dir", "runs"], Path(made) / "ours"),
-            ):
-                first, end = first_step(argv, cwd, {**command["environment"], **environment})
-                figures[f"{who} first step"].append(first)
-                figures[f"{who} end"].append(end)
-        print(f"turn {turn + 1}", {k: round(v[-1], 2) for k, v in figures.items()}, flush=True)
-    show("real sd-scripts, small U-Net", figures, unit="wall s")
-
-
-def first_step(argv: list[str], cwd: Path, environment: dict[str, str]) -> tuple[float, float]:
-    """Start a training and return the wall seconds until its event file holds a step, and until it ends."""
-    start, first = time.perf_counter(), 0.0
-    process = subprocess.Popen(
-        argv, cwd=cwd, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None:
-        if not first and any(p.stat().st_size > 500 for p in cwd.rglob("events.out.tfevents.*")):
-            first = time.perf_counter() - start
-        time.sleep(0.01)
-    return first, time.perf_counter() - start
+    show("real sd-scripts, small U-Net", first.real_runs(recipes["sd15 on sd-scripts"], runs, folder), unit="s")
 
 
 BENCHES = {
