@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.core.finding import Change, Confidence, Finding, Severity, Status, Verdict
+from orchestrator.core.finding import Confidence, Finding, Severity, Status, Verdict
 from orchestrator.core.text import Text
 from orchestrator.diagnose.rule import Says
 from orchestrator.diagnose.rules import all_rules, rules_before
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Location, Problem
     from orchestrator.diagnose.rule import Case, Rule
     from orchestrator.recipe.model import Recipe
-
-MAX_CHANGES = 3
-"""More changes at once and nobody can tell which one helped."""
-LR_KEYS = ("train.unet_lr", "train.learning_rate", "train.text_encoder_lr", "network.network_alpha")
-"""Keys that all move the learning rate; never two of them in one next recipe."""
 
 TOLD_BY: Mapping[str, tuple[str, ...]] = {
     "no-pictures": ("no-pictures",),
@@ -67,19 +62,6 @@ def judge(
     findings = [_with_ignore(finding, case) for finding in findings]
     findings = _without_told(_without_consequences(findings, rules), told)
     return Verdict(tuple(sorted(findings, key=_order)))
-
-
-def next_changes(verdict: Verdict) -> tuple[Change, ...]:
-    """Return the safe changes for the next recipe: worst finding first, one per key, one that moves the learning rate, at most three."""
-    chosen: list[Change] = []
-    for finding in verdict.fired:
-        for change in finding.fix.changes if finding.fix is not None else ():
-            if not change.is_safe or any(change.key == other.key for other in chosen):
-                continue
-            if change.key in LR_KEYS and any(other.key in LR_KEYS for other in chosen):
-                continue
-            chosen.append(change)
-    return tuple(chosen[:MAX_CHANGES])
 
 
 def check_ignores(recipe: Recipe, where: Callable[[str], Location | None] = lambda _key: None) -> tuple[Problem, ...]:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from orchestrator.core.finding import Severity, Status
-from orchestrator.diagnose.engine import judge, next_changes
+from orchestrator.diagnose.changes import next_changes
+from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.caption_extension_mismatch import RULE
 from tests.diagnose.cases import catches, catches_not, dataset, folder, picture

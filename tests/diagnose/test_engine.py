@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, Status, Verdict
+from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, State, Status, Verdict
 from orchestrator.core.text import Text
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
-from orchestrator.diagnose.engine import TOLD_BY, check_ignores, judge, next_changes
+from orchestrator.diagnose.changes import choose_changes, next_changes
+from orchestrator.diagnose.engine import TOLD_BY, check_ignores, judge
 from orchestrator.diagnose.pages import all_pages
 from orchestrator.diagnose.rule import Case, Phase, Rule
 from orchestrator.diagnose.rules import all_rules, rules_after, rules_before
@@ -222,3 +224,35 @@ def test_an_empty_folder_is_told_once() -> None:
 
 def test_every_rule_that_may_be_told_before_exists() -> None:
     assert {name for names in TOLD_BY.values() for name in names} <= {rule.name for rule in all_rules()}
+
+
+def test_one_change_is_tried_and_the_rest_is_listed() -> None:
+    more = Change("train.target_steps", 1500)
+    verdict = Verdict(
+        (
+            _finding("told", Severity.INFO, Confidence.HIGH, Status.FIRED, Change("train.seed", 1)),
+            _finding("safe", Severity.FIX, Confidence.HIGH, Status.FIRED, Change("train.clip_skip", 2, is_safe=True)),
+            replace(
+                _finding("cause", Severity.WATCH, Confidence.HIGH, Status.FIRED, more, Change("train.unet_lr", 2e-4)),
+                state=State.UNDERTRAINED,
+            ),
+        )
+    )
+    chosen = choose_changes(verdict)
+    assert [c.key for c in chosen.applied] == ["train.clip_skip", "train.target_steps"]
+    assert [c.key for c in chosen.listed] == ["train.unet_lr", "train.seed"]
+
+
+def test_what_is_only_told_is_never_tried() -> None:
+    told = _finding("told", Severity.INFO, Confidence.HIGH, Status.FIRED, Change("train.seed", 1))
+    assert next_changes(Verdict((told,))) == ()
+
+
+def test_two_learning_rates_are_never_tried_together() -> None:
+    verdict = Verdict(
+        (
+            _finding("a", Severity.FIX, Confidence.HIGH, Status.FIRED, Change("train.unet_lr", 1e-5, is_safe=True)),
+            _finding("b", Severity.FIX, Confidence.HIGH, Status.FIRED, Change("network.network_alpha", 4)),
+        )
+    )
+    assert [c.key for c in next_changes(verdict)] == ["train.unet_lr"]

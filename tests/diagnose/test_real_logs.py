@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.finding import Severity, Verdict
-from orchestrator.diagnose.engine import judge, next_changes
+from orchestrator.diagnose.changes import next_changes
+from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.observe.read import read_foreign
 
