@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
 """Files that run code when they are opened. Never opened."""
-SCAN_BUDGET_BYTES: Final = 2 * 1024**3
-"""Numbers of the newest files are read up to this many bytes; of older ones only the header."""
+SCAN_BUDGET_BYTES: Final = 1024**3
+"""The numbers of files are read up to this many bytes in all, of the others only the header. About 0.3 s for 100 MiB."""
 _STEP = re.compile(r"^(?P<name>.+)-step(?P<step>\d{8,12})$|^at-step(?P<bare>\d{8,12})$")
 _EPOCH = re.compile(r"^(?P<name>.+)-(?P<epoch>\d{6})$")
 _SAMPLE = re.compile(
@@ -89,6 +89,7 @@ def read_checkpoint(path: Path, *, deep: bool, name: str | None = None) -> Check
         up_count=numbers.up_count,
         zero_up_count=numbers.zero_up_count,
         norms=numbers.norms,
+        groups=numbers.groups,
     )
 
 
@@ -107,19 +108,32 @@ def _whole(text: str | None) -> int | None:
 def read_checkpoints(paths: Iterable[Path], names: Mapping[Path, str]) -> tuple[Checkpoint, ...]:
     """Return the network files in order of training: by step, then epoch, the final one last.
 
-    The numbers of all files are read as long as they stay within `SCAN_BUDGET_BYTES`, the last ones first.
+    The numbers of all files are read as long as they stay within `SCAN_BUDGET_BYTES`: the last one always, then the first, then the
+    middle of the widest gap and so on, so that growth over the run is seen where not all can be read.
     """
     light = [(path, read_checkpoint(path, deep=False, name=names.get(path))) for path in paths]
     light.sort(key=lambda pair: _order(pair[1]))
     budget = SCAN_BUDGET_BYTES
-    result: list[Checkpoint] = []
-    for path, checkpoint in reversed(light):
-        if checkpoint.is_readable and (checkpoint.size_bytes <= budget or not result):
-            budget -= checkpoint.size_bytes
-            result.append(read_checkpoint(path, deep=True, name=names.get(path)))
-        else:
-            result.append(checkpoint)
-    return tuple(reversed(result))
+    result = [checkpoint for _, checkpoint in light]
+    readable = [index for index, checkpoint in enumerate(result) if checkpoint.is_readable]
+    for place in _spread_order(len(readable)):
+        index = readable[place]
+        size = result[index].size_bytes
+        if size <= budget or place == len(readable) - 1:
+            budget -= size
+            result[index] = read_checkpoint(light[index][0], deep=True, name=names.get(light[index][0]))
+    return tuple(result)
+
+
+def _spread_order(count: int) -> list[int]:
+    """Return 0 ... count - 1 in the order last, first, then always the middle of the widest gap."""
+    order = [count - 1, 0][: min(count, 2)]
+    gaps = [(0, count - 1)]
+    while len(order) < count:
+        low, high = gaps.pop(max(range(len(gaps)), key=lambda i: gaps[i][1] - gaps[i][0]))
+        order.append((low + high) // 2)
+        gaps += [(low, order[-1]), (order[-1], high)]
+    return order
 
 
 def _order(checkpoint: Checkpoint) -> tuple[bool, float, float, str]:

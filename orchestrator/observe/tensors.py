@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.observe.spectra import SPECTRA_BUDGET, Pair, gram, summarise
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from orchestrator.core.observation import GroupWeights
     from orchestrator.observe.safetensors_header import Header, Tensor
 
 BLOCK_BYTES: Final = 32 * 1024 * 1024
@@ -55,6 +58,8 @@ class Scan:
     norms: Mapping[str, float] = field(default_factory=dict)
     """Root mean square of scale * up @ down over all elements of the updated weights, per group (`te`, `unet`). Groups
     with a tensor that is not finite are left out, as are networks other than plain LoRA."""
+    groups: Mapping[str, GroupWeights] = field(default_factory=dict)
+    """The same in detail; of a group with tensors that are not finite: its other modules."""
 
 
 def is_up(name: str) -> bool:
@@ -125,57 +130,68 @@ def _is_finite_and_moved(file: BinaryIO, tensor: Tensor) -> tuple[bool, bool]:
 
 
 def scan(path: Path, header: Header) -> Scan:
-    """Read every number of a LoRA file once, in file order; the pairs of a module again for its norm.
+    """Read every number of a LoRA file once: modules of two matrices as they are measured, the rest block by block.
 
     Raises OSError or ValueError when the file cannot be read to its end.
     """
     bad: set[str] = set()
-    up = zero = 0
+    zero: set[str] = set()
+    groups: dict[str, list[Pair]] = defaultdict(list)
     with path.open("rb") as file:
-        for name, tensor in sorted(header.tensors.items(), key=lambda item: item[1].start):
-            is_finite, has_moved = _is_finite_and_moved(file, tensor)
+        pairs = _pairs(header)
+        paired = {name for names in pairs for name in names}
+        for up, down in pairs:
+            left = gram(read_tensor(file, header.tensors[up]), is_up=True)
+            right = gram(read_tensor(file, header.tensors[down]), is_up=False)
+            is_sound = math.isfinite(float(left.trace()) + float(right.trace()))
+            if not is_sound:
+                bad.update(name for name in (up, down) if not _is_finite_and_moved(file, header.tensors[name])[0])
+            if not float(left.trace()) and not _is_finite_and_moved(file, header.tensors[up])[1]:
+                zero.add(up)
+            scale = _scale(file, header, up, len(left))
+            if is_sound and math.isfinite(scale):
+                size = math.prod(header.tensors[up].shape) * math.prod(header.tensors[down].shape) // len(left) ** 2
+                groups[group_of(up)].append(Pair(left, right, scale, size))
+        for name in sorted(header.tensors.keys() - paired, key=lambda name: header.tensors[name].start):
+            is_finite, has_moved = _is_finite_and_moved(file, header.tensors[name])
             if not is_finite:
                 bad.add(name)
-            if is_up(name):
-                up += 1
-                zero += not has_moved
-        return Scan(len(bad), up, zero, _norms(file, header, bad))
+            if is_up(name) and not has_moved:
+                zero.add(name)
+    return _summary(header, bad, zero, groups)
 
 
-def _norms(file: BinaryIO, header: Header, bad: set[str]) -> dict[str, float]:
-    squares: dict[str, float] = defaultdict(float)
-    counts: dict[str, int] = defaultdict(int)
+def _summary(header: Header, bad: set[str], zero: set[str], groups: Mapping[str, list[Pair]]) -> Scan:
     spoiled = {group_of(name) for name in bad}
-    for name, tensor in header.tensors.items():
-        group = group_of(name)
-        if group in spoiled or _UP.search(name) is None:
-            continue
+    cost = sum(len(pair.left) ** 3 for pairs in groups.values() for pair in pairs) or 1
+    found = {
+        name: summarise(pairs, SPECTRA_BUDGET * sum(len(pair.left) ** 3 for pair in pairs) / cost)
+        for name, pairs in sorted(groups.items())
+    }
+    norms = {name: group.rms for name, group in found.items() if name not in spoiled}
+    return Scan(len(bad), sum(map(is_up, header.tensors)), len(zero), norms, found)
+
+
+def _pairs(header: Header) -> list[tuple[str, str]]:
+    """Return the names of `up` and `down` of all plain LoRA modules, in file order."""
+    found = []
+    for name, tensor in sorted(header.tensors.items(), key=lambda item: item[1].start):
+        if _UP.search(name) is None or _UP.sub(".lora_mid.weight", name) in header.tensors:
+            continue  # with a middle: a convolution in three parts (Tucker), up @ down is not its update
         down = header.tensors.get(_down_name(name))
-        if _UP.sub(".lora_mid.weight", name) in header.tensors:
-            continue  # a convolution in three parts (Tucker): up @ down is not its update
-        if down is None or len(tensor.shape) < 2 or len(down.shape) < 2 or tensor.shape[1] != down.shape[0]:
+        if down is None or min(len(tensor.shape), len(down.shape)) < 2 or tensor.shape[1] != down.shape[0]:
             continue
-        alpha = header.tensors.get(_alpha_name(name))
-        rank = down.shape[0]
-        scale = 1.0
-        if alpha is not None and math.prod(alpha.shape) == 1 and rank:
-            scale = float(read_tensor(file, alpha).reshape(-1)[0]) / rank
-        squares[group] += scale * scale * _product_square(read_tensor(file, tensor), read_tensor(file, down))
-        counts[group] += math.prod(tensor.shape) // max(rank, 1) * (math.prod(down.shape) // max(rank, 1))
-    return {group: math.sqrt(squares[group] / counts[group]) for group in sorted(squares) if counts[group]}
+        if down.shape[0] and math.prod(tensor.shape) and math.prod(down.shape):
+            found.append((name, _down_name(name)))
+    return found
 
 
-def _product_square(up: np.ndarray[Any, Any], down: np.ndarray[Any, Any]) -> float:
-    """Return the squared Frobenius norm of up @ down for `up` (out, rank, ...) and `down` (rank, in, ...).
-
-    sum of (up.T @ up) * (down @ down.T): two rank x rank matrices instead of the out x in product.
-    """
-    import numpy as np
-
-    rank = down.shape[0]
-    left = np.moveaxis(up, 1, -1).reshape(-1, rank).astype(np.float64)
-    right = down.reshape(rank, -1).astype(np.float64)
-    return max(0.0, float(((left.T @ left) * (right @ right.T)).sum()))
+def _scale(file: BinaryIO, header: Header, up: str, rank: int) -> float:
+    """Return alpha / rank; 1 where there is no alpha."""
+    alpha = header.tensors.get(_alpha_name(up))
+    if alpha is None or math.prod(alpha.shape) != 1:
+        return 1.0
+    return float(read_tensor(file, alpha).reshape(-1)[0]) / rank
 
 
 def _down_name(name: str) -> str:

@@ -89,12 +89,14 @@ def test_checkpoints_come_in_order_of_training(tmp_path: Path) -> None:
     assert all(c.is_scanned for c in found)
 
 
-def test_the_last_files_are_scanned_first_when_there_are_too_many_bytes(
+def test_files_over_the_whole_run_are_scanned_when_there_are_too_many_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [network(tmp_path / f"a-{n:06d}.safetensors", steps=f"{n}", epoch=f"{n}") for n in range(1, 6)]
     monkeypatch.setattr(files, "SCAN_BUDGET_BYTES", 2 * paths[0].stat().st_size)
-    assert [c.is_scanned for c in read_checkpoints(paths, {})] == [False, False, False, True, True]
+    assert [c.is_scanned for c in read_checkpoints(paths, {})] == [True, False, False, False, True]
+    monkeypatch.setattr(files, "SCAN_BUDGET_BYTES", 3 * paths[0].stat().st_size)
+    assert [c.is_scanned for c in read_checkpoints(paths, {})] == [True, False, True, False, True]
     monkeypatch.setattr(files, "SCAN_BUDGET_BYTES", 1)
     assert [c.is_scanned for c in read_checkpoints(paths, {})] == [False, False, False, False, True]
 

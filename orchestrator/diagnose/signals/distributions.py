@@ -17,7 +17,12 @@ def student_t_tail(t: float, freedom: float) -> float:
         return 0.5 * math.erfc(t / math.sqrt(2))
     if math.isinf(t):
         return 0.0 if t > 0 else 1.0
-    half = 0.5 * incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+    square = t * t
+    # The half that is not near 1 is computed, so that digits are not lost.
+    if square < freedom:
+        half = 0.5 - 0.5 * incomplete_beta(0.5, freedom / 2, square / (freedom + square))
+    else:
+        half = 0.5 * incomplete_beta(freedom / 2, 0.5, freedom / (freedom + square))
     return half if t >= 0 else 1 - half
 
 
@@ -40,10 +45,10 @@ def student_t_quantile(p: float, freedom: float) -> float:
 
 
 def chi_square_tail(x: float, freedom: float) -> float:
-    """Return P(X > x) for `freedom` degrees of freedom (> 0): the upper regularised gamma function; NaN for NaN or none."""
+    """Return P(X > x) for `freedom` degrees of freedom (at least 0.5): the upper regularised gamma function; NaN for NaN or none."""
     if math.isnan(x) or not freedom > 0:
         return math.nan
-    if x <= 0:
+    if x < 1e-300:
         return 1.0
     if math.isinf(x):
         return 0.0

@@ -88,11 +88,24 @@ def running_level(levels: Floats, window: int = MEDIAN_STEPS) -> Floats:
     return np.asarray(np.interp(np.arange(len(levels)), middles, medians), dtype=np.float64)
 
 
+def level_before(levels: Floats, window: int = MEDIAN_STEPS) -> Floats:
+    """Return at each of `levels` (N,) the median of the whole window before the one it lies in (of its own in the first), (N,).
+
+    Looks back only, so that a level that jumps and stays is seen where it jumps.
+    """
+    import numpy as np
+
+    parts = max(1, len(levels) // window)
+    split = np.array_split(levels, parts)
+    medians = np.array([float(np.median(part)) for part in split])
+    return np.repeat(np.r_[medians[:1], medians[:-1]], [len(part) for part in split])
+
+
 def find_spikes(steps: Whole, levels: Floats, limit: float = SPIKE_Z) -> tuple[Spike, ...]:
     """Return the rises above `limit` robust spreads of finite `levels` (N,), in order; none for fewer than 20.
 
-    z = (value - running median) / (1.4826 MAD). Length and recovery are measured against the median of the steps before the spike,
-    because a level that stays high pulls the running median up.
+    z = (value - median of the steps before) / (1.4826 MAD about the running median). A spike ends where the loss is back at the level
+    it had before.
     """
     import numpy as np
 
@@ -100,25 +113,24 @@ def find_spikes(steps: Whole, levels: Floats, limit: float = SPIKE_Z) -> tuple[S
 
     if len(levels) < 20:
         return ()
-    distance = levels - running_level(levels)
-    spread = robust_spread(distance)
+    spread = robust_spread(levels - running_level(levels))
     if not spread > 0:
         return ()
-    z = distance / spread
+    z = (levels - level_before(levels)) / spread
     found: list[Spike] = []
     free_from = 0
     for index in map(int, np.flatnonzero(z > limit)):
         if index < free_from:
             continue
         before = levels[max(0, index - MEDIAN_STEPS) : index]
-        usual = float(np.median(before)) if len(before) >= 5 else float(levels[index] - distance[index])
+        usual = float(np.median(before)) if len(before) >= 5 else float(levels[index] - spread * z[index])
         after = (levels[index : index + LONGEST_SPIKE] - usual) / spread
         calm = np.flatnonzero(after < CALM_Z)
         end = index + (int(calm[0]) if len(calm) else len(after))
         last = int(steps[min(end, len(steps) - 1)])
         height = float(after[: max(1, end - index)].max())
         found.append(Spike(int(steps[index]), max(1, last - int(steps[index])), height, bool(len(calm))))
-        free_from = end
+        free_from = max(end, index + 1)
     return tuple(found)
 
 
