@@ -4,89 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator import __version__
+from orchestrator.command_line import CONTEXT, RecipeFirst, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
-
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-
-
-class RecipeFirst(click.Group):
-    """`lora-run recipe.yaml` means `lora-run run recipe.yaml`; a misspelt verb is told which one is near."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Take anything that looks like a file for a recipe to run."""
-        first = args[0]
-        if first not in self.commands:
-            if first.lower().endswith((".yaml", ".yml")) or Path(first).is_file():
-                return super().resolve_command(ctx, ["run", *args])
-            import difflib
-
-            near = difflib.get_close_matches(first, [*self.commands], n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "a recipe is a .yaml file; see lora-run --help"
-            ctx.fail(f"no verb `{first}`: {hint}")
-        return super().resolve_command(ctx, args)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let options of `run` stand before the recipe too: `lora-run --set a=b recipe.yaml`."""
-        own = {"--help", "-h", "--version"}
-        words = [a for a in args if not a.startswith("-")]
-        if (
-            args
-            and args[0].startswith("-")
-            and args[0] not in own
-            and any(w.endswith((".yaml", ".yml")) for w in words)
-        ):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
+    from orchestrator.pipeline import Prepared
 
 
-def _language(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Language:
-    return _language_of(value)
-
-
-def _language_of(wanted: str | None) -> Language:
-    """Return the language asked for, else the one of the locale."""
-    name = wanted or os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "zh" if name.lower().startswith("zh") else "en"
-
-
-_lang = click.option(
-    "--lang", type=click.Choice(["en", "zh"]), callback=_language, help="Language; default: the locale's."
-)
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text for people, JSON for programs.",
-)
-_set = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a recipe key, e.g. train.unet_lr=5e-5. Repeatable.",
-)
-_recipe = click.argument("recipe", type=click.Path(path_type=Path))
-
-
-def _recipe_verb(command: Any) -> Any:
-    """Add what every verb on a recipe takes."""
-    return _recipe(_set(_format(_lang(command))))
-
-
-@click.group(cls=RecipeFirst, context_settings=_CONTEXT)
+@click.group(cls=RecipeFirst, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="lora-run", message="%(prog)s %(version)s")
 def cli() -> None:
     """One YAML recipe in, a trained LoRA and an honest diagnosis out.
@@ -99,11 +30,11 @@ def cli() -> None:
 
 
 @cli.command()
-@_recipe_verb
+@recipe_verb
 @click.option(
-    "--runs-dir", type=click.Path(path_type=Path), help="Folder of the run folders; default: the recipe's, else `runs`."
+    "--runs-dir", type=click.Path(path_type=Path), help="Where runs lie (default: the recipe's, else `runs`)."
 )
-@click.option("--no-stop", is_flag=True, help="Never stop the trainer early, whatever the live rules find.")
+@click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
 def run(
     recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, runs_dir: Path | None, no_stop: bool
 ) -> int:
@@ -114,26 +45,30 @@ def run(
     watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
         done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
+    if isinstance(done, pipeline.Prepared):
+        return _checked(done, form, lang)
     from orchestrator.report import tell
 
-    if isinstance(done, pipeline.Prepared):
-        return tell.checked(done.verdict, done.problems, done.dataset, done.plan, form, lang)
     return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
-@cli.command()
-@_recipe_verb
-def check(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) -> int:
-    """Look at the recipe, the pictures' headers and the captions. Runs nothing."""
-    from orchestrator import pipeline
+def _checked(done: Prepared, form: str, lang: Language) -> int:
     from orchestrator.report import tell
 
-    done = pipeline.prepare(recipe, overrides)
-    return tell.checked(done.verdict, done.problems, done.dataset, done.plan, form, lang)
+    return tell.checked(done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, form, lang)
 
 
 @cli.command()
-@_recipe_verb
+@recipe_verb
+def check(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) -> int:
+    """Look at recipe, picture headers and captions. Runs nothing."""
+    from orchestrator import pipeline
+
+    return _checked(pipeline.prepare(recipe, overrides), form, lang)
+
+
+@cli.command()
+@recipe_verb
 def plan(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) -> int:
     """Show every number with its reason. Runs nothing."""
     from orchestrator import pipeline
@@ -141,18 +76,18 @@ def plan(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) ->
 
     done = pipeline.prepare(recipe, overrides)
     if done.plan is None:
-        return tell.checked(done.verdict, done.problems, done.dataset, done.plan, form, lang)
-    return tell.planned(done.plan, done.problems, form, lang)
+        return _checked(done, form, lang)
+    return tell.planned(done.plan, done.problems, done.trainer_fault, form, lang)
 
 
 @cli.command(name="compile")
-@_recipe_verb
+@recipe_verb
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="New or empty folder for the trainer's files.",
+    help="New or empty folder.",
 )
 def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, output: Path) -> int:
     """Write the trainer's files and print its command. Runs nothing."""
@@ -162,23 +97,21 @@ def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language
 
     done = pipeline.prepare(recipe, overrides)
     if done.build is None or done.is_refused:
-        return tell.checked(done.verdict, done.problems, done.dataset, done.plan, form, lang)
+        return _checked(done, form, lang)
     write_build_to(output, done.build)
-    return tell.compiled(done.build, output, form, lang)
+    return tell.compiled(done.build, output, done.trainer_fault, form, lang)
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--from", "old", required=True, type=click.Path(path_type=Path), help="Recipe of another character.")
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the new pictures.")
-@click.option("--trigger", help="The new trigger word; default: the old one stays.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write; default: NAME.yaml. Never overwritten."
-)
-@_format
-@_lang
-def new(name: str, old: Path, images: Path, trigger: str | None, output: Path | None, form: str, lang: Language) -> int:
-    """Write the recipe of the next character from that of another one."""
+@click.option("--images", required=True, metavar="PATH", help="Folder of the new pictures.")
+@click.option("--trigger", help="The new trigger word (default: the old one).")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="New file (default: NAME.yaml).")
+@in_form
+@in_language
+def new(name: str, old: Path, images: str, trigger: str | None, output: Path | None, form: str, lang: Language) -> int:
+    """Write the next character's recipe from another one's."""
     from orchestrator import pipeline
     from orchestrator.report import tell
 
@@ -188,11 +121,14 @@ def new(name: str, old: Path, images: Path, trigger: str | None, output: Path | 
 
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report; default: the run folder.")
-@_format
-@_lang
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report (default: PATH itself).")
+@in_form
+@in_language
 def diagnose(path: Path, output: Path | None, form: str, lang: Language) -> int:
-    """Judge a run folder, or an output or logging folder of any kohya front end."""
+    """Judge a run, also one of another kohya front end.
+
+    PATH is a run folder, or an output or logging folder of any kohya front end.
+    """
     from orchestrator.report import tell
     from orchestrator.report.judged import diagnose as judge_folder
 
@@ -201,15 +137,24 @@ def diagnose(path: Path, output: Path | None, form: str, lang: Language) -> int:
 
 
 @cli.command()
-@click.argument("rule")
-@_format
-@_lang
-def explain(rule: str, form: str, lang: Language) -> int:
-    """Print the page of a rule, by id or name."""
+@click.argument("rule", required=False)
+@in_form
+@in_language
+def explain(rule: str | None, form: str, lang: Language) -> int:
+    """Print a rule's page; without RULE list all rules."""
     from orchestrator.diagnose.pages import explain as page
-    from orchestrator.report import tell
+    from orchestrator.diagnose.pages import listed_rules
+    from orchestrator.report import tell_tool
 
-    return tell.page(rule, page(rule, lang), form)
+    return tell_tool.page(rule, page(rule, lang), form) if rule else tell_tool.rules(listed_rules(), form, lang)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON schema of a recipe, for editors."""
+    from orchestrator.recipe.schema import schema_json
+
+    click.echo(schema_json(), nl=False)
 
 
 @cli.group()
@@ -222,18 +167,16 @@ def vendor() -> None:
 @click.option(
     "--from",
     "source",
-    metavar="URL_OR_PATH",
-    help="Another place to fetch the pinned commit from, e.g. a local mirror.",
+    metavar="PLACE",
+    help="Fetch from here, e.g. a local mirror.",
 )
-@click.option("--path", type=click.Path(path_type=Path), help="Adopt this checkout instead of fetching one.")
-@click.option("--python", metavar="EXE", help="Adopt this interpreter instead of making an environment.")
+@click.option("--path", type=click.Path(path_type=Path), help="Adopt this checkout.")
+@click.option("--python", metavar="EXE", help="Adopt this interpreter.")
 @click.option("--commit", metavar="SHA", help="Another commit than the pinned one.")
-@click.option("--cuda", metavar="NAME", help="Which pinned torch build: cpu, cu124 ...; default: what fits the driver.")
-@click.option(
-    "--allow-changes", is_flag=True, help="Adopt a checkout with local edits; every run and report will say so."
-)
-@_format
-@_lang
+@click.option("--cuda", metavar="NAME", help="Torch build: cpu, cu124 ... (default: the driver's).")
+@click.option("--allow-changes", is_flag=True, help="Adopt a checkout with local edits.")
+@in_form
+@in_language
 def install(
     name: str,
     source: str | None,
@@ -246,7 +189,7 @@ def install(
     lang: Language,
 ) -> int:
     """Install or adopt a trainer."""
-    from orchestrator.report import tell
+    from orchestrator.report import tell, tell_tool
     from orchestrator.run.vendor import install as install_trainer
 
     told: list[Text] = []
@@ -265,27 +208,30 @@ def install(
         cuda=cuda,
         tell=hear,
     )
-    return tell.installed(trainer, told, form, lang)
+    return tell_tool.installed(trainer, told, form, lang)
 
 
 @cli.command()
-@_format
-@_lang
+@in_form
+@in_language
 def doctor(form: str, lang: Language) -> int:
     """Say what this machine has, and how to mend what is missing."""
-    from orchestrator.report import tell
+    from orchestrator.report import tell_tool
     from orchestrator.run.doctor import examine
 
-    return tell.examined(examine(), form, lang)
+    return tell_tool.examined(examine(), form, lang)
 
 
 @cli.command()
 @click.argument("runs_dir", default="runs", type=click.Path(path_type=Path))
-@click.option("--port", default=6006, show_default=True, help="Port on this machine; nobody else can reach it.")
-@_format
-@_lang
+@click.option("--port", default=6006, show_default=True, help="Port, on this machine only.")
+@in_form
+@in_language
 def board(runs_dir: Path, port: int, form: str, lang: Language) -> int:
-    """Open TensorBoard over the runs (extra `board`). With `--format json` only errors are JSON."""
+    """Open TensorBoard over the runs.
+
+    Needs the extra `board`. With `--format json` only errors are JSON.
+    """
     from orchestrator.report import tell
     from orchestrator.run.board import open_board
 
@@ -315,28 +261,18 @@ def main() -> None:
     except OrchestratorError as error:
         from orchestrator.report import tell
 
-        tell.problems(error.problems, *_asked_for(sys.argv))
-        sys.exit(error.exit_code)
+        sys.exit(tell.problems(error.problems, *asked_for(sys.argv), error.exit_code))
     except OSError as error:
         from orchestrator.report import tell
         from orchestrator.report.make import refused_by_system
 
-        tell.problems([refused_by_system(error)], *_asked_for(sys.argv))
-        sys.exit(EXIT_ENVIRONMENT)
+        sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
     except Exception:  # noqa: BLE001  the last line of defence: a bug of ours, with what is needed to report it
         import traceback
 
         traceback.print_exc()
         click.echo(f"lora-run {__version__} has a bug; please report the lines above with what you did", err=True)
         sys.exit(EXIT_OWN_BUG)
-
-
-def _asked_for(argv: list[str]) -> tuple[str, Language]:
-    """Return form and language as asked for on the command line: an error is told in them too."""
-    words = [word for argument in argv for word in argument.split("=", 1)]
-    after = dict(pairwise(words))
-    wanted = after.get("--lang")
-    return ("json" if after.get("--format") == "json" else "text"), _language_of(wanted)
 
 
 if __name__ == "__main__":

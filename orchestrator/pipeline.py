@@ -45,6 +45,8 @@ class Prepared:
     verdict: Verdict
     problems: tuple[Problem, ...]
     """Why the recipe or the data set is refused; empty when it may run."""
+    trainer_fault: Problem | None = None
+    """Why nothing can be trained on this machine yet: the trainer is not installed, or not whole. Looking needs none."""
 
     @property
     def is_refused(self) -> bool:
@@ -89,7 +91,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     from orchestrator.recipe.load import load_recipe
 
     loaded = load_recipe(recipe_path, overrides, known_options())
-    trainer = expected_trainer(loaded.recipe.base_model.family)
+    trainer, fault = expected_trainer(loaded.recipe.base_model.family)
     problems = list(check_ignores(loaded.recipe, lambda key: _where(loaded, key)))
     dataset, plan, build = None, None, None
     try:
@@ -102,7 +104,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     problems = _once(problems)
     case = make_case(loaded, dataset, plan)
     verdict = judge(case, "before", further=build.warnings if build else (), told={p.code for p in problems})
-    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems))
+    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems), fault)
 
 
 def scan(loaded: LoadedRecipe) -> Dataset:
@@ -116,17 +118,20 @@ def scan(loaded: LoadedRecipe) -> Dataset:
     )
 
 
-def expected_trainer(family: str) -> Trainer:
-    """Return the installed trainer, or the pinned one as it would be installed: enough to check, plan and compile."""
+def expected_trainer(family: str) -> tuple[Trainer, Problem | None]:
+    """Return the installed trainer, or the pinned one as it would be installed and why it cannot be started.
+
+    Either is enough to check, plan and compile.
+    """
     from orchestrator.run.trainers import find_trainer, pinned_trainer
 
     try:
-        return find_trainer(family)
-    except EnvironmentFault:
-        return pinned_trainer(family)
+        return find_trainer(family), None
+    except EnvironmentFault as fault:
+        return pinned_trainer(family), fault.problems[0]
 
 
-def write_new_recipe(name: str, old: Path, images: Path, trigger: str | None, output: Path | None) -> NewFile:
+def write_new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, output: Path | None) -> NewFile:
     """Write the recipe of the next character, `<name>.yaml` in the working directory unless `output` names another file.
 
     Raises InputError when `old` or `images` cannot be used, or the file is there already: nothing is overwritten.

@@ -10,10 +10,12 @@ from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from orchestrator.dataset.model import Picture
     from orchestrator.plan.concepts import ConceptPictures
     from orchestrator.plan.given import Draft
+    from orchestrator.plan.model import Plan
 
 LEAST_PICTURES = 12
 LEAST_HELD_OUT = 2
@@ -22,6 +24,11 @@ DEFAULT_VALIDATION_SEED = 42
 
 Held = tuple[int, "Picture"]
 """Place of the concept in the recipe, and the picture."""
+
+
+def held_out_files(plan: Plan | None) -> frozenset[Path]:
+    """Return the user's files, pictures and captions, that the plan keeps out of training."""
+    return frozenset(link.target for link in plan.validation.links) if plan and plan.validation else frozenset()
 
 
 def hold_out(draft: Draft, concepts: Sequence[ConceptPictures]) -> tuple[list[ConceptPictures], list[Held]]:

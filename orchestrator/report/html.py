@@ -15,7 +15,7 @@ from orchestrator.core.finding import Status
 from orchestrator.report.curves import charts
 from orchestrator.report.diff import recipe_diff
 from orchestrator.report.labels import label, unseen
-from orchestrator.report.measured import measured
+from orchestrator.report.measured import measured, source_text
 from orchestrator.report.numbers import NOTHING, count, duration, plain_value, size
 from orchestrator.report.privacy import Shortener, shortener
 from orchestrator.report.samples import sample_grid
@@ -25,6 +25,7 @@ from orchestrator.report.tables import (
     checkpoint_rows,
     folder_rows,
     setting_rows,
+    trained_count,
     which_checkpoint,
 )
 from orchestrator.report.verdict import by_weight, level, next_steps
@@ -104,6 +105,7 @@ def _environment(clean: Shortener, language: Language) -> Environment:
         t=worded,
         tr=translated,
         value=plain_value,
+        source_text=lambda source: source_text(source, language),
         measured=lambda value, unit="": measured(value, unit, language),
         pieces=_pieces,
         lang=language,
@@ -175,7 +177,9 @@ def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:
     if outcome is not None and outcome.seconds is not None:
         facts.append(("fact_time", duration(outcome.seconds, language)))
     if data.case.dataset is not None:
-        facts.append(("fact_pictures", count(data.case.dataset.train_picture_count)))
+        trained, held = trained_count(data)
+        told = label("and_held_out", language).format(trained=count(trained), held=count(held))
+        facts.append(("fact_pictures", told if held else count(trained)))
     final = next((point for point in (seen.checkpoints if seen else ()) if point.is_final), None)
     if final is not None:
         facts.append(("fact_final", f"{final.path.rsplit('/', 1)[-1]} · {size(final.size_bytes)}"))

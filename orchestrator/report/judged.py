@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ from orchestrator.diagnose.case import make_case
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.report.make import make_report, refused_by_system, write_report
+from orchestrator.run.model import nothing_trained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.core.finding import Finding, Problem
     from orchestrator.core.text import Language
-    from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.model import Dataset, Folder, Picture
     from orchestrator.plan.model import Plan
     from orchestrator.report.model import ReportData
     from orchestrator.run.run_record import RunRecord
@@ -63,7 +64,7 @@ def report_own(
     report = make_report(
         rundir.root.name,
         case,
-        judge(case, "after", further=further),
+        judge(case, "before" if nothing_trained(case.outcome) else "after", further=further),
         rundir.root,
         commands=tuple(Command(launched.argv, {}, launched.purpose) for launched in record.launches),
         trainer=record.trainer,
@@ -110,16 +111,39 @@ def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Fi
 
 
 def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
-    """Read the run's own folders of links again; None when the pictures behind them are gone."""
+    """Read the run's own folders of links again, as the user's folders they came from; None when the pictures are gone.
+
+    Held-out pictures lie in a folder of their own and go back to where they were: the first report counted them there.
+    """
+    from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
 
+    subsets = [*plan.subsets, *([plan.validation] if plan.validation else [])]
     try:
-        return scan_dataset(
-            FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg)
-            for subset in plan.subsets
+        seen = scan_dataset(
+            FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg) for subset in subsets
         )
     except InputError:
         return None
+    targets = {rundir.root / link.path: link.target for subset in subsets for link in subset.links}
+    folders = [_at_home(folder, targets) for folder in seen.folders]
+    held = folders.pop().pictures if plan.validation else ()
+    return Dataset(tuple(_with_held_out(folder, held) for folder in folders), seen.not_looked_at)
+
+
+def _at_home(folder: Folder, targets: Mapping[Path, Path]) -> Folder:
+    """Return a folder of links as the folder that the links lead to."""
+    pictures = tuple(
+        replace(p, path=targets.get(p.path, p.path), caption_path=p.caption_path and targets.get(p.caption_path))
+        for p in folder.pictures
+    )
+    home = pictures[0].path.parent if pictures else folder.image_dir
+    return replace(folder, image_dir=home, pictures=pictures)
+
+
+def _with_held_out(folder: Folder, held: Sequence[Picture]) -> Folder:
+    back = [p for p in held if p.path.parent == folder.image_dir] if not folder.is_reg else []
+    return replace(folder, pictures=tuple(sorted((*folder.pictures, *back), key=lambda p: p.path.name)))
 
 
 def _diagnose_foreign(path: Path, language: Language, output: Path | None, notes: tuple[Text, ...] = ()) -> Finished:

@@ -148,6 +148,7 @@ LABELS: dict[str, Text] = {
     "col_role": Text("Role", "用途"),
     "role_train": Text("training", "训练"),
     "role_reg": Text("regularisation", "正则化"),
+    "and_held_out": Text("{trained} + {held} held out", "{trained} + {held} 张留出"),
     "role_validation": Text("held out", "留出"),
     "buckets": Text("Buckets", "分桶"),
     "bucket_line": Text("{width} x {height}: {samples} samples per epoch", "{width} x {height}：每轮 {samples} 个样本"),

@@ -10,6 +10,7 @@ from orchestrator import __version__
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Change, Problem
 from orchestrator.core.record import write_record, write_text
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
 from orchestrator.diagnose.engine import next_changes
 from orchestrator.diagnose.headline import headline
@@ -18,6 +19,7 @@ from orchestrator.report.model import ReportData
 from orchestrator.report.next_recipe import next_recipe, reasons, rebase
 from orchestrator.report.record import KIND, VERSION, report_record
 from orchestrator.report.versions import versions
+from orchestrator.run.model import nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,10 +50,11 @@ def make_report(
 
     `recipe_dir`: folder that relative paths of `recipe_text` start at; `overrides`: what `--set` wrote, by dotted key; next.yaml keeps it.
     """
-    changes = next_changes(verdict)
+    is_started = not nothing_trained(case.outcome)
+    changes = next_changes(verdict) if is_started else ()
     asked = tuple(Change(key, value) for key, value in (overrides or {}).items())
     next_text = None
-    if recipe_text is not None and recipe_dir is not None:
+    if recipe_text is not None and recipe_dir is not None and is_started:
         next_text = _next_text(name, rebase(recipe_text, recipe_dir, root), (*asked, *changes), verdict)
     return ReportData(
         name=name,
@@ -79,9 +82,10 @@ def make_report(
 def refused_by_system(error: OSError) -> Problem:
     """Return what the operating system refused, for people: a full disk, a missing right, a name that is taken."""
     name = f"{Path(error.filename).name}: " if isinstance(error.filename, str) else ""
+    reason = reason_of(error)
     return Problem(
         "refused-by-system",
-        Text(f"{name}{error.strerror or error}", f"{name}{error.strerror or error}"),
+        Text(f"{name}{reason.en}", f"{name}{reason.zh}"),
         why=Text("the operating system refused to read or write there", "操作系统拒绝在该处读写"),
         fix=Text(
             "free space, mend the rights, or choose another place; what was saved until now is kept",

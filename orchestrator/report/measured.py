@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
@@ -39,6 +40,31 @@ FILE_PROBLEMS: dict[str, Text] = {
     "caption-unreadable": Text("cannot be read", "无法读取"),
 }
 """`Picture.problem` and `Picture.caption_problem`, as far as rules show them."""
+
+
+SOURCES: dict[str, str] = {
+    "captions": "标注",
+    "console": "控制台",
+    "data set": "数据集",
+    "output folder": "输出文件夹",
+    "plan": "计划",
+    "presets": "预设",
+    "telemetry": "遥测",
+    "the trainer announced the same": "训练器报告的数字相同",
+}
+"""`Evidence.source`, as far as it is words; tags, keys and file names are the same in every language."""
+_LINE = re.compile(r"^console: lines? (?P<number>\d+)(?P<rest>.*)$")
+
+
+def source_text(source: str, language: Language) -> str:
+    """Return where a fact was measured. Words are translated; tags, recipe keys and file names stay."""
+    if language != "zh":
+        return source
+    line = _LINE.match(source)
+    if line is not None:
+        return f"控制台第 {line['number']} 行{line['rest']}"
+    first, separator, rest = source.partition(": ")
+    return SOURCES.get(source) or SOURCES.get(first, first) + separator + rest
 
 
 def measured(value: float | str | None, unit: str, language: Language) -> str:

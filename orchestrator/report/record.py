@@ -10,7 +10,7 @@ from orchestrator.core.record import to_plain
 from orchestrator.core.text import LANGUAGES
 from orchestrator.report.curves import is_by_epoch, trend_line
 from orchestrator.report.privacy import shortener
-from orchestrator.report.tables import is_broken, which_checkpoint
+from orchestrator.report.tables import is_broken, trained_pictures, which_checkpoint
 from orchestrator.report.verdict import level, next_steps
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Problem, Verdict
     from orchestrator.core.observation import Series
     from orchestrator.core.text import Language
+    from orchestrator.dataset.model import Folder, Picture
     from orchestrator.plan.model import Plan
     from orchestrator.report.model import ReportData
 
@@ -96,20 +97,23 @@ def _series(series: Series) -> dict[str, Any]:
 
 
 def _dataset(data: ReportData) -> dict[str, Any] | None:
-    if data.case.dataset is None:
+    dataset = data.case.dataset
+    if dataset is None:
         return None
-    folders = [
-        {
-            "image_dir": folder.image_dir.name if folder.image_dir.is_absolute() else folder.image_dir.as_posix(),
-            "pictures": len(folder.pictures),
-            "captioned": folder.captioned,
-            "caption_extension": folder.caption_extension,
-            "is_reg": folder.is_reg,
-            "problems": sum(1 for picture in folder.pictures if picture.problem or picture.caption_problem),
-        }
-        for folder in data.case.dataset.folders
-    ]
-    return {"folders": folders, "not_looked_at": data.case.dataset.not_looked_at}
+    folders = [_folder(folder, trained_pictures(folder, data.case.plan)) for folder in dataset.folders]
+    return {"folders": folders, "not_looked_at": dataset.not_looked_at}
+
+
+def _folder(folder: Folder, trained: Sequence[Picture]) -> dict[str, Any]:
+    return {
+        "image_dir": folder.image_dir.name if folder.image_dir.is_absolute() else folder.image_dir.as_posix(),
+        "pictures": len(trained),
+        "held_out": len(folder.pictures) - len(trained),
+        "captioned": sum(picture.caption_path is not None for picture in trained),
+        "caption_extension": folder.caption_extension,
+        "is_reg": folder.is_reg,
+        "problems": sum(1 for picture in folder.pictures if picture.problem or picture.caption_problem),
+    }
 
 
 def _plan(plan: Plan) -> dict[str, Any]:

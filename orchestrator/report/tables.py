@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
+from orchestrator.plan.holdout import held_out_files
 from orchestrator.report.curves import VALIDATION, steps_per_epoch
 from orchestrator.report.labels import label
 from orchestrator.report.numbers import NOTHING, count, plain_value, size
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from orchestrator.core.observation import Checkpoint
     from orchestrator.core.text import Language
-    from orchestrator.dataset.model import Folder
-    from orchestrator.plan.model import Subset
+    from orchestrator.dataset.model import Folder, Picture
+    from orchestrator.plan.model import Plan, Subset
     from orchestrator.report.model import ReportData
 
 
@@ -163,7 +164,7 @@ def folder_rows(data: ReportData, language: Language) -> list[FolderRow]:
     rows = []
     for index, folder in enumerate(dataset.folders if dataset else ()):
         subset = subsets[index] if index < len(subsets) else None
-        rows.append(_scanned(folder, subset, language))
+        rows.append(_scanned(folder, trained_pictures(folder, plan), subset, language))
     if dataset is None:
         rows = [_planned(s, label("role_reg" if s.is_reg else "role_train", language)) for s in subsets]
     if plan is not None and plan.validation is not None:
@@ -171,7 +172,21 @@ def folder_rows(data: ReportData, language: Language) -> list[FolderRow]:
     return rows
 
 
-def _scanned(folder: Folder, subset: Subset | None, language: Language) -> FolderRow:
+def trained_pictures(folder: Folder, plan: Plan | None) -> tuple[Picture, ...]:
+    """Return the pictures of a folder without those that the plan holds out."""
+    held = held_out_files(plan)
+    return tuple(picture for picture in folder.pictures if picture.path not in held)
+
+
+def trained_count(data: ReportData) -> tuple[int, int]:
+    """Return how many pictures of the subject are trained on and how many are held out."""
+    plan, dataset = data.case.plan, data.case.dataset
+    folders = [folder for folder in (dataset.folders if dataset else ()) if not folder.is_reg]
+    trained = sum(len(trained_pictures(folder, plan)) for folder in folders)
+    return trained, sum(len(folder.pictures) for folder in folders) - trained
+
+
+def _scanned(folder: Folder, pictures: Sequence[Picture], subset: Subset | None, language: Language) -> FolderRow:
     bad = [picture.problem or picture.caption_problem for picture in folder.pictures]
     kinds = Counter(problem for problem in bad if problem)
     trouble = ""
@@ -181,10 +196,10 @@ def _scanned(folder: Folder, subset: Subset | None, language: Language) -> Folde
     return FolderRow(
         _folder_name(folder.image_dir),
         label("role_reg" if folder.is_reg else "role_train", language),
-        count(len(folder.pictures)),
+        count(len(pictures)),
         str(subset.num_repeats) if subset else NOTHING,
-        f"{folder.captioned}/{len(folder.pictures)} {folder.caption_extension}",
-        _sizes([(picture.width, picture.height) for picture in folder.pictures]),
+        f"{sum(p.caption_path is not None for p in pictures)}/{len(pictures)} {folder.caption_extension}",
+        _sizes([(picture.width, picture.height) for picture in pictures]),
         trouble,
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import (
     EXIT_ENVIRONMENT,
@@ -15,24 +14,24 @@ from orchestrator.core.errors import (
     EXIT_REFUSED,
     EXIT_TRAINER_FAILED,
 )
-from orchestrator.core.finding import Severity
+from orchestrator.core.finding import Severity, Verdict
 from orchestrator.core.record import to_plain
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.report import terminal
+from orchestrator.report.json_text import print_json
 from orchestrator.report.watcher import short_path
-from orchestrator.run.model import Ending
+from orchestrator.run.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.backends.protocol import Build, Trainer
-    from orchestrator.core.finding import Problem, Verdict
+    from orchestrator.backends.protocol import Build
+    from orchestrator.core.finding import Problem
     from orchestrator.core.text import Language
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.report.model import ReportData
-    from orchestrator.run.doctor import Check
 
 
 def line(text: Text, form: str, language: Language) -> None:
@@ -40,14 +39,15 @@ def line(text: Text, form: str, language: Language) -> None:
     terminal.show_line(text.to(language), terminal.make_console(sys.stderr if form == "json" else sys.stdout))
 
 
-def problems(found: Sequence[Problem], form: str, language: Language) -> None:
-    """Tell mistakes of form."""
+def problems(found: Sequence[Problem], form: str, language: Language, code: int) -> int:
+    """Tell why nothing was done. Returns `code`, what the process exits with."""
     from orchestrator.report.record import problems_record
 
     if form == "json":
-        _json({"problems": problems_record(found, language)})
+        print_json({"exit_code": code, "problems": problems_record(found, language)})
     else:
         terminal.show_problems(found, language, terminal.make_console(sys.stderr))
+    return code
 
 
 def checked(
@@ -55,22 +55,24 @@ def checked(
     found: Sequence[Problem],
     dataset: Dataset | None,
     plan: Plan | None,
+    fault: Problem | None,
     form: str,
     language: Language,
 ) -> int:
-    """Tell what `check` saw. Returns 2 where nothing may run, 1 with findings to fix, else 0."""
+    """Tell what `check` saw; `fault`: why the trainer could not be started. Returns 2 where nothing may run, 1 with findings to fix, else 0."""
     from orchestrator.report.record import problems_record, verdict_record
 
     is_refused = bool(found) or verdict.worst is Severity.STOP
     code = EXIT_REFUSED if is_refused else EXIT_FINDINGS if verdict.worst is Severity.FIX else EXIT_OK
     if form == "json":
-        _json(
+        print_json(
             {
                 "exit_code": code,
                 "problems": problems_record(found, language),
                 **verdict_record(verdict, language),
                 "pictures": dataset.train_picture_count if dataset else None,
                 "total_steps": plan.steps.total_steps if plan else None,
+                "trainer_fault": problems_record([fault], language)[0] if fault else None,
                 "not_looked_at": list(dataset.not_looked_at) if dataset else ["pictures", "captions"],
             }
         )
@@ -79,7 +81,7 @@ def checked(
     if found:
         terminal.show_problems(found, language, console)
     terminal.show_verdict(verdict, language, console, has_end=is_refused)
-    for text in _seen(dataset, plan):
+    for text in (*_seen(dataset, plan), *_not_ready(fault)):
         terminal.show_line(text.to(language), console)
     if is_refused:
         terminal.show_line(Text("refused: nothing was run", "已拒绝：什么都没有运行").to(language), console)
@@ -95,14 +97,16 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
         pictures, captions = dataset.train_picture_count, sum(f.captioned for f in dataset.folders if not f.is_reg)
         texts.append(
             Text(
-                f"looked at: recipe, headers of {pictures} pictures, {captions} captions",
+                f"looked at: recipe, headers of {plural(pictures, 'picture', 'pictures')}, "
+                f"{plural(captions, 'caption', 'captions')}",
                 f"已检查：配方、{pictures} 张图片的文件头、{captions} 个标注",
             )
         )
     if plan is not None:
         texts.append(
             Text(
-                f"planned: {plan.steps.total_steps} steps in {plan.steps.epochs} epochs; `lora-run plan` tells why",
+                f"planned: {plural(plan.steps.total_steps, 'step', 'steps')} in "
+                f"{plural(plan.steps.epochs, 'epoch', 'epochs')}; `lora-run plan` tells why",
                 f"计划：{plan.steps.epochs} 轮共 {plan.steps.total_steps} 步；理由见 `lora-run plan`",
             )
         )
@@ -118,26 +122,47 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
     ]
 
 
-def planned(plan: Plan, found: Sequence[Problem], form: str, language: Language) -> int:
+def _not_ready(fault: Problem | None) -> list[Text]:
+    """Say in one line that nothing could be trained yet, and what to do."""
+    if fault is None:
+        return []
+    fix = fault.fix or Text("see `lora-run doctor`", "见 `lora-run doctor`")
+    return [
+        Text(
+            f"cannot train here yet: {fault.what.en}; fix: {fix.en}",
+            f"此处还不能训练：{fault.what.zh}；修改：{fix.zh}",
+        )
+    ]
+
+
+def planned(plan: Plan, found: Sequence[Problem], fault: Problem | None, form: str, language: Language) -> int:
     """Tell every number with its reason. Returns 2 where something forbids the launch."""
     from orchestrator.report.record import problems_record
 
     code = EXIT_REFUSED if found else EXIT_OK
     if form == "json":
-        _json({"exit_code": code, "problems": problems_record(found, language), "plan": to_plain(plan)})
+        told = {"exit_code": code, "problems": problems_record(found, language), "plan": to_plain(plan)}
+        print_json({**told, "trainer_fault": problems_record([fault], language)[0] if fault else None})
         return code
     console = terminal.make_console()
     terminal.show_plan(plan, language, console)
+    for text in _not_ready(fault):
+        terminal.show_line(text.to(language), console)
     if found:
         terminal.show_problems(found, language, console)
     return code
 
 
-def compiled(build: Build, folder: Path, form: str, language: Language) -> int:
-    """Tell what was written, and the command that would start the trainer in that folder."""
+def compiled(build: Build, folder: Path, fault: Problem | None, form: str, language: Language) -> int:
+    """Tell what was written, and the command that would start the trainer in that folder.
+
+    `fault`: why the trainer could not be started; the command then names where it will be.
+    """
+    from orchestrator.report.record import problems_record
+
     (command,) = build.commands
     if form == "json":
-        _json(
+        print_json(
             {
                 "exit_code": EXIT_OK,
                 "folder": folder,
@@ -145,15 +170,18 @@ def compiled(build: Build, folder: Path, form: str, language: Language) -> int:
                 "links": len(build.links),
                 "argv": command.argv,
                 "environment": command.environment,
+                "trainer_fault": problems_record([fault], language)[0] if fault else None,
             }
         )
         return EXIT_OK
     console = terminal.make_console()
     told = Text(
-        f"wrote {len(build.files)} files and {len(build.links)} links to {folder}",
+        f"wrote {plural(len(build.files), 'file', 'files')} and {plural(len(build.links), 'link', 'links')} to {folder}",
         f"已向 {folder} 写入 {len(build.files)} 个文件和 {len(build.links)} 个链接",
     )
-    terminal.show_line(told.to(language), console)
+    later = Text("the command, once that is done:", "之后可用的命令：")
+    for text in (told, *_not_ready(fault), *((later,) if fault else ())):
+        terminal.show_line(text.to(language), console)
     environment = " ".join(f"{key}={shlex.quote(value)}" for key, value in command.environment.items())
     terminal.show_line(f"cd {shlex.quote(str(folder))} && {environment} {shlex.join(command.argv)}", console)
     return EXIT_OK
@@ -162,7 +190,7 @@ def compiled(build: Build, folder: Path, form: str, language: Language) -> int:
 def written(path: Path, notes: Sequence[Text], form: str, language: Language) -> int:
     """Tell which recipe was written and what was decided for it."""
     if form == "json":
-        _json({"exit_code": EXIT_OK, "path": path, "notes": [note.to(language) for note in notes]})
+        print_json({"exit_code": EXIT_OK, "path": path, "notes": [note.to(language) for note in notes]})
         return EXIT_OK
     console = terminal.make_console()
     for note in notes:
@@ -183,9 +211,12 @@ def finished(
     code = EXIT_ENVIRONMENT if found else exit_code(report)
     if form == "json":
         body = {"exit_code": code, "files": dict(files), "problems": problems_record(found, language)}
-        _json({**body, **report_record(report)})
+        print_json({**body, **report_record(report)})
         return code
     console = terminal.make_console()
+    if nothing_trained(report.outcome):  # nothing was measured, and nothing follows from it
+        terminal.show_end(report.headline.to(language), Verdict(), language, console, outcome=report.outcome)
+        return code
     terminal.show_verdict(report.verdict, language, console, report.outcome, has_end=True)
     shown = {name: short_path(path) for name, path in files.items()}
     headline = report.headline.to(language)
@@ -212,52 +243,3 @@ def exit_code(report: ReportData) -> int:
         return EXIT_TRAINER_FAILED
     worst = report.verdict.worst
     return EXIT_FINDINGS if worst in (Severity.STOP, Severity.FIX) else EXIT_OK
-
-
-def page(rule: str, text: str, form: str) -> int:
-    """Print the page of a rule."""
-    if form == "json":
-        _json({"exit_code": EXIT_OK, "rule": rule, "page": text})
-    else:
-        terminal.show_page(text, terminal.make_console())
-    return EXIT_OK
-
-
-def installed(trainer: Trainer, lines: Sequence[Text], form: str, language: Language) -> int:
-    """Tell which trainer is in use now; `lines`: what was told on the way."""
-    if form == "json":
-        about = {"name": trainer.name, "commit": trainer.commit, "is_modified": trainer.is_modified}
-        _json({"exit_code": EXIT_OK, "trainer": about, "lines": [text.to(language) for text in lines]})
-        return EXIT_OK
-    told = Text(f"{trainer.name} {trainer.commit} is ready", f"{trainer.name} {trainer.commit} 已就绪")
-    terminal.show_line(told.to(language), terminal.make_console())
-    return EXIT_OK
-
-
-def examined(checks: Sequence[Check], form: str, language: Language) -> int:
-    """Tell what `doctor` saw. Returns 4 where something needed is bad."""
-    code = EXIT_ENVIRONMENT if any(check.status == "bad" for check in checks) else EXIT_OK
-    if form == "json":
-        found = [
-            {
-                "code": check.code,
-                "name": check.name.to(language),
-                "value": check.value.to(language),
-                "status": check.status,
-                "fix": check.fix.to(language) if check.fix else None,
-            }
-            for check in checks
-        ]
-        _json({"exit_code": code, "checks": found})
-        return code
-    words = {"ok": "ok", "warn": "watch", "bad": "stop"}
-    rows = [
-        (words[c.status], c.name.to(language), c.value.to(language), c.fix.to(language) if c.fix else "")
-        for c in checks
-    ]
-    terminal.show_doctor(rows, language, terminal.make_console())
-    return code
-
-
-def _json(content: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(to_plain(content), ensure_ascii=False, indent=2) + "\n")

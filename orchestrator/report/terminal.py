@@ -5,24 +5,20 @@ Captions, paths and log lines never pass as markup: `(tag:1.2) [a|b]` must come 
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from typing import TYPE_CHECKING, TextIO
 
 from orchestrator.core.finding import Status
 from orchestrator.core.problem_text import column_width, render_place, render_problem
-from orchestrator.core.record import scrub
 from orchestrator.plan.explain import explain
 from orchestrator.report.labels import label
-from orchestrator.report.live import Progress, progress_text
+from orchestrator.report.live_line import safe, tolerate
 from orchestrator.report.measured import measured
 from orchestrator.report.numbers import duration, plain_value
-from orchestrator.report.privacy import visible
 from orchestrator.report.verdict import by_weight, level, next_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.console import Console, RenderableType
     from rich.text import Text as Line
@@ -49,9 +45,6 @@ PLAN_SECTIONS = {
 }
 """Sections of the told plan that are tables, with their headings; length and notes stand above them."""
 PLAN_KEYS = {"folders": "role_train", "held out": "role_validation"}
-PLAIN_EVERY_SECONDS = 30.0
-PLAIN_EVERY_SHARE = 0.05
-REDRAW_SECONDS = 0.2
 
 
 def make_console(stream: TextIO | None = None) -> Console:
@@ -71,32 +64,11 @@ def make_console(stream: TextIO | None = None) -> Console:
     return PipeConsole(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=not stream.isatty())
 
 
-def tolerate(stream: TextIO) -> None:
-    """Let a GBK or ASCII stream replace what it cannot write."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")
-
-
-def can_show(stream: TextIO, text: str) -> bool:
-    """Whether the stream's encoding has these characters."""
-    try:
-        text.encode(getattr(stream, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def _safe(text: str) -> str:
-    """Text of others without escapes that would drive the terminal, and without secrets."""
-    return scrub(visible(text))
-
-
 def _line(*parts: tuple[str, str]) -> Line:
     """One line of (text, style) pieces."""
     from rich.text import Text as RichText
 
-    return RichText.assemble(*((_safe(text), style) for text, style in parts))
+    return RichText.assemble(*((safe(text), style) for text, style in parts))
 
 
 def show_problems(problems: Sequence[Problem], language: Language, console: Console) -> None:
@@ -195,7 +167,7 @@ def show_table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], console: Console, styles: Sequence[str] = ()
 ) -> None:
     """Print a table. On a terminal it is wrapped to the width; in a pipe one line per row, columns two spaces apart."""
-    cells = [[_safe(cell) for cell in row] for row in rows]
+    cells = [[safe(cell) for cell in row] for row in rows]
     if console.is_terminal:
         console.print(_rich_table(heads, cells, styles))
         return
@@ -247,97 +219,6 @@ def show_end(
     for name, path in ((label("term_next", language), next_recipe), (label("term_report", language), report)):
         if path:
             console.print(_line((f"{name}: ", "dim"), (path, "bold")))
-
-
-class LiveLine:
-    """The progress of a run: one line redrawn on a terminal, now and then a plain line everywhere else."""
-
-    def __init__(
-        self, stream: TextIO, language: Language, total: int | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """`total`: planned optimizer steps; `clock`: seconds, never going back."""
-        tolerate(stream)
-        self.progress = Progress(total)
-        self._stream, self._language, self._clock = stream, language, clock
-        self._is_live = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._is_ascii = not can_show(stream, "▁█━─")
-        self._finding = ""
-        self._shown_at: float | None = None
-        self._shown_step = 0
-
-    def update(self, step: int, loss: float | None = None) -> None:
-        """Note a finished step and show it when it is time."""
-        now = self._clock()
-        self.progress.advance(step, now, loss)
-        if self._is_due(now):
-            self._show(now)
-
-    def set_finding(self, text: str) -> None:
-        """Show a finding at the end of the line from now on; in a pipe it gets a line of its own at once."""
-        self._finding = _safe(text)
-        if self._is_live:
-            self._show(self._clock())
-        else:
-            self._write(self._finding + "\n")
-
-    def message(self, text: str) -> None:
-        """Print a line of its own above the progress."""
-        self._write(("\r\x1b[2K" if self._is_live else "") + _safe(text) + "\n")
-
-    def close(self) -> None:
-        """Show the last state and end the line."""
-        if self.progress.step and self._shown_step != self.progress.step:
-            self._show(self._clock())
-        if self._is_live and self._shown_at is not None:
-            self._write("\n")
-
-    def _is_due(self, now: float) -> bool:
-        if self._shown_at is None:
-            return True
-        waited = now - self._shown_at
-        if self._is_live:
-            return waited >= REDRAW_SECONDS
-        total = self.progress.total
-        return waited >= PLAIN_EVERY_SECONDS or bool(
-            total and self.progress.step - self._shown_step >= total * PLAIN_EVERY_SHARE
-        )
-
-    def _show(self, now: float) -> None:
-        self._shown_at, self._shown_step = now, self.progress.step
-        finding = "" if not self._is_live else self._finding
-        if not self._is_live:
-            self._write(progress_text(self.progress, self._language, finding, is_ascii=self._is_ascii) + "\n")
-            return
-        width = _columns(self._stream) - 1
-        text = progress_text(
-            self.progress, self._language, finding, is_ascii=self._is_ascii, bar=16 if width > 90 else 0
-        )
-        self._write("\r\x1b[2K" + cut_columns(text, width))
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
-
-
-def cut_columns(text: str, width: int) -> str:
-    """Return as much of `text` as fits into `width` terminal columns; wide characters are never halved."""
-    if column_width(text) <= width:
-        return text
-    kept, used = [], 0
-    for letter in text:
-        used += column_width(letter)
-        if used > width:
-            break
-        kept.append(letter)
-    return "".join(kept)
-
-
-def _columns(stream: TextIO) -> int:
-    try:
-        columns = os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        columns = 0
-    return columns or 80  # some terminals do not know their width and say 0
 
 
 def show_line(text: str, console: Console) -> None:

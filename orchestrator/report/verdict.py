@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.finding import Confidence, Severity, Status
-from orchestrator.run.model import Ending
+from orchestrator.run.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Finding, Verdict
@@ -23,6 +23,8 @@ _SURENESS = list(Confidence)
 
 def level(verdict: Verdict, outcome: Outcome | None) -> Level:
     """Return the worst thing to say. `clear` only where some rule measured and found nothing; a failed run is never clear."""
+    if nothing_trained(outcome):
+        return "unjudged"
     if verdict.worst is Severity.STOP or (outcome is not None and outcome.ending is Ending.FAILED):
         return "stop"
     if verdict.worst is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language
-    from orchestrator.report.terminal import LiveLine
+    from orchestrator.report.live_line import LiveLine
 
 
 class Watcher:
@@ -34,7 +34,7 @@ class Watcher:
 
     def begins(self, rundir: RunDir, total_steps: int) -> None:
         """Show where the run lies."""
-        from orchestrator.report.terminal import LiveLine
+        from orchestrator.report.live_line import LiveLine
 
         self._line = LiveLine(self._stream, self._language, total_steps)
         where = Text(
@@ -42,6 +42,7 @@ class Watcher:
             f"训练 {rundir.root.name}：计划 {total_steps} 步，日志在 {short_path(rundir.console_log)}",
         )
         self._line.message(where.to(self._language))
+        self._line.set_phase(_STARTING.to(self._language))
 
     def told(self, text: Text) -> None:
         """Show a decision, or a finding that stays at the end of the line."""
@@ -56,14 +57,33 @@ class Watcher:
             return
         if event.kind == "progress":
             self._line.update(event.values["step"], event.values["avr_loss"])
-        elif event.kind in _SHOWN:
+            return
+        if event.kind in _SHOWN:
             self._line.message(_SHOWN[event.kind].to(self._language).format(**event.values))
+        if event.kind in _PHASES:
+            self._line.set_phase(_PHASES[event.kind].to(self._language))
 
     def silence(self, seconds: float) -> None:
         """Say that nothing was heard for long."""
         self.told(Text(f"the trainer has printed nothing for {seconds:.0f} s", f"训练器已有 {seconds:.0f} 秒没有输出"))
 
 
+_STARTING = Text("starting the trainer", "正在启动训练器")
+_LOOKING = Text("the trainer looks at the pictures", "训练器正在读取图片")
+_LOADING = Text("loading the model", "正在加载模型")
+_CACHING = Text("preparing network and latents", "正在准备网络和潜变量")
+_PHASES = {
+    "settings-loaded": Text("the trainer loads its libraries", "训练器正在加载库"),
+    "dataset-method": _LOOKING,
+    "folder-found": _LOOKING,
+    "device": _LOADING,
+    "network-module": _CACHING,
+    "network-created": _CACHING,
+    "optimizer": Text("preparing the optimizer", "正在准备优化器"),
+    "training-started": Text("waiting for the first step", "等待第一步"),
+    "sampling": Text("drawing samples", "正在绘制样图"),
+}
+"""What the trainer does from this line of it on, until the next one or the next step."""
 _SHOWN = {
     "training-started": Text("training begins", "训练开始"),
     "checkpoint-saved": Text("saved {path}", "已保存 {path}"),

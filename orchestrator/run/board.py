@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
+import os
+import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
+from orchestrator.run import process_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+TICK_S = 0.1
+PATIENCE_S = 5.0
+"""How long TensorBoard may take to end when asked."""
 
 
 def board_argv(runs_dir: Path, port: int) -> tuple[str, ...]:
@@ -55,7 +63,27 @@ def open_board(runs_dir: Path, port: int, tell: Callable[[Text], None] = lambda 
             f"{runs_dir} 的 TensorBoard：{address}，按 Ctrl-C 结束",
         )
     )
-    try:
-        return subprocess.call(argv)
-    except KeyboardInterrupt:
-        return 0
+    return _serve(argv)
+
+
+def _serve(argv: tuple[str, ...]) -> int:
+    """Stay with the program until it ends or this process is asked to; end its whole group then, whatever way this one dies."""
+    token = os.urandom(8).hex()
+    asked_at = None
+    with process_group.lifeline(token) as line, process_group.signals_noted() as noted:
+        process = process_group.start_beside(argv, token)
+        line.tell(f"group {process.pid}")
+        try:
+            while process.poll() is None:
+                if noted and asked_at is None:
+                    asked_at = time.monotonic()
+                    process_group.push(process, token, "terminate")
+                elif asked_at is not None and (len(noted) > 1 or time.monotonic() - asked_at > PATIENCE_S):
+                    process_group.push(process, token, "kill")
+                time.sleep(TICK_S)
+        finally:
+            process_group.push(process, token, "kill")  # what it may have started
+            process.wait()
+    if not noted:
+        return process.returncode
+    return 0 if noted[0] == signal.SIGINT else 128 + noted[0]

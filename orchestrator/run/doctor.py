@@ -20,6 +20,7 @@ from orchestrator.run.manifest import changes_text
 from orchestrator.run.pins import is_python_fit, read_pin
 from orchestrator.run.probe import PROBE_TIMEOUT_S, ask_driver_cuda, ask_gpus, ask_interpreter
 from orchestrator.run.trainers import (
+    NOT_INSTALLED,
     POCKET_COMMAND,
     POCKET_PACKAGES,
     find_trainer,
@@ -171,12 +172,18 @@ def _with_version(package: str) -> str:
 
 
 def _sd_scripts(timeout_s: float, *, has_gpu: bool) -> list[Check]:
-    """Look at the installed trainer: its source, its interpreter, what is installed there."""
+    """Look at the installed trainer: its source, its interpreter, what is installed there.
+
+    That it is not there is bad only where pocket is not there either: then nothing can be trained.
+    """
     try:
         trainer = find_trainer("sd15")
     except OrchestratorError as error:
         problem = error.problems[0]
-        return [Check(same(SD_SCRIPTS), problem.what, "bad", problem.fix)]
+        if problem.code != NOT_INSTALLED:
+            return [Check(same(SD_SCRIPTS), problem.what, "bad", problem.fix)]
+        has_pocket = not missing_pocket_packages()
+        return [Check(same(SD_SCRIPTS), _NOT_INSTALLED, "warn" if has_pocket else "bad", problem.fix)]
     checks = [_source(trainer)]
     try:
         facts = ask_interpreter(trainer.python, imports_torch=True, timeout_s=timeout_s)

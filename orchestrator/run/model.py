@@ -7,6 +7,9 @@ from enum import Enum
 
 from orchestrator.core.text import Text
 
+NOTHING_TRAINED = "nothing-trained"
+"""Cause of a run that the user interrupted before its first step: there is nothing to judge and nothing to change."""
+
 
 class Ending(str, Enum):
     """How the trainer's process ended. Success needs more than exit code 0: see `run/outcome.py`."""
@@ -34,6 +37,11 @@ class Outcome:
     first_step_seconds: float | None = None
     last_lines: tuple[str, ...] = ()
     """Last lines of the trainer, for a failed run: the innermost traceback first."""
+
+
+def nothing_trained(outcome: Outcome | None) -> bool:
+    """Whether the user interrupted the run before its first step."""
+    return outcome is not None and outcome.cause == NOTHING_TRAINED
 
 
 def unfinished() -> Outcome:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.core.text import Text
 from orchestrator.run import last_words
 from orchestrator.run.launch import NO_OUTPUT
-from orchestrator.run.model import Ending, Outcome
+from orchestrator.run.model import NOTHING_TRAINED, Ending, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,8 @@ def judge_outcome(launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint 
     """Return how the run ended.
 
     `checkpoint`: what reading the final file gave; without it only its existence counts. Causes: `ok`, `exit-error` (trained
-    and saved, then failed), `interrupted`, `no-output`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
+    and saved, then failed), `interrupted`,
+    `nothing-trained` (interrupted before the first step), `no-output`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
     `zero-model`, `out-of-memory` (GPU), `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
     Runs are shown to others: the user's home folder stands as `~` in what is quoted.
     """
@@ -60,11 +61,7 @@ def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) ->
             Ending.SUCCEEDED, "ok", Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
         )
     if launched.interrupted:
-        return _Said(
-            Ending.INTERRUPTED,
-            "interrupted",
-            Text("interrupted; what was saved until then is kept", "已中断；此前保存的文件都保留"),
-        )
+        return _interrupted(is_started=launched.first_step_s is not None)
     if launched.stopped_because is not None:
         return _stopped(launched.stopped_because, launched.longest_silence_s)
     if launched.exit_code == 0:
@@ -80,6 +77,14 @@ def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) ->
             _last(launched.tail),
         )
     return _failed(launched)
+
+
+def _interrupted(*, is_started: bool) -> _Said:
+    if not is_started:
+        nothing = Text("interrupted before the first step: nothing was trained", "第一步之前就被中断：没有训练任何内容")
+        return _Said(Ending.INTERRUPTED, NOTHING_TRAINED, nothing)
+    kept = Text("interrupted; what was saved until then is kept", "已中断；此前保存的文件都保留")
+    return _Said(Ending.INTERRUPTED, "interrupted", kept)
 
 
 def _stopped(reason: str, silence_s: float) -> _Said:

@@ -24,11 +24,6 @@ def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], toke
 
     Raises OSError when the program cannot be started.
     """
-    options: dict[str, Any]
-    if sys.platform == "win32":
-        options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    else:
-        options = {"start_new_session": True}
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
@@ -37,8 +32,20 @@ def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], toke
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         bufsize=0,
-        **options,
+        **_own_group(),
     )
+
+
+def start_beside(argv: tuple[str, ...], token: str) -> subprocess.Popen[bytes]:
+    """Start `argv` in its own group, without input, writing where this process writes. Raises OSError as `start`."""
+    environment = {**os.environ, reaper.MARK: token}
+    return subprocess.Popen(list(argv), env=environment, stdin=subprocess.DEVNULL, **_own_group())
+
+
+def _own_group() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 def push(process: subprocess.Popen[bytes], token: str, how: Push) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 POCKET = "pocket"
 POCKET_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "tensorboard")
+NOT_INSTALLED = "trainer-not-installed"
 POCKET_COMMAND = "pip install '.[pocket]'  (in the checkout of this project)"
 
 
@@ -158,7 +159,7 @@ def _pocket() -> Trainer:
 
 def _not_installed(family: str) -> Problem:
     return Problem(
-        "trainer-not-installed",
+        NOT_INSTALLED,
         Text(
             f"`{family}` is trained by sd-scripts, which is not installed",
             f"`{family}` 由 sd-scripts 训练，但它尚未安装",

@@ -110,6 +110,9 @@ def make_plan(
 ) -> Plan:
     """A plan that compiles without a word, but for what is changed."""
     values = {k: v for k, v in {**FAMILY_VALUES[family], **train}.items() if v is not None}
+    decided = {k: resolved(k, v) for k, v in values.items()}
+    if "learning_rate" not in train:  # the planner's own copy of unet_lr, as long as nobody writes one
+        decided["learning_rate"] = replace(decided["learning_rate"], source=Source.DERIVED)
     whole = {k: v for k, v in {**GENERAL, **(general or {})}.items() if v is not None}
     made = Plan(
         name="alice",
@@ -117,7 +120,7 @@ def make_plan(
         family=family,  # type: ignore[arg-type]
         kind="character",
         trigger="alice",
-        train={k: resolved(k, v) for k, v in values.items()},
+        train=decided,
         dataset_general={k: resolved(k, v) for k, v in whole.items()},
         subsets=(subset(),),
         validation=None,

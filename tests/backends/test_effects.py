@@ -144,3 +144,16 @@ def test_what_the_planner_chose_is_not_told() -> None:
 def test_the_tables_name_options_that_exist() -> None:
     known = {name for facts in FAMILIES.values() for name in load_options(PIN, facts.entry)}
     assert set(EFFECTIVE) | set(PARTNERS) <= known
+
+
+def test_a_rate_beside_both_others_is_told() -> None:
+    def plan(unet_key: str) -> Any:
+        made = make_plan("sd15", None, None, learning_rate=1e-4, unet_lr=1e-4, text_encoder_lr=[5e-5])
+        unet = replace(made.train["unet_lr"], key=unet_key)
+        return replace(made, train={**made.train, "unet_lr": unet})
+
+    def names(unet_key: str) -> set[str]:
+        return {w.evidence[0].what.en for w in compile_plan(plan(unet_key), TRAINER).warnings}
+
+    assert names("train.unet_lr") == {"learning_rate"}
+    assert names("train.learning_rate") == set()  # it stands in for a rate that was left out

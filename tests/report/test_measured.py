@@ -8,7 +8,7 @@ import pytest
 from orchestrator import diagnose
 from orchestrator.diagnose.facts import bounds
 from orchestrator.plan.concepts import _BROKEN
-from orchestrator.report.measured import FILE_PROBLEMS, UNITS, measured
+from orchestrator.report.measured import FILE_PROBLEMS, SOURCES, UNITS, measured, source_text
 
 ROOT = Path(diagnose.__file__).parent.parent
 
@@ -55,3 +55,33 @@ def test_bounds_are_in_no_language() -> None:
     assert bounds(5, 40) == "5-40"
     assert bounds(0.25, 2) == "0.25-2"
     assert bounds(7e-5, 2.5e-4) == "7e-5 - 2.5e-4"
+
+
+@pytest.mark.parametrize(
+    ("source", "chinese"),
+    [
+        ("console", "控制台"),
+        ("console: line 12", "控制台第 12 行"),
+        ("console: line 12, train_util.py:3", "控制台第 12 行, train_util.py:3"),
+        ("console: found directory", "控制台: found directory"),
+        ("plan", "计划"),
+        ("loss/current", "loss/current"),
+        ("alice.txt", "alice.txt"),
+    ],
+)
+def test_where_a_fact_was_measured_is_told_in_both_languages(source: str, chinese: str) -> None:
+    assert source_text(source, "en") == source
+    assert source_text(source, "zh") == chinese
+
+
+def test_every_source_of_a_rule_that_is_words_has_chinese_ones() -> None:
+    """A recipe key, a tag or a file name has `_`, `/` or `.`; a word has none of them."""
+    written: set[str] = set()
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Evidence":
+                sources = [*node.args[3:4], *(word.value for word in node.keywords if word.arg == "source")]
+                written |= {s.value for s in sources if isinstance(s, ast.Constant) and isinstance(s.value, str)}
+    words = {s.partition(": ")[0] for s in written if s and not {"_", "/", "."} & set(s)}
+    assert len(words) > 4
+    assert words <= set(SOURCES)

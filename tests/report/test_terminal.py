@@ -17,7 +17,7 @@ from orchestrator.core.problem_text import column_width
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import LANGUAGES, Language, Text, same
 from orchestrator.plan.model import Prompt, Resolved
-from orchestrator.report import terminal
+from orchestrator.report import live_line, terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_a_narrow_encoding_never_raises(make_data: Make, encoding: str) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
     everything(make_data(), stream, "zh")
-    live = terminal.LiveLine(stream, "zh", 10)
+    live = live_line.LiveLine(stream, "zh", 10)
     for step in range(1, 11):
         live.update(step, 0.1)
     live.close()
@@ -253,7 +253,7 @@ def test_line_of_a_known_run() -> None:
 
 def test_pipe_gets_plain_lines_now_and_then() -> None:
     stream, clock = io.StringIO(), Clock()
-    live = terminal.LiveLine(stream, "en", 1000, clock)
+    live = live_line.LiveLine(stream, "en", 1000, clock)
     for step in range(1, 1001):
         clock.now += 0.01
         live.update(step, 0.1)
@@ -271,7 +271,7 @@ def test_pipe_gets_plain_lines_now_and_then() -> None:
 
 def test_pipe_without_total_speaks_every_half_minute() -> None:
     stream, clock = io.StringIO(), Clock()
-    live = terminal.LiveLine(stream, "en", None, clock)
+    live = live_line.LiveLine(stream, "en", None, clock)
     for step in range(1, 301):
         clock.now += 1.0
         live.update(step)
@@ -281,7 +281,7 @@ def test_pipe_without_total_speaks_every_half_minute() -> None:
 
 def test_terminal_redraws_one_line_that_fits() -> None:
     stream, clock = FakeTerminal(), Clock()
-    live = terminal.LiveLine(stream, "zh", 100, clock)
+    live = live_line.LiveLine(stream, "zh", 100, clock)
     live.set_finding("学习率" * 60)
     for step in range(1, 101):
         clock.now += 0.05
@@ -297,13 +297,13 @@ def test_terminal_redraws_one_line_that_fits() -> None:
 
 
 def test_wide_characters_are_never_halved() -> None:
-    assert terminal.cut_columns("学习率abc", 5) == "学习"
-    assert terminal.cut_columns("abc", 3) == "abc"
+    assert live_line.cut_columns("学习率abc", 5) == "学习"
+    assert live_line.cut_columns("abc", 3) == "abc"
 
 
 def test_on_a_real_terminal() -> None:
     code = (
-        "import sys; from orchestrator.report.terminal import LiveLine\n"
+        "import sys; from orchestrator.report.live_line import LiveLine\n"
         "live = LiveLine(sys.stdout, 'en', 50)\n"
         "[live.update(n, 0.1) for n in range(1, 51)]\n"
         "live.close()\n"
@@ -335,3 +335,51 @@ def test_text_is_translated() -> None:
     progress.advance(3, 0.0)
     assert progress_text(progress, "zh").startswith("步 3/10")
     assert Text("a", "b").to("zh") == "b"
+
+
+def test_before_the_first_step_the_line_says_what_is_being_done() -> None:
+    clock, stream = Clock(), FakeTerminal()
+    live = live_line.LiveLine(stream, "en", 320, clock)
+    live.set_phase("loading the model")
+    live.update(0)
+    live.message("training begins")
+    assert stream.getvalue().endswith("\r\x1b[2Ktraining begins\n\r\x1b[2Kloading the model")
+    assert "0/320" not in stream.getvalue()
+    clock.now += 1
+    live.update(1, 0.1)
+    assert "step 1/320" in stream.getvalue().rsplit("\r", 1)[1]
+    assert "loading" not in stream.getvalue().rsplit("\r", 1)[1]
+    live.set_phase("drawing samples")
+    assert stream.getvalue().endswith("drawing samples")
+    live.close()
+    assert stream.getvalue().endswith("\n")
+
+
+def test_what_was_only_being_prepared_leaves_no_line() -> None:
+    stream = FakeTerminal()
+    live = live_line.LiveLine(stream, "en", 320, Clock())
+    live.set_phase("loading the model")
+    live.close()
+    assert stream.getvalue().endswith("\r\x1b[2K")
+
+
+def test_in_a_pipe_each_phase_is_told_once_and_no_empty_bar() -> None:
+    stream = io.StringIO()
+    live = live_line.LiveLine(stream, "en", 320, Clock())
+    for phase in ("starting", "loading", "loading"):
+        live.set_phase(phase)
+    live.update(0)
+    live.close()
+    assert stream.getvalue() == "starting\nloading\n"
+
+
+def test_a_place_on_the_command_line_is_shown_with_a_caret(make_data: Make) -> None:
+    data = make_data()
+    where = Location("--set", 1, 16, "train.unet_lr=5e-1", 4)
+    finding = replace(data.verdict.fired[0], where=where)
+    stream = io.StringIO()
+    terminal.show_verdict(Verdict((finding,)), "en", terminal.make_console(stream))
+    rows = stream.getvalue().splitlines()
+    line = next(i for i, row in enumerate(rows) if "train.unet_lr=5e-1" in row and row.startswith("1 | "))
+    assert rows[line - 1] == "  --> --set:1:16"
+    assert rows[line + 1].index("^") - rows[line].index("train") == 15

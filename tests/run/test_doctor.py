@@ -18,6 +18,7 @@ from orchestrator.run import doctor
 from orchestrator.run.doctor import Check, examine
 from orchestrator.run.pins import read_pin
 from orchestrator.run.probe import ask_driver_cuda, ask_gpus, ask_interpreter
+from orchestrator.run.trainers import missing_pocket_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,13 +111,26 @@ def test_a_driver_that_does_not_answer_is_no_gpu(install_smi: Callable[[str], No
 
 
 @pytest.mark.usefixtures("no_smi")
+@pytest.mark.parametrize(("missing", "status"), [((), "warn"), (("torch",), "bad")])
+def test_without_sd_scripts_pocket_still_trains(
+    missing: tuple[str, ...], status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORA_ORCHESTRATOR_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(doctor, "missing_pocket_packages", lambda: missing)
+    check = by_name(examine(tmp_path))["sd-scripts"]
+    assert (check.status, check.value.en) == (status, "not installed")
+    assert check.fix is not None
+
+
+@pytest.mark.usefixtures("no_smi")
 def test_a_machine_without_gpu_and_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LORA_ORCHESTRATOR_HOME", str(tmp_path / "home"))
     checks = by_name(examine(tmp_path / "runs" / "not yet"))
     assert checks["lora-run"].value.en == orchestrator.__version__
     assert sys.executable in checks["python"].value.en
     assert checks["gpu"].value.en == "no NVIDIA GPU seen"
-    assert checks["sd-scripts"].status == "bad"
+    assert checks["sd-scripts"].status == ("bad" if missing_pocket_packages() else "warn")
+    assert checks["sd-scripts"].value.en == "not installed"
     assert "lora-run vendor install sd-scripts" in str(checks["sd-scripts"].fix)
     assert str(tmp_path) in checks["free disk"].value.en
     assert not (tmp_path / "runs").exists(), "a look changes nothing"

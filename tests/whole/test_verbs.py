@@ -60,7 +60,9 @@ def test_all_mistakes_at_once_with_their_places(sd15_recipe: Path) -> None:
 def test_mistakes_are_told_as_json_and_in_chinese(sd15_recipe: Path) -> None:
     sd15_recipe.write_text(sd15_recipe.read_text().replace("target_steps", "targt_steps"))
     done = lora_run("check", sd15_recipe.name, "--format", "json", "--lang", "zh", cwd=sd15_recipe.parent)
-    (problem,) = json.loads(done.stdout)["problems"]
+    body = json.loads(done.stdout)
+    (problem,) = body["problems"]
+    assert body["exit_code"] == done.returncode == 2
     assert problem["where"]["line"] == 14
     assert any("\u4e00" <= letter <= "\u9fff" for letter in problem["what"])
 
@@ -182,3 +184,85 @@ def test_a_damaged_record_is_no_end(damage: str, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "NaN" in done.stdout
     assert (run / "report.html").is_file()
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "compile"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_looking_needs_no_trainer_and_says_that_there_is_none(verb: str, language: str, sd15_recipe: Path) -> None:
+    more = ["-o", "out"] if verb == "compile" else []
+    home = str(sd15_recipe.parent / "none")
+    done = lora_run(
+        verb, sd15_recipe.name, *more, "--lang", language, cwd=sd15_recipe.parent, LORA_ORCHESTRATOR_HOME=home
+    )
+    assert done.returncode == 0, done.stderr
+    start = "cannot train here yet: " if language == "en" else "此处还不能训练："
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(start)]
+    assert "`lora-run vendor install sd-scripts`" in line
+    told = lora_run(
+        verb, sd15_recipe.name, *([*more[:1], "out2"] if more else []), "--format", "json",
+        cwd=sd15_recipe.parent, LORA_ORCHESTRATOR_HOME=home,
+    )  # fmt: skip
+    assert json.loads(told.stdout)["trainer_fault"]["code"] == "trainer-not-installed"
+
+
+def test_a_trainer_that_is_there_is_not_told(pocket_recipe: Path) -> None:
+    pytest.importorskip("peft")
+    done = lora_run("check", pocket_recipe.name, cwd=pocket_recipe.parent)
+    assert "cannot train here yet" not in done.stdout
+
+
+def test_a_closed_pipe_is_no_failure_of_ours(sd15_recipe: Path) -> None:
+    line = f"{sys.executable} -m orchestrator.cli plan {sd15_recipe.name} | head -1; echo ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=sd15_recipe.parent, capture_output=True, text=True, check=False, env=environment
+    )
+    first, code = done.stdout.splitlines()
+    assert "pictures x repeats" in first
+    assert code in {"141", "0"}  # 0: everything was written before `head` had read its line
+    assert done.stderr == ""
+
+
+def test_nobody_reads_at_all(sd15_recipe: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [*LORA_RUN, "plan", sd15_recipe.name],
+        cwd=sd15_recipe.parent, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=environment,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_explain_without_a_rule_lists_them(tmp_path: Path) -> None:
+    done = lora_run("explain", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert next(line for line in lines if line.startswith("R030 ")).split()[:5] == [
+        "R030",
+        "nan-loss",
+        "after",
+        "the",
+        "run",
+    ]
+    assert "stable" in next(line for line in lines if line.startswith("R030 "))
+    listed = json.loads(lora_run("explain", "--format", "json", "--lang", "zh", cwd=tmp_path).stdout)["rules"]
+    assert len(listed) > 40
+    assert set(listed[0]) == {"id", "name", "phase", "maturity", "title"}
+    (nan,) = [rule for rule in listed if rule["name"] == "nan-loss"]
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in nan["title"])
+
+
+def test_the_schema_is_the_shipped_one(tmp_path: Path) -> None:
+    done = lora_run("schema", cwd=tmp_path)
+    shipped = Path(__file__).parents[2] / "recipes" / "recipe.schema.json"
+    assert json.loads(done.stdout) == json.loads(shipped.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "verb", ["", "run", "check", "plan", "compile", "new", "diagnose", "explain", "doctor", "board"]
+)
+def test_help_fits_a_terminal_and_cuts_nothing(verb: str, tmp_path: Path) -> None:
+    done = lora_run(*([verb] if verb else []), "--help", cwd=tmp_path, COLUMNS="80")
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert not any(line.endswith("...") for line in done.stdout.splitlines() if not line.startswith("Usage"))

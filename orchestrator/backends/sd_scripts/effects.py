@@ -130,7 +130,21 @@ _SCHEDULED = Partner(
     lambda s: not is_schedule_free(s), Text("an optimizer that is not schedule-free", "非 schedule-free 的优化器")
 )
 
+
+def _stands_in(settings: Settings) -> bool:
+    """Whether one of the two rates was left out, so that `learning_rate` is taken for it."""
+    rates = (settings.plan.train.get(name) for name in ("unet_lr", "text_encoder_lr"))
+    return any(rate is not None and rate.key == "train.learning_rate" for rate in rates)
+
+
 PARTNERS: Mapping[str, Partner] = {
+    "learning_rate": Partner(
+        _stands_in,
+        Text(
+            "`unet_lr` or `text_encoder_lr` to be left out; both are decided here",
+            "省略 `unet_lr` 或 `text_encoder_lr`；这里两者都已确定",
+        ),
+    ),
     "noise_offset_random_strength": _with("noise_offset"),
     "unet_lr": Partner(
         lambda s: not (s.get("network_train_text_encoder_only") and s.family in SDX),
