@@ -17,6 +17,8 @@ from orchestrator.observe.event_records import HEADER_BYTES, length_at
 from orchestrator.observe.files import PICKLES, read_name
 from orchestrator.observe.safetensors_header import TensorFileError, read_header
 from orchestrator.observe.settings import read_settings_file
+from orchestrator.observe.telemetry_choice import choose_recording
+from orchestrator.observe.telemetry_file import FILE_NAME
 from orchestrator.observe.tensors import is_up
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class ForeignRun:
     networks: tuple[Path, ...] = ()
     samples: tuple[Path, ...] = ()
     console: Path | None = None
+    telemetry: tuple[Path, ...] = ()
     settings_file: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     """From `settings_file`."""
@@ -54,7 +57,7 @@ class ForeignRun:
     @property
     def is_empty(self) -> bool:
         """Whether nothing of a training run was found."""
-        return not (self.event_files or self.networks or self.console)
+        return not (self.event_files or self.networks or self.console or self.telemetry)
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class _Found:
     configs: list[Path] = field(default_factory=list)
     texts: list[Path] = field(default_factory=list)
     pictures: list[Path] = field(default_factory=list)
+    telemetry: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -103,7 +107,7 @@ def _belongs_to(path: Path, run: ForeignRun) -> bool:
         return _is_network(run.networks)
     if path == run.console:
         return path.suffix.lower() == ".log" or _is_trainer_text(path)
-    return path in run.event_files or path in run.samples or path == run.settings_file
+    return path in (*run.event_files, *run.samples, *run.telemetry) or path == run.settings_file
 
 
 def _walk(root: Path) -> _Found:
@@ -142,6 +146,8 @@ def _sort_in(found: _Found, path: Path) -> None:
         found.configs.append(path)
     elif suffix in (".log", ".txt"):
         found.texts.append(path)
+    elif FILE_NAME.fullmatch(path.name):
+        found.telemetry.append(path)
     elif suffix in _PICTURES and path.parent.name == "sample":
         found.pictures.append(path)
 
@@ -166,6 +172,11 @@ def _choose(root: Path, found: _Found, pinned: Path | None) -> ForeignRun:
     others = [_relative(g[0].parent, root) for g in logs if g is not events]
     others += [_relative(g[0], root) for g in series if g is not networks and _is_network(g)]
     name = read_name(networks[0].stem).series if networks else None
+    recording = choose_recording(
+        _group(found.telemetry, lambda p: str(p.parent)), _started_at(networks), _first_time(events) if events else None
+    )
+    if found.telemetry and not recording:
+        notes.append("telemetry of another run is in this folder and was not used")
     settings_file, settings = _choose_settings(found.configs, name, notes, root)
     return ForeignRun(
         root,
@@ -173,6 +184,7 @@ def _choose(root: Path, found: _Found, pinned: Path | None) -> ForeignRun:
         tuple(sorted(networks)),
         _samples_of(found.pictures, networks),
         _choose_console(found.texts, pinned),
+        recording,
         settings_file,
         settings,
         tuple(others),

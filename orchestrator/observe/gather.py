@@ -10,6 +10,7 @@ from orchestrator.core.text import Text
 from orchestrator.observe.console_file import ConsoleReading, read_console
 from orchestrator.observe.files import place_samples, read_checkpoints, read_sample
 from orchestrator.observe.scalars import ScalarReading, read_scalars
+from orchestrator.observe.telemetry import read_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,13 @@ NO_SAMPLES = Missing(
     "samples",
     Text("No sample pictures: what the network draws was not seen.", "没有样图：未看到网络画出的内容。"),
 )
+NO_TELEMETRY = Missing(
+    "telemetry",
+    Text(
+        "No telemetry: the timestep of each loss is unknown, and the base model was not measured, so what is said about the course of the loss is never sure. `telemetry: probe` in the recipe records both, and changes nothing in the training.",
+        "没有遥测记录：不知道每个损失对应的时间步，也没有测量基础模型，因此对损失走势的判断都不可靠。在配方中写 `telemetry: probe` 即可记录这两项，且不影响训练。",
+    ),
+)
 NO_SETTINGS = Missing(
     "settings",
     Text(
@@ -63,6 +71,8 @@ class Sources:
     samples: tuple[Path, ...] = ()
     console: Path | None = None
     prompts: tuple[str, ...] = ()
+    telemetry: tuple[Path, ...] = ()
+    """`rankN.jsonl` of each process."""
 
 
 def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
@@ -72,6 +82,8 @@ def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
     scalars = _read_scalars(sources.event_files, name_of)
     damage += scalars.damage
     checkpoints = read_checkpoints(sources.networks, {path: name_of(path) for path in sources.networks})
+    telemetry, telemetry_damage = read_telemetry(sources.telemetry, name_of)
+    damage += telemetry_damage
     facts = _facts(console, scalars, checkpoints)
     prompts = sources.prompts or _console_prompts(console.events if console else ())
     found = [sample for path in sources.samples if (sample := read_sample(path, name_of(path))) is not None]
@@ -88,10 +100,10 @@ def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
         *([] if console else [NO_CONSOLE]),
         *([] if checkpoints else [NO_CHECKPOINTS]),
         *([] if samples else [NO_SAMPLES]),
+        *([] if telemetry else [NO_TELEMETRY]),
     ]
-    return Observations(
-        series, console.events if console else (), facts, checkpoints, samples, tuple(missing), tuple(damage)
-    )
+    events = console.events if console else ()
+    return Observations(series, events, facts, checkpoints, samples, tuple(missing), tuple(damage), telemetry)
 
 
 def _read_console(path: Path | None, name_of: Callable[[Path], str], damage: list[str]) -> ConsoleReading | None:

@@ -14,6 +14,7 @@ from orchestrator.observe.files import PICKLES
 from orchestrator.observe.foreign import find_foreign
 from orchestrator.observe.gather import NO_SETTINGS, Sources, observe
 from orchestrator.observe.settings import family_of, settings_from_metadata
+from orchestrator.observe.telemetry_file import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,7 @@ def read_run(rundir_root: Path) -> Observations:
         samples=_files(run.output / "sample", "*"),
         console=run.console_log if run.console_log.is_file() else None,
         prompts=read_prompts(run.sample_prompts),
+        telemetry=tuple(p for p in _files(run.telemetry, "*") if FILE_NAME.fullmatch(p.name)),
     )
     observations = observe(sources, run.relative)
     if len(attempts) > 1:
@@ -61,7 +63,7 @@ def read_foreign(path: Path) -> tuple[Observations, dict[str, Any], str | None]:
     unknown is absent. Raises InputError when there is no run.
     """
     run = find_foreign(path)
-    sources = Sources(run.event_files, run.networks, run.samples, run.console)
+    sources = Sources(run.event_files, run.networks, run.samples, run.console, telemetry=run.telemetry)
     observations = observe(sources, partial(_relative, run.root))
     metadata = next((c.metadata for c in reversed(observations.checkpoints) if c.metadata), {})
     own_console = _is_own_console(observations, metadata)

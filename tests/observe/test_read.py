@@ -71,7 +71,7 @@ def test_our_own_run_is_read_whole(tmp_path: Path) -> None:
     assert seen.checkpoints[-1].path == "attempts/001/output/glyph.safetensors"
     assert [(s.step, s.prompt) for s in seen.samples] == [(0, "glyph man, red"), (36, "glyph man, blue")]
     assert seen.events[-1].kind == "model-saved"
-    assert seen.missing == ()
+    assert [m.what for m in seen.missing] == ["telemetry"]
     assert seen.damage == ()
 
 
@@ -85,7 +85,7 @@ def test_the_newest_attempt_counts(tmp_path: Path) -> None:
 
 def test_a_run_that_left_nothing_is_a_list_of_what_is_missing(tmp_path: Path) -> None:
     seen = read_run(tmp_path)
-    assert [m.what for m in seen.missing] == ["event-files", "console-log", "checkpoints", "samples"]
+    assert [m.what for m in seen.missing] == ["event-files", "console-log", "checkpoints", "samples", "telemetry"]
     assert (seen.series, seen.events, seen.facts) == ({}, (), {})
     assert all(m.why.en and m.why.zh for m in seen.missing)
 
@@ -96,7 +96,7 @@ def test_without_an_event_file_the_bar_is_a_series(tmp_path: Path) -> None:
     seen = read_run(tmp_path)
     assert list(seen.series) == [CONSOLE_LOSS]
     assert len(seen.series[CONSOLE_LOSS]) == 36
-    assert [m.what for m in seen.missing] == ["event-files"]
+    assert [m.what for m in seen.missing] == ["event-files", "telemetry"]
 
 
 def test_damage_is_read_around_and_said(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_real_folders_give_series_settings_and_family(name: str) -> None:
     assert settings["network_module"] == "networks.lora"
     truth = LOGS / name / "truth.json"
     assert not truth.exists() or json.loads(truth.read_text())["steps"] == len(loss)
-    assert {m.what for m in seen.missing} <= {"checkpoints", "samples"}
+    assert {m.what for m in seen.missing} <= {"checkpoints", "samples", "telemetry"}
 
 
 def test_console_and_events_of_a_real_run_agree() -> None:
@@ -163,7 +163,7 @@ def test_a_gui_layout_of_log_and_model_folders(tmp_path: Path) -> None:
     assert settings["max_train_epochs"] == 5
     assert seen.facts["settings_file"] == "model/lora_20261121-010000.json"
     assert family == "sd15"
-    assert [m.what for m in seen.missing] == ["console-log", "samples"]
+    assert [m.what for m in seen.missing] == ["console-log", "samples", "telemetry"]
 
 
 def test_of_several_runs_the_newest_is_read_and_the_others_named(tmp_path: Path) -> None:
