@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .pictures import Pictures
 from .probe import Probe, mean_squares
-from .recorder import Guard, MicroStep
+from .recorder import ESSENTIAL, Guard, MicroStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,18 +63,16 @@ class Hooks:
             "get_noise_pred_and_target": self._on_prediction,
             "sample_images": self._on_step_end,
         }
-        for name, needed in NEEDED.items():
-            found = self._method(kind, name, needed)
-            self.recorder.head["hooks"][name] = found is not None
-            if found is not None:
-                self.originals[name] = found
-                setattr(kind, name, self._wrapped(name, found, before.get(name), after.get(name)))
-        for name, needed in CALLED.items():
-            if self._method(kind, name, needed) is None:
-                self.guard.off.add("probe")
-        if not {"process_batch", "get_noise_pred_and_target", "sample_images"} <= self.originals.keys():
-            self.guard.off.add("probe")
-        if self.recorder.settings.mode != "probe" or self.recorder.rank != 0:
+        found = {name: self._method(kind, name, needed) for name, needed in NEEDED.items()}
+        self.recorder.head["hooks"] = {name: method is not None for name, method in found.items()}
+        if any(found[name] is None for name in ESSENTIAL):
+            return
+        for name, method in found.items():
+            if method is not None:
+                self.originals[name] = method
+                setattr(kind, name, self._wrapped(name, method, before.get(name), after.get(name)))
+        is_callable = [self._method(kind, name, needed) is not None for name, needed in CALLED.items()]
+        if not all(is_callable) or self.recorder.settings.mode != "probe" or self.recorder.rank != 0:
             self.guard.off.add("probe")
 
     def _method(self, kind: type[Any], name: str, needed: tuple[str, ...]) -> Callable[..., Any] | None:
@@ -175,7 +173,8 @@ class Hooks:
         ds = None
         if self._accelerator is not None:
             groups = self._groups()
-            ds = [group["d"] for group in groups] if groups and all("d" in group for group in groups) else None
+            if groups and all("d" in group for group in groups):
+                ds = [one.detach().clone() if hasattr(one, "detach") else one for one in (g["d"] for g in groups)]
         self.recorder.step_done(call["global_step"], ds)
         self.guard.run("probe", self.probe.after_step, call["global_step"])
 

@@ -230,7 +230,7 @@ class Probe:
         call = self._call
         roots = [call["unet"], call["network"], *call["text_encoders"]]
         strategy = call["text_encoding_strategy"]
-        rates = [name for name in vars(strategy) if name.endswith("_dropout_rate")] if strategy is not None else []
+        rates = [name for name in getattr(strategy, "__dict__", ()) if name.endswith("_dropout_rate")]
         with contextlib.ExitStack() as stack:
             stack.enter_context(random_states())
             stack.enter_context(attributes(call["args"], TIMESTEP_OPTIONS))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BLOCK_STEPS = 25
 BLOCK_SECONDS = 2.0
+ESSENTIAL = ("process_batch", "get_noise_pred_and_target", "sample_images")
+"""Hooks without which steps have no beginning, no content or no end."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Recorder:
         self.probe_seconds = 0.0
         self._file: LineFile | None = None
         self._is_closed = False
+        self.is_stopped = False
         self._now = Step()
         self._waiting: list[Step] = []
         self._lines: list[dict[str, Any]] = []
@@ -75,6 +78,8 @@ class Recorder:
 
     def line(self, content: dict[str, Any]) -> None:
         """Put a line behind everything recorded so far."""
+        if self.is_stopped:
+            return
         self._drain()
         self._lines.append(content)
 
@@ -84,6 +89,8 @@ class Recorder:
 
     def samples(self, micro_step: MicroStep) -> None:
         """Add the samples of a forward pass to the step under way."""
+        if self.is_stopped:
+            return
         self._now.micro_steps.append(micro_step)
 
     def gradient(self, norm: torch.Tensor | float | None, max_norm: float | None) -> None:
@@ -97,11 +104,18 @@ class Recorder:
     def step_done(self, number: int, ds: list[Any] | None) -> None:
         """An optimizer step ended; `ds` is the step size per group that D-Adaptation or Prodigy used in it."""
         step, self._now = self._now, Step()
+        if self.is_stopped:
+            return
         step.number, step.ds = number, ds
         self._waiting.append(step)
         self.steps_done = number
         if len(self._waiting) >= BLOCK_STEPS or time.monotonic() - self._flushed_at >= BLOCK_SECONDS:
             self.flush()
+
+    def stop(self) -> None:
+        """Record nothing more and keep nothing; only the last line may still follow."""
+        self.is_stopped = True
+        self._now, self._waiting = Step(), []
 
     def flush(self) -> None:
         """Write everything there is; the first call writes the head before it."""
@@ -119,6 +133,7 @@ class Recorder:
         """Write the rest and the last line, once."""
         if self._is_closed:
             return
+        self.is_stopped = False
         self.line(
             {
                 "k": "end",
@@ -219,10 +234,14 @@ class Guard:
             self.recorder.log_seconds += spent - (self.recorder.probe_seconds - probed)
 
     def turn_off(self, part: str, error: Exception) -> None:
-        """Note the error; this part of the recording stays off."""
+        """Note the error once; this part of the recording stays off, and all of it where nothing goes without it."""
         self.off.add(part)
+        text = f"{part} is off after step {self.recorder.steps_done}: {type(error).__name__}: {error}"
         try:
-            self.recorder.note("error", f"{part} is off from step {self.recorder.steps_done} on: "
-                               f"{type(error).__name__}: {error}")  # fmt: skip
-        except Exception:  # noqa: BLE001  the note itself failed: the rest of the recording fails the same way
-            self.off.add("everything")
+            self.recorder.note("error", text)
+            if part in ESSENTIAL:
+                self.recorder.flush()
+        except Exception:  # noqa: BLE001  nothing can be written
+            self.recorder.stop()
+        if part in ESSENTIAL:
+            self.recorder.stop()
