@@ -12,7 +12,7 @@ from orchestrator.core.finding import Change, Problem
 from orchestrator.core.record import write_record, write_text
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
-from orchestrator.diagnose.engine import next_changes
+from orchestrator.diagnose.changes import next_changes
 from orchestrator.diagnose.headline import headline
 from orchestrator.report.html import render_html
 from orchestrator.report.model import ReportData
