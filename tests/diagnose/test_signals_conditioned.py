@@ -12,6 +12,8 @@ from scipy import stats
 
 from orchestrator.core.telemetry import SampleLosses
 from orchestrator.diagnose.signals import conditioned as signals
+from orchestrator.diagnose.signals.instability import explained_windows
+from orchestrator.diagnose.signals.pictures import epoch_contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,3 +185,15 @@ def test_blocks_cover_the_run() -> None:
     assert len(signals.block_means(steps[:12], levels[:12])) == 2
     assert len(signals.block_means(steps[:1], levels[:1])) == 1
     assert len(signals.block_means(steps[:0], levels[:0])) == 0
+
+
+def test_numbers_that_cannot_be_cost_neither_memory_nor_time() -> None:
+    told = samples(100, effects=[-0.1, 0.1])
+    told.pictures[0], told.timesteps[1], told.timesteps[2], told.steps[-1] = 10**15, 1e308, -5.0, 10**17
+    found = must(signals.condition(told))
+    assert found.left_out == 2
+    assert 10**15 in found.effects
+    assert found.steps[-1] == 10**17
+    assert epoch_contrast(found.steps, found.levels, 10) is None
+    steps, losses = np.array(told.steps), np.array(told.losses)
+    assert len(explained_windows(steps[::-1], losses, np.ones(200))[0]) <= 20

@@ -25,6 +25,7 @@ MOST_DEGREE: Final = 8
 """Degree of the curve; 5 to 12 give the same on real SD1.5 runs (variance ratio 75-77)."""
 LEAST_SAMPLES: Final = 24
 """Fewer finite samples than this have no curve."""
+LAST_TIMESTEP: Final = 1000.0
 MOST_BLOCKS: Final = 60
 LEAST_BLOCK_STEPS: Final = 5
 BISQUARE: Final = 4.685
@@ -91,7 +92,7 @@ class Conditioned:
     effects: Mapping[int, float] = field(default_factory=dict)
     """Per picture index: how much harder (above 0) than the average picture, shrunken, log units."""
     left_out: int = 0
-    """Samples whose loss or timestep was not finite, or whose loss was not above zero."""
+    """Samples whose loss was not finite or not above zero, or whose timestep was outside 0 ... 1000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def condition(samples: SampleLosses) -> Conditioned | None:
 
     steps, timesteps, losses, pictures = _arrays(samples)
     with np.errstate(invalid="ignore"):
-        usable = np.isfinite(losses) & (losses > 0) & np.isfinite(timesteps)
+        usable = np.isfinite(losses) & (losses > 0) & (timesteps >= 0) & (timesteps <= LAST_TIMESTEP)
     if int(usable.sum()) < LEAST_SAMPLES:
         return None
     steps, timesteps, pictures = steps[usable], timesteps[usable], pictures[usable]
@@ -120,10 +121,8 @@ def condition(samples: SampleLosses) -> Conditioned | None:
     curve = fit_timestep_curve(timesteps, logs)
     residuals = logs - curve.at(timesteps)
     effects = shrunken_effects(residuals - smooth_level(steps, residuals), pictures)
-    table = np.zeros(max(int(pictures.max()), 0) + 2)
-    for picture, effect in effects.items():
-        table[picture] = effect
-    taken = residuals - table[pictures]  # an unknown picture is -1: the last place, always 0
+    shown, places = np.unique(pictures, return_inverse=True)
+    taken = residuals - np.array([effects.get(int(picture), 0.0) for picture in shown])[places]
     at, levels, counts = step_means(steps, taken)
     spread = float(residuals.var())
     return Conditioned(

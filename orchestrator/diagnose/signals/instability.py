@@ -139,7 +139,7 @@ def explained_windows(
 ) -> tuple[Whole, Floats]:
     """Return the last step (W,) of each window and 1 - sum of losses / sum of mean squared targets in it (W,).
 
-    About 0: the output is worth no more than zeros. Steps (M,) must not descend. A window is `window` steps, more where they hold fewer
+    About 0: the output is worth no more than zeros. A window is `window` steps, more where they hold fewer
     than `least_samples` samples. NaN where a loss is not finite. The open window at the end is left out.
     """
     import numpy as np
@@ -148,15 +148,16 @@ def explained_windows(
     steps, losses, targets = steps[usable], losses[usable], targets[usable]
     if not len(steps):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
-    count = int(steps[-1] - steps[0]) + 1
+    first = int(steps.min())
+    count = int(steps.max()) - first + 1
     window = max(window, math.ceil(least_samples * count / len(steps)))
-    numbers = (steps - steps[0]) // window
+    numbers = (steps - first) // window
     whole = count // window
     kept = numbers < whole
     numbers = numbers[kept]
     loss = np.bincount(numbers, losses[kept], whole)
     target = np.bincount(numbers, targets[kept], whole)
-    ends = steps[0] + window * np.arange(1, whole + 1) - 1
+    ends = first + window * np.arange(1, whole + 1) - 1
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = 1 - loss / target
     return ends, np.where(np.isfinite(shares), shares, np.nan)

@@ -185,7 +185,8 @@ def epoch_contrast(steps: Whole, levels: Floats, steps_per_epoch: int, reach: in
     """
     import numpy as np
 
-    if steps_per_epoch < 4 or not len(steps):
+    # Steps that jump far ahead (a damaged file) have no boundaries worth looking at.
+    if steps_per_epoch < 4 or not len(steps) or int(steps[-1]) > steps_per_epoch * len(steps):
         return None
     reach = reach or max(2, steps_per_epoch // 4)
     sums = np.r_[0.0, np.cumsum(levels)]
