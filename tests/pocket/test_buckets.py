@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
-from orchestrator.backends.pocket.trainer.buckets import Buckets, bucket_sizes, place_in, place_without_upscale
+from orchestrator.backends.pocket.trainer.buckets import BucketManager, bucket_sizes, place_in, place_without_upscale
 
 
 def test_sizes_of_a_square_resolution() -> None:
@@ -36,5 +36,5 @@ def test_without_upscale_a_tiny_picture_is_refused() -> None:
 
 
 def test_batches_are_rounded_up_in_every_bucket() -> None:
-    buckets = Buckets({(64, 64): [0] * 5, (80, 48): [1] * 3, (48, 80): [2] * 4})
+    buckets = BucketManager([(48, 80), (64, 64), (80, 48)], [["c"] * 4, ["a"] * 5, ["b"] * 3])
     assert len(buckets.batches(4)) == 2 + 1 + 1

@@ -13,7 +13,8 @@ pytest.importorskip("torch", reason="the pocket extra is not installed")
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
 from orchestrator.backends.pocket.trainer.blueprint import DatasetPlan, Subset
-from orchestrator.backends.pocket.trainer.dataset import PictureDataset, split_for
+from orchestrator.backends.pocket.trainer.dataset import PictureDataset
+from orchestrator.backends.pocket.trainer.pictures import split_for
 
 
 def subset(folder: Path, repeats: int, *, is_reg: bool = False, flip: bool = False) -> Subset:
@@ -63,8 +64,11 @@ def test_a_batch_has_one_size_and_all_pictures_come_once_per_repeat(tmp_path: Pa
     dataset = made(plan(subset(folder, 2), bucket=True))
     dataset.set_epoch(1)
     batches = [dataset[index] for index in range(len(dataset))]
-    assert {tuple(batch.images.shape[2:]) for batch in batches if batch.images is not None} == {(64, 64), (48, 80)}
-    assert set(Counter(caption for batch in batches for caption in batch.captions).values()) == {2}
+    assert {tuple(batch["images"].shape[2:]) for batch in batches if batch["images"] is not None} == {
+        (64, 64),
+        (48, 80),
+    }
+    assert set(Counter(caption for batch in batches for caption in batch["captions"]).values()) == {2}
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
@@ -74,7 +78,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
         dataset = made(plan(subset(folder, 2)))
         dataset.seed = seed
         dataset.set_epoch(2)
-        orders.append([dataset[index].captions for index in range(len(dataset))])
+        orders.append([dataset[index]["captions"] for index in range(len(dataset))])
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
 
@@ -83,9 +87,9 @@ def test_regularisation_pictures_match_the_number_of_training_pictures(tmp_path:
     train, reg = draw(tmp_path / "a", [(64, 64)] * 6), draw(tmp_path / "r", [(64, 64)] * 2)
     dataset = made(plan(subset(train, 3), subset(reg, 1, is_reg=True)))
     assert (dataset.num_train_images, dataset.num_reg_images) == (18, 2)
-    assert sum(len(indexes) for indexes in dataset.buckets.contents.values()) == 36
+    assert sum(len(indexes) for indexes in dataset.bucket_manager.buckets) == 36
     assert len(dataset) == 18
-    weights = [w for index in range(len(dataset)) for w in dataset[index].loss_weights.tolist()]
+    weights = [w for index in range(len(dataset)) for w in dataset[index]["loss_weights"].tolist()]
     assert sorted(set(weights)) == [0.5, 1.0]
 
 
@@ -121,7 +125,7 @@ def test_a_flipped_picture_is_a_mirror_image(tmp_path: Path) -> None:
     picture.save(folder / "x.png")
     dataset = made(plan(subset(folder, 40, flip=True), batch_size=40))
     dataset.set_epoch(1)
-    images = dataset[0].images
+    images = dataset[0]["images"]
     assert images is not None
     assert {bool(image[0, 0, 0] > 0) for image in images} == {True, False}
 

@@ -72,7 +72,8 @@ def _flatten(content: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _command_line(argv: list[str]) -> dict[str, Any]:
+def make_parser() -> argparse.ArgumentParser:
+    """The options of the command line; one that is not given leaves no trace in the namespace."""
     parser = argparse.ArgumentParser(prog="train_network.py", allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--config_file", type=str)
     converters = {"int": int, "float": float, "int_or_float": float}
@@ -85,16 +86,21 @@ def _command_line(argv: list[str]) -> dict[str, Any]:
             parser.add_argument(f"--{name}", nargs="*", type=float)
         else:
             parser.add_argument(f"--{name}", type=converters.get(option.kind, str))
-    return vars(parser.parse_args(argv))
+    return parser
 
 
 def read_arguments(argv: list[str]) -> argparse.Namespace:
-    """Defaults, then the TOML named by `--config_file`, then the command line; every key checked.
+    """`with_config_file` of a command line."""
+    return with_config_file(make_parser().parse_args(argv))
+
+
+def with_config_file(parsed: argparse.Namespace) -> argparse.Namespace:
+    """Defaults, then the TOML named by `--config_file`, then what the command line gave; every key checked.
 
     Raises:
         ConfigurationError: unknown keys, wrong types, wrong choices or missing essentials, all of them at once.
     """
-    given = _command_line(argv)
+    given = dict(vars(parsed))
     config_file = given.pop("config_file", None)
     problems: list[str] = []
     values: dict[str, Any] = {name: option.default for name, option in OPTIONS.items()}

@@ -17,7 +17,7 @@ LATENT_STEP = 8
 """Sides of pictures must be multiples of this: the autoencoder divides by 4, the U-Net once more by 2."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subset:
     """One picture folder with its effective values."""
 

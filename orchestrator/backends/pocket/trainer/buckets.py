@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
 
@@ -74,16 +75,26 @@ def _rounded(value: float, steps: int) -> int:
     return whole - whole % steps
 
 
+class BatchIndex(NamedTuple):
+    """One batch: pictures `batch_index * bucket_batch_size` and following of a bucket."""
+
+    bucket_index: int
+    bucket_batch_size: int
+    batch_index: int
+
+
 @dataclass(slots=True)
-class Buckets:
-    """Picture indexes by size, each index as often as it is repeated; sorted by size."""
+class BucketManager:
+    """Picture keys by size, each key as often as the picture is repeated; sizes sorted."""
 
-    contents: dict[Size, list[int]] = field(default_factory=dict)
+    sizes: list[Size] = field(default_factory=list)
+    buckets: list[list[str]] = field(default_factory=list)
+    """Keys of the pictures of each size."""
 
-    def batches(self, batch_size: int) -> list[tuple[Size, int]]:
-        """(size, batch number) of every batch: the last one of each bucket may be smaller, none is dropped."""
+    def batches(self, batch_size: int) -> list[BatchIndex]:
+        """Every batch: the last one of each bucket may be smaller, none is dropped."""
         return [
-            (size, number)
-            for size, indexes in self.contents.items()
-            for number in range(math.ceil(len(indexes) / batch_size))
+            BatchIndex(bucket, batch_size, number)
+            for bucket, keys in enumerate(self.buckets)
+            for number in range(math.ceil(len(keys) / batch_size))
         ]

@@ -2,105 +2,47 @@
 
 from __future__ import annotations
 
-import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
 import torch
-from PIL import Image
 from tqdm.auto import tqdm
 
-from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
 from orchestrator.backends.pocket.trainer.buckets import (
-    Buckets,
-    Placement,
+    BatchIndex,
+    BucketManager,
     bucket_sizes,
     place_in,
     place_without_upscale,
 )
 from orchestrator.backends.pocket.trainer.captions import process_caption, read_caption, tag_frequency
 from orchestrator.backends.pocket.trainer.logs import logger
+from orchestrator.backends.pocket.trainer.pictures import Picture, list_images, load_pixels, read_size, split_for
 
 if TYPE_CHECKING:
     from orchestrator.backends.pocket.trainer.blueprint import DatasetPlan, Subset
 
-EXTENSIONS = {ext for low in (".png", ".jpg", ".jpeg", ".webp", ".bmp") for ext in (low, low.upper())}
 
-
-@dataclass(slots=True)
-class Picture:
-    """One picture of a subset."""
-
-    path: Path
-    subset: Subset
-    caption: str
-    num_repeats: int
-    size: tuple[int, int] = (0, 0)
-    placement: Placement | None = None
-    latents: torch.Tensor | None = None
-    """(4, height/4, width/4), not scaled; None: encoded at each use."""
-    latents_flipped: torch.Tensor | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one micro-step trains on."""
+class Batch(TypedDict):
+    """What one micro-step trains on, under sd-scripts' keys."""
 
     captions: list[str]
+    absolute_paths: list[str]
+    """Of the pictures; sd-scripts has them in the batches that it caches latents from."""
     loss_weights: torch.Tensor
     """(batch,)"""
     latents: torch.Tensor | None
     """(batch, 4, height/4, width/4)"""
     images: torch.Tensor | None
     """(batch, 3, height, width) in -1..1, where latents are not cached"""
-
-
-def list_images(folder: Path) -> list[Path]:
-    """Pictures directly in a folder, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix in EXTENSIONS)
-
-
-def split_for(paths: list[Path], split: float, seed: int | None, *, is_training: bool) -> list[Path]:
-    """The training or the validation part; without a seed the two are shuffled differently, as in sd-scripts."""
-    shuffled = list(paths)
-    if seed is not None:
-        logger.info("Using validation seed: %s", seed)
-        random.Random(seed).shuffle(shuffled)  # noqa: S311
-    else:
-        random.shuffle(shuffled)
-    if is_training:
-        return shuffled[: math.ceil(len(shuffled) * (1 - split))]
-    return shuffled[len(shuffled) - round(len(shuffled) * split) :]
-
-
-def read_size(path: Path) -> tuple[int, int]:
-    """Width and height from the header."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the picture {path}: {error}") from error
-
-
-def load_pixels(picture: Picture) -> torch.Tensor:
-    """The picture scaled and centre-cropped to its bucket: (3, height, width) in -1..1. Alpha is dropped."""
-    assert picture.placement is not None  # noqa: S101  set by `make_buckets`
-    with Image.open(picture.path) as opened:
-        image = opened.convert("RGB")
-    resized, (width, height) = picture.placement.resized, picture.placement.bucket
-    if image.size != resized:
-        smaller = image.size[0] > resized[0] or image.size[1] > resized[1]
-        image = image.resize(resized, Image.Resampling.BOX if smaller else Image.Resampling.LANCZOS)
-    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    image = image.crop((left, top, left + width, top + height))
-    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 127.5 - 1
+    target_sizes_hw: torch.Tensor
+    """int64 (batch, 2): height and width of the bucket in pixels."""
 
 
 class PictureDataset(torch.utils.data.Dataset[Batch]):
-    """A torch dataset whose items are whole batches of one size."""
+    """A torch dataset whose items are whole batches of one size; its tables have the names of sd-scripts'."""
 
     def __init__(self, plan: DatasetPlan, *, is_training: bool, prior_loss_weight: float) -> None:
         self.plan = plan
@@ -109,9 +51,10 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
         self.epoch = 0
         self.seed = 0
         self.subsets: list[tuple[Subset, int]] = []
-        self.pictures: list[Picture] = []
-        self.buckets = Buckets()
-        self.order: list[tuple[tuple[int, int], int]] = []
+        self.image_data: dict[str, Picture] = {}
+        self.image_to_subset: dict[str, Subset] = {}
+        self.bucket_manager = BucketManager()
+        self.buckets_indices: list[BatchIndex] = []
         self.tag_frequency: dict[str, dict[str, int]] = {}
         self.bucket_info: dict[str, Any] | None = None
         self.num_train_images = 0
@@ -119,7 +62,21 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
         self._collect()
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.buckets_indices)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All pictures, regularisation pictures last."""
+        return list(self.image_data.values())
+
+    def _register(self, pictures: list[Picture]) -> None:
+        """Give pictures their keys; a folder that stands in two subsets has its pictures twice."""
+        for picture in pictures:
+            key = picture.absolute_path
+            while key in self.image_data:
+                key += "+"
+            self.image_data[key] = picture
+            self.image_to_subset[key] = picture.subset
 
     def _collect(self) -> None:
         logger.info("prepare images.")
@@ -141,7 +98,7 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
                 regular += pictures
                 self.num_reg_images += repeats * len(pictures)
             else:
-                self.pictures += pictures
+                self._register(pictures)
                 self.num_train_images += repeats * len(pictures)
         split_name = "train" if self.is_training else "validation"
         logger.info("%d %s images with repeats.", self.num_train_images, split_name)
@@ -194,7 +151,7 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
                     count += 1
                 if count >= self.num_train_images:
                     break
-        self.pictures += used
+        self._register(used)
 
     def make_buckets(self) -> None:
         """Read the sizes, choose the buckets and print the table."""
@@ -209,25 +166,25 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
         elif plan.enable_bucket:
             low, high = plan.min_bucket_reso, plan.max_bucket_reso
             sizes = bucket_sizes((plan.width, plan.height), low, high, plan.bucket_reso_steps)
-        contents: dict[tuple[int, int], list[int]] = {}
-        for index, picture in enumerate(self.pictures):
+        contents: dict[tuple[int, int], list[str]] = {}
+        for key, picture in self.image_data.items():
             picture.placement = (
                 place_without_upscale((plan.width, plan.height), plan.bucket_reso_steps, *picture.size)
                 if plan.enable_bucket and plan.bucket_no_upscale
                 else place_in(sizes, *picture.size)
             )
-            contents.setdefault(picture.placement.bucket, []).extend([index] * picture.num_repeats)
-        self.buckets = Buckets(dict(sorted(contents.items())))
+            contents.setdefault(picture.placement.bucket, []).extend([key] * picture.num_repeats)
+        self.bucket_manager = BucketManager(sorted(contents), [keys for _, keys in sorted(contents.items())])
         if plan.enable_bucket:
             self._tell_buckets()
-        self.order = self.buckets.batches(plan.batch_size)
+        self.buckets_indices = self.bucket_manager.batches(plan.batch_size)
 
     def _tell_buckets(self) -> None:
         logger.info("number of images (including repeats) / 各bucketの画像枚数（繰り返し回数を含む）")
         info: dict[str, Any] = {}
-        for number, (size, indexes) in enumerate(self.buckets.contents.items()):
-            info[str(number)] = {"resolution": list(size), "count": len(indexes)}
-            logger.info("bucket %d: resolution %s, count: %d", number, size, len(indexes))
+        for number, (size, keys) in enumerate(zip(self.bucket_manager.sizes, self.bucket_manager.buckets, strict=True)):
+            info[str(number)] = {"resolution": list(size), "count": len(keys)}
+            logger.info("bucket %d: resolution %s, count: %d", number, size, len(keys))
         errors = [abs(p.placement.aspect_error) for p in self.pictures if p.placement is not None]
         mean_error = sum(errors) / len(errors) if errors else 0.0
         self.bucket_info = {"buckets": info, "mean_img_ar_error": mean_error}
@@ -239,29 +196,32 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
             logger.info("epoch is incremented. current_epoch: %d, epoch: %d", self.epoch, epoch)
         self.epoch = epoch
         rng = random.Random(self.seed + epoch)  # noqa: S311
-        rng.shuffle(self.order)
-        for indexes in self.buckets.contents.values():
-            rng.shuffle(indexes)
+        rng.shuffle(self.buckets_indices)
+        for keys in self.bucket_manager.buckets:
+            rng.shuffle(keys)
 
     def __getitem__(self, index: int) -> Batch:
-        size, number = self.order[index]
-        start = number * self.plan.batch_size
-        captions, weights, latents, images = [], [], [], []
-        for position in self.buckets.contents[size][start : start + self.plan.batch_size]:
-            picture = self.pictures[position]
-            is_flipped = picture.subset.flip_aug and random.random() < 0.5  # noqa: S311
+        bucket, count, number = self.buckets_indices[index]
+        captions, paths, weights, sizes, latents, images = [], [], [], [], [], []
+        for key in self.bucket_manager.buckets[bucket][number * count : (number + 1) * count]:
+            picture, subset = self.image_data[key], self.image_to_subset[key]
+            is_flipped = subset.flip_aug and random.random() < 0.5  # noqa: S311
             if picture.latents is not None:
                 latents.append(picture.latents_flipped if is_flipped else picture.latents)
             else:
                 pixels = load_pixels(picture)
                 images.append(pixels.flip(2) if is_flipped else pixels)
-            captions.append(process_caption(picture.subset, picture.caption, self.epoch))
-            weights.append(self.prior_loss_weight if picture.subset.is_reg else 1.0)
+            captions.append(process_caption(subset, picture.caption, self.epoch))
+            paths.append(picture.absolute_path)
+            sizes.append((picture.bucket_reso or (0, 0))[::-1])
+            weights.append(self.prior_loss_weight if subset.is_reg else 1.0)
         return Batch(
             captions=captions,
+            absolute_paths=paths,
             loss_weights=torch.tensor(weights),
             latents=torch.stack([one for one in latents if one is not None]) if latents else None,
             images=torch.stack(images) if images else None,
+            target_sizes_hw=torch.tensor(sizes),
         )
 
 

@@ -6,22 +6,22 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from tqdm.auto import tqdm
 
 from orchestrator.backends.pocket.trainer.logs import announce
-from orchestrator.backends.pocket.trainer.losses import LossRecorder, batch_loss
-from orchestrator.backends.pocket.trainer.sampling import draw_samples
+from orchestrator.backends.pocket.trainer.losses import LossRecorder
 
 if TYPE_CHECKING:
     import argparse
 
-    import torch
     from accelerate import Accelerator
 
     from orchestrator.backends.pocket.trainer.dataset import Batch, PictureDataset
     from orchestrator.backends.pocket.trainer.lora import LoraNetwork
     from orchestrator.backends.pocket.trainer.model import PocketModel
     from orchestrator.backends.pocket.trainer.saving import Saver
+    from orchestrator.backends.pocket.trainer.train_network import NetworkTrainer
     from orchestrator.backends.pocket.trainer.validation import Validator
 
 
@@ -88,72 +88,95 @@ def announce_run(run: Run, validation_images: int) -> None:
     announce(f"  total optimization steps / 学習ステップ数: {args.max_train_steps}")
 
 
-def _rates(run: Run) -> dict[str, float]:
+def rates(args: argparse.Namespace, scheduler: Any, names: list[str], optimizer: Any) -> dict[str, float]:
     """Learning rates under sd-scripts' tags, its duplicates included."""
-    rates = run.scheduler.get_last_lr()
-    logs = {f"lr/{name}": float(rate) for name, rate in zip(run.lr_names, rates, strict=True)}
-    groups = run.optimizer.param_groups
-    if run.args.optimizer_type == "Prodigy":
-        logs |= {f"lr/d*lr/{n}": g["d"] * g["lr"] for n, g in zip(run.lr_names, groups, strict=True)}
+    last = scheduler.get_last_lr()
+    logs = {f"lr/{name}": float(rate) for name, rate in zip(names, last, strict=True)}
+    groups = optimizer.param_groups
+    if args.optimizer_type == "Prodigy":
+        logs |= {f"lr/d*lr/{n}": g["d"] * g["lr"] for n, g in zip(names, groups, strict=True)}
     first = 0
-    if not run.args.network_train_unet_only:
-        logs["lr/textencoder"] = float(rates[0])  # group 0 whatever it is, as in sd-scripts
+    if not args.network_train_unet_only:
+        logs["lr/textencoder"] = float(last[0])  # group 0 whatever it is, as in sd-scripts
         first = 1
-    for index in range(first, len(rates)):
-        logs[f"lr/group{index}"] = float(rates[index])
-        if run.args.optimizer_type == "Prodigy":
+    for index in range(first, len(last)):
+        logs[f"lr/group{index}"] = float(last[index])
+        if args.optimizer_type == "Prodigy":
             logs[f"lr/d*lr/group{index}"] = groups[index]["d"] * groups[index]["lr"]
     return logs
 
 
-def _train_batch(run: Run, batch: Batch) -> float:
+def _loss(run: Run, trainer: NetworkTrainer, batch: Batch, *, is_train: bool) -> torch.Tensor:
+    model, dtype = run.model, torch.float32
+    return trainer.process_batch(
+        batch, [model.text_encoder], model.unet, run.network, model.vae, model.noise_scheduler, dtype, dtype,
+        run.accelerator, run.args, model, model.tokenizer, is_train=is_train, train_text_encoder=run.trains_text,
+        train_unet=not run.args.network_train_text_encoder_only,
+    )  # fmt: skip
+
+
+def _sample(run: Run, trainer: NetworkTrainer, epoch: int | None) -> bool:
+    model, accelerator = run.model, run.accelerator
+    return trainer.sample_images(
+        accelerator, run.args, epoch, run.global_step, accelerator.device, model.vae, [model.tokenizer],
+        model.text_encoder, model.unet,
+    )  # fmt: skip
+
+
+def _train_batch(run: Run, trainer: NetworkTrainer, batch: Batch) -> float:
     """One micro-step; returns its loss."""
     accelerator = run.accelerator
     with accelerator.accumulate(run.network):
-        loss = batch_loss(run.args, run.model, batch, trains_text=run.trains_text)
+        loss = _loss(run, trainer, batch, is_train=True)
         accelerator.backward(loss)
         if accelerator.sync_gradients and run.args.max_grad_norm:
-            accelerator.clip_grad_norm_(run.network.parameters(), run.args.max_grad_norm)
+            accelerator.clip_grad_norm_(run.network.get_trainable_params(), run.args.max_grad_norm)
         run.optimizer.step()
         run.scheduler.step()
         run.optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 
 
-def _train_epoch(run: Run, epoch: int, recorder: LossRecorder, bar: tqdm[int]) -> None:
+def _train_epoch(run: Run, trainer: NetworkTrainer, epoch: int, recorder: LossRecorder, bar: tqdm[int]) -> None:
     """The batches of one epoch (from 0); stops at `max_train_steps`."""
     args, accelerator = run.args, run.accelerator
     for number, batch in enumerate(run.loader):
-        loss = _train_batch(run, batch)
+        loss = _train_batch(run, trainer, batch)
         if accelerator.sync_gradients:
             bar.update(1)
             run.global_step += 1
-            if draw_samples(args, run.model, run.global_step, None):
+            if _sample(run, trainer, None):
                 bar.unpause()
             run.saver.after_step(run.global_step, epoch)
         recorder.add(epoch=epoch, step=number, loss=loss)
-        bar.set_postfix(avr_loss=recorder.moving_average)
-        logs = {"loss/current": loss, "loss/average": recorder.moving_average, **_rates(run)}
+        average = recorder.moving_average
+        bar.set_postfix(avr_loss=average)
+        logs = trainer.generate_step_logs(args, loss, average, run.scheduler, run.lr_names, run.optimizer)
         accelerator.log(logs, step=run.global_step)
         if accelerator.sync_gradients and run.validator.is_due_at_step(run.global_step):
-            average = run.validator.measure("step", epoch)
-            divergence = average - recorder.moving_average
-            accelerator.log(
-                {"loss/validation/step_average": average, "loss/validation/step_divergence": divergence},
-                step=run.global_step,
-            )
+            _validate(run, trainer, "step", epoch, recorder)
             bar.unpause()
         if run.global_step >= args.max_train_steps:
             break
 
 
-def train(run: Run) -> None:
+def _validate(run: Run, trainer: NetworkTrainer, kind: str, epoch: int, recorder: LossRecorder) -> None:
+    """Measure and log the held-out loss; per-epoch tags are logged under the epoch's number (from 1)."""
+    average = run.validator.measure(kind, epoch, lambda batch: _loss(run, trainer, batch, is_train=False))
+    logs = {
+        f"loss/validation/{kind}_average": average,
+        f"loss/validation/{kind}_divergence": average - recorder.moving_average,
+    }
+    run.accelerator.log(logs, step=run.global_step if kind == "step" else epoch + 1)
+
+
+def train(run: Run, trainer: NetworkTrainer) -> None:
     """Train to the end and save the final file."""
     args, accelerator = run.args, run.accelerator
     num_epochs = run.num_epochs
     if args.save_n_epoch_ratio:
         args.save_every_n_epochs = num_epochs // args.save_n_epoch_ratio or 1
-    draw_samples(args, run.model, 0, 0)
+    _sample(run, trainer, 0)
     recorder = LossRecorder()
     bar = tqdm(range(args.max_train_steps), smoothing=0, desc="steps")
     for epoch in range(run.first_epoch, num_epochs):
@@ -161,17 +184,12 @@ def train(run: Run) -> None:
         for dataset in run.datasets:
             dataset.set_epoch(epoch + 1)
         run.set_training(is_on=True)
-        _train_epoch(run, epoch, recorder, bar)
+        _train_epoch(run, trainer, epoch, recorder, bar)
         if run.validator.is_due_at_epoch(epoch + 1):
-            average = run.validator.measure("epoch", epoch)
-            divergence = average - recorder.moving_average
-            accelerator.log(
-                {"loss/validation/epoch_average": average, "loss/validation/epoch_divergence": divergence},
-                step=epoch + 1,
-            )
+            _validate(run, trainer, "epoch", epoch, recorder)
         accelerator.log({"loss/epoch_average": recorder.moving_average}, step=epoch + 1)
         run.saver.after_epoch(epoch + 1, num_epochs, run.global_step)
-        if draw_samples(args, run.model, run.global_step, epoch + 1):
+        if _sample(run, trainer, epoch + 1):
             bar.unpause()
     accelerator.end_training()
     run.saver.at_end(run.global_step, num_epochs)

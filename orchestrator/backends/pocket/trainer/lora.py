@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -31,11 +31,23 @@ def target_names(model: torch.nn.Module, inside: tuple[str, ...]) -> list[str]:
 class LoraPair(torch.nn.Module):
     """One low-rank pair; its state dict has the three keys of sd-scripts."""
 
-    def __init__(self, layer: torch.nn.Module, alpha: float) -> None:
+    def __init__(self, layer: Any, alpha: float) -> None:
         super().__init__()
+        self._layer = (layer,)  # in a tuple: a pair must not own the weights of the base
+        self._multiplier = 1.0
         self.lora_down = layer.lora_A["default"]
         self.lora_up = layer.lora_B["default"]
         self.register_buffer("alpha", torch.tensor(float(alpha)))
+
+    @property
+    def multiplier(self) -> float:
+        """How much the pair counts: 1 as trained, 0 not at all."""
+        return self._multiplier
+
+    @multiplier.setter
+    def multiplier(self, value: float) -> None:
+        self._multiplier = value
+        self._layer[0].set_scale("default", value)
 
 
 class LoraNetwork(torch.nn.Module):
@@ -58,6 +70,16 @@ class LoraNetwork(torch.nn.Module):
         for path in targets:
             self.add_module(f"{prefix}_{path.replace('.', '_')}", LoraPair(model.get_submodule(path), self.alpha))
         return len(targets)
+
+    def set_multiplier(self, multiplier: float) -> None:
+        """Let the pairs count that much: 1 as trained, 0 for the base model alone."""
+        for _, pair in self.named_children():
+            assert isinstance(pair, LoraPair)  # noqa: S101  nothing else is added
+            pair.multiplier = multiplier
+
+    def get_trainable_params(self) -> Iterator[torch.nn.Parameter]:
+        """What the optimizer changes."""
+        return self.parameters()
 
     def pairs(self, prefix: str) -> Iterator[torch.nn.Parameter]:
         """Trainable tensors of the pairs whose names start with a prefix."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
@@ -45,46 +45,68 @@ class LossRecorder:
         return self.total / len(self.losses) if self.losses else 0.0
 
 
-def _timesteps(args: argparse.Namespace, count: int, fixed: int | None) -> torch.Tensor:
+def _timesteps(args: argparse.Namespace, count: int) -> torch.Tensor:
+    """Random within `min_timestep` and `max_timestep`; both the same fix it, as the validation does."""
     low = args.min_timestep or 0
     high = NUM_TIMESTEPS if args.max_timestep is None else args.max_timestep
-    if fixed is not None or low >= high:
-        return torch.full((count,), high if fixed is None else fixed)
-    return torch.randint(low, high, (count,))
+    return torch.randint(low, high, (count,)) if low < high else torch.full((count,), high)
 
 
-def _snr(model: PocketModel, timesteps: torch.Tensor) -> torch.Tensor:
+def _snr(noise_scheduler: Any, timesteps: torch.Tensor) -> torch.Tensor:
     """Signal-to-noise ratio at each timestep, (batch,)."""
-    kept = model.noise_scheduler.alphas_cumprod[timesteps]
+    kept = noise_scheduler.alphas_cumprod[timesteps]
     ratio: torch.Tensor = kept / (1 - kept)
     return ratio
 
 
-def batch_loss(
-    args: argparse.Namespace, model: PocketModel, batch: Batch, *, trains_text: bool, timestep: int | None = None
-) -> torch.Tensor:
-    """Mean weighted noise-prediction error of a batch, a scalar; `timestep` fixes the timestep of all pictures."""
-    latents = batch.latents
-    if latents is None:
-        assert batch.images is not None  # noqa: S101  a batch holds one or the other
-        latents = model.encode(batch.images)
-        if torch.isnan(latents).any():
-            announce("NaN found in latents, replacing with zeros")
-            latents = torch.nan_to_num(latents, 0.0)
-    latents = latents * model.vae.config.scaling_factor
-    with torch.set_grad_enabled(trains_text and torch.is_grad_enabled()):
-        states = model.embed(batch.captions)
+def nan_free(latents: torch.Tensor) -> torch.Tensor:
+    """Latents with zeros instead of NaN, which is announced."""
+    if torch.isnan(latents).any():
+        announce("NaN found in latents, replacing with zeros")
+        return torch.nan_to_num(latents, 0.0)
+    return latents
+
+
+def embedded(model: PocketModel, batch: Batch, *, has_gradient: bool) -> torch.Tensor:
+    """Text states of the captions, (batch, tokens, width)."""
+    with torch.set_grad_enabled(has_gradient):
+        return model.embed(batch["captions"])
+
+
+def predict_noise(
+    args: argparse.Namespace,
+    noise_scheduler: Any,
+    latents: torch.Tensor,
+    states: torch.Tensor,
+    unet: Any,
+    *,
+    is_train: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Add noise to scaled latents and predict it: prediction, noise (as the latents) and timesteps (batch,)."""
     noise = torch.randn_like(latents)
     if args.noise_offset:
         noise = noise + args.noise_offset * torch.randn((latents.shape[0], latents.shape[1], 1, 1))
-    timesteps = _timesteps(args, latents.shape[0], timestep)
-    noisy = model.noise_scheduler.add_noise(latents, noise, timesteps)
-    predicted = model.unet(noisy, timesteps, states, return_dict=False)[0]
+    timesteps = _timesteps(args, latents.shape[0])
+    noisy = noise_scheduler.add_noise(latents, noise, timesteps)
+    with torch.set_grad_enabled(is_train):
+        predicted = unet(noisy, timesteps, states, return_dict=False)[0]
+    return predicted, noise, timesteps
+
+
+def weighted_loss(
+    args: argparse.Namespace,
+    noise_scheduler: Any,
+    predicted: torch.Tensor,
+    target: torch.Tensor,
+    timesteps: torch.Tensor,
+    loss_weights: torch.Tensor,
+) -> torch.Tensor:
+    """Mean weighted error of a batch, a scalar."""
     measure = functional.l1_loss if args.loss_type == "l1" else functional.mse_loss
-    loss = measure(predicted, noise, reduction="none").mean(dim=(1, 2, 3)) * batch.loss_weights
+    loss = measure(predicted, target, reduction="none").mean(dim=(1, 2, 3)) * loss_weights
     if args.min_snr_gamma:
-        snr = _snr(model, timesteps)
+        snr = _snr(noise_scheduler, timesteps)
         loss = loss * snr.clamp(max=args.min_snr_gamma) / snr
     if args.debiased_estimation_loss:
-        loss = loss / _snr(model, timesteps).clamp(max=1000).sqrt()
+        loss = loss / _snr(noise_scheduler, timesteps).clamp(max=1000).sqrt()
     return loss.mean()

@@ -47,7 +47,7 @@ def base_folder(name: str) -> Path:
     return folder
 
 
-@dataclass(slots=True)
+@dataclass
 class PocketModel:
     """All parts of a base, in float32 on the CPU, without gradients."""
 
@@ -64,11 +64,9 @@ class PocketModel:
         """How many pixels one latent stands for, along a side."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
-    @torch.no_grad()
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Pictures (batch, 3, height, width) in -1..1 to a sample of their latents, not scaled."""
-        latents: torch.Tensor = self.vae.encode(images).latent_dist.sample()
-        return latents
+        """`encode` with the base's own autoencoder."""
+        return encode(self.vae, images)
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
@@ -84,6 +82,13 @@ class PocketModel:
         ).input_ids  # fmt: skip
         states: torch.Tensor = self.text_encoder(ids)[0]
         return states
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
+    """Pictures (batch, 3, height, width) in -1..1 to a sample of their latents (batch, 4, height/4, width/4), not scaled."""
+    latents: torch.Tensor = vae.encode(images).latent_dist.sample()
+    return latents
 
 
 def load_model(name: str) -> PocketModel:

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from orchestrator.backends.pocket.trainer.arguments import ConfigurationError
 from orchestrator.backends.pocket.trainer.blueprint import read_dataset_config, read_folders
-from orchestrator.backends.pocket.trainer.dataset import PictureDataset, load_pixels
+from orchestrator.backends.pocket.trainer.dataset import PictureDataset
 from orchestrator.backends.pocket.trainer.dataset_text import describe
 from orchestrator.backends.pocket.trainer.logs import announce, logger
 from orchestrator.backends.pocket.trainer.loop import Run, announce_length, announce_run, steps_per_epoch
@@ -23,6 +23,7 @@ from orchestrator.backends.pocket.trainer.lora import load_weights, make_network
 from orchestrator.backends.pocket.trainer.metadata import training_metadata
 from orchestrator.backends.pocket.trainer.model import PocketModel, base_folder, load_model
 from orchestrator.backends.pocket.trainer.optim import make_optimizer, make_scheduler
+from orchestrator.backends.pocket.trainer.pictures import load_pixels
 from orchestrator.backends.pocket.trainer.saving import Saver, load_state
 from orchestrator.backends.pocket.trainer.validation import Validator
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.pocket.trainer.dataset import Batch
     from orchestrator.backends.pocket.trainer.lora import LoraNetwork
+    from orchestrator.backends.pocket.trainer.train_network import NetworkTrainer
 
 
 def make_datasets(args: argparse.Namespace) -> tuple[list[PictureDataset], list[PictureDataset]]:
@@ -145,16 +147,18 @@ def _make_network(args: argparse.Namespace, model: PocketModel) -> LoraNetwork:
     return network
 
 
-def _make_validator(
-    args: argparse.Namespace, model: PocketModel, validation: list[PictureDataset], *, trains_text: bool
-) -> Validator:
+def _make_validator(args: argparse.Namespace, model: PocketModel, validation: list[PictureDataset]) -> Validator:
     has_pictures = any(len(dataset) for dataset in validation)
     loader = make_loader(args, validation, is_training=False) if has_pictures else None
-    return Validator(args, model, loader, trains_text=trains_text)
+    return Validator(args, model, loader)
 
 
-def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
-    """Everything up to the first step; None when there is no picture to train on.
+def _group(datasets: list[PictureDataset]) -> ConcatDataset[Batch] | None:
+    return ConcatDataset(datasets) if any(len(dataset) for dataset in datasets) else None
+
+
+def prepare(args: argparse.Namespace, started_at: float, trainer: NetworkTrainer) -> Run | None:
+    """Everything up to the first step; None when there is no picture to train on. The trainer hears of the datasets.
 
     Raises:
         ConfigurationError: what is configured cannot be trained.
@@ -167,6 +171,7 @@ def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
             "No data found. Please verify arguments (train_data_dir must be the parent of folders with images)"
         )
         return None
+    trainer.assert_extra_args(args, _group(training), _group(validation))
     accelerator = make_accelerator(args)
     model = _load_base(args)
     if args.cache_latents:
@@ -186,7 +191,7 @@ def prepare(args: argparse.Namespace, started_at: float) -> Run | None:
     run = Run(
         args=args, accelerator=accelerator, model=model, network=network, optimizer=optimizer, scheduler=scheduler,
         lr_names=names, datasets=training, loader=loader, trains_text=trains_text,
-        validator=_make_validator(args, model, validation, trains_text=trains_text),
+        validator=_make_validator(args, model, validation),
         saver=Saver(args, accelerator, network, (plan.width, plan.height)),
         first_epoch=_resume(args, accelerator, steps_each),
     )  # fmt: skip

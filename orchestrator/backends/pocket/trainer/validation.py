@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm.auto import tqdm
 
-from orchestrator.backends.pocket.trainer.losses import NUM_TIMESTEPS, LossRecorder, batch_loss
+from orchestrator.backends.pocket.trainer.losses import NUM_TIMESTEPS, LossRecorder
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from torch.utils.data import DataLoader
 
@@ -32,13 +33,10 @@ def validation_timesteps(args: argparse.Namespace) -> list[int]:
 class Validator:
     """Measures the validation loss; keeps one recorder for steps and one for epochs, as sd-scripts does."""
 
-    def __init__(
-        self, args: argparse.Namespace, model: PocketModel, loader: DataLoader[Batch] | None, *, trains_text: bool
-    ) -> None:
+    def __init__(self, args: argparse.Namespace, model: PocketModel, loader: DataLoader[Batch] | None) -> None:
         self.args = args
         self.model = model
         self.loader = loader
-        self.trains_text = trains_text
         self.recorders = {"step": LossRecorder(), "epoch": LossRecorder()}
         self.batches = 0 if loader is None else len(loader)
         if args.max_validation_steps is not None:
@@ -55,10 +53,10 @@ class Validator:
         return self.batches > 0 and (every is None or epoch % every == 0)
 
     @torch.no_grad()
-    def measure(self, kind: str, epoch: int) -> float:
+    def measure(self, kind: str, epoch: int, loss_of: Callable[[Batch], torch.Tensor]) -> float:
         """Run a validation and return the average as sd-scripts shows it; `epoch` counts from 0.
 
-        The random states are put back afterwards, so validation does not change the training.
+        `loss_of` gives the loss of one batch at the timestep that `min_timestep` and `max_timestep` then fix. The random states are put back afterwards, so validation does not change the training.
         """
         assert self.loader is not None  # noqa: S101  only called when due
         states = torch.get_rng_state(), random.getstate()
@@ -69,29 +67,31 @@ class Validator:
         was_training = [part.training for part in parts]
         for part in parts:
             part.eval()
-        average = self._run(kind, epoch)
+        average = self._run(kind, epoch, loss_of)
         for part, flag in zip(parts, was_training, strict=True):
             part.train(flag)
         torch.set_rng_state(states[0])
         random.setstate(states[1])
         return average
 
-    def _run(self, kind: str, epoch: int) -> float:
+    def _run(self, kind: str, epoch: int, loss_of: Callable[[Batch], torch.Tensor]) -> float:
         assert self.loader is not None  # noqa: S101  only called when due
         timesteps = validation_timesteps(self.args)
         recorder = self.recorders[kind]
         words, name = ("epoch validation steps", "val_epoch_avg_loss") if kind == "epoch" else (
             "validation steps", "val_avg_loss")  # fmt: skip
         bar = tqdm(range(self.batches * len(timesteps)), smoothing=0, desc=words)
+        limits = self.args.min_timestep, self.args.max_timestep
         position = 0
         for number, batch in enumerate(self.loader):
             if number >= self.batches:
                 break
             for timestep in timesteps:
-                loss = batch_loss(self.args, self.model, batch, trains_text=self.trains_text, timestep=timestep)
-                recorder.add(epoch=epoch, step=position, loss=loss.item())
+                self.args.min_timestep = self.args.max_timestep = timestep
+                recorder.add(epoch=epoch, step=position, loss=loss_of(batch).item())
                 bar.update(1)
                 bar.set_postfix({name: recorder.moving_average, "timestep": timestep})
                 position += 1
+        self.args.min_timestep, self.args.max_timestep = limits
         bar.close()
         return recorder.moving_average
