@@ -7,6 +7,7 @@ would then be seen too rarely or too often, the planner moves the steps and says
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ from orchestrator.recipe.load import LoadedRecipe, load_recipe
 
 if TYPE_CHECKING:
     from orchestrator.plan.model import Plan
+
+
+_SCHEMA = re.compile(r"^(# yaml-language-server: \$schema=)(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,12 @@ def _moved(loaded: LoadedRecipe, folder: Path) -> str:
         is_file = bool(path) and path[-1] in PATH_KEYS and path[0] != "trainer_args" and isinstance(value, str)
         if (is_parent and not Path(value).is_absolute()) or (is_file and is_relative_file(value, home)):
             text = set_value(text, path, _shown_path(home / value, folder))
-    return text
+    return _SCHEMA.sub(lambda found: found[1] + _schema_from(found[2], home, folder), text)
+
+
+def _schema_from(named: str, home: Path, folder: Path) -> str:
+    """Return the schema that an editor is told of, as it is called from `folder`; an address or a lost file stays."""
+    return _shown_path(home / named, folder) if (home / named).is_file() else named
 
 
 def _written_images(images: str | Path, folder: Path) -> str:

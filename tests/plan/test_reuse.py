@@ -286,6 +286,19 @@ def test_the_folder_stands_as_it_was_typed(
     assert "image_dir: ../bob " in elsewhere.text
 
 
+def test_the_schema_is_found_from_another_folder_too(old: Path, tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipe.schema.json").write_text("{}")
+    for named, written in (
+        ("recipe.schema.json", "../recipe.schema.json"),
+        ("lost.json", "lost.json"),
+        ("https://example.org/s.json", "https://example.org/s.json"),
+    ):
+        old.write_text(f"# yaml-language-server: $schema={named}\n{OLD}", encoding="utf-8")
+        made = new_recipe("bob", old, pictures("bob", 20), None, tmp_path / "recipes")
+        assert made.text.startswith(f"# yaml-language-server: $schema={written}\n")
+
+
 def test_the_held_out_pictures_are_told(old: Path, tmp_path: Path, pictures: Callable[..., Path]) -> None:
     old.write_text(OLD.replace("validate: {hold_out: 0}", "validate: {hold_out: 2}"), encoding="utf-8")
     made = new_recipe("bob", old, pictures("bob", 20), None, tmp_path)
