@@ -19,6 +19,7 @@ from orchestrator.core.record import to_plain
 from orchestrator.core.text import Text, plural
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
+from orchestrator.report.telemetry_cost import telemetry_cost
 from orchestrator.report.watcher import short_path
 from orchestrator.run.model import Ending, nothing_trained
 
@@ -218,6 +219,9 @@ def finished(
         terminal.show_end(report.headline.to(language), Verdict(), language, console, outcome=report.outcome)
         return code
     terminal.show_verdict(report.verdict, language, console, report.outcome, has_end=True)
+    cost = telemetry_cost(report.case.observations, report.outcome)
+    if cost is not None:
+        terminal.show_line(cost.to(language), console)
     shown = {name: short_path(path) for name, path in files.items()}
     headline = report.headline.to(language)
     terminal.show_end(
