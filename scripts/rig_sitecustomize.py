@@ -1,0 +1,64 @@
+"""Lets real, unedited sd-scripts train on a small CPU-only machine; `make_rig.py environment` installs it.
+
+It belongs into the site-packages of the *trainer's* environment, as `sitecustomize.py`, never into the product's.
+1. torchvision's wheels are built for CUDA torch; with a CPU torch their import fails on operators that do not exist.
+   Declaring them is enough, nothing here ever calls them.
+2. With SD_SMALL_UNET=1 in the environment, the widths of the SD1.x U-Net (module constants of `library.original_unet`)
+   become 32, 64, 64, 64, so that a step takes tens of milliseconds instead of two seconds. All other code of the trainer
+   stays what it is.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+SMALL = (32, 64, 64, 64)
+
+
+class _AfterImport(importlib.abc.MetaPathFinder):
+    busy = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name == "torchvision" and not _AfterImport.busy:
+            _declare_torchvision_operators()
+        if name != "library.original_unet" or os.environ.get("SD_SMALL_UNET") != "1":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is None or spec.loader is None:
+            return None
+        run = spec.loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            run(module)
+            module.BLOCK_OUT_CHANNELS = SMALL
+            module.TIMESTEP_INPUT_DIM = SMALL[0]
+            module.TIME_EMBED_DIM = SMALL[0] * 4
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _declare_torchvision_operators() -> None:
+    _AfterImport.busy = True
+    import torch
+
+    if "+cpu" not in torch.__version__:
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    holder: Any = sys.modules.setdefault("_torchvision_operators", type(sys)("_torchvision_operators"))
+    holder.library = library
+
+
+sys.meta_path.insert(0, _AfterImport())
