@@ -43,8 +43,8 @@ CONFIGS: dict[str, Config] = {
         "character", 16, 4,
         {
             "network.network_dim": 8, "network.network_alpha": 8, "concepts.num_repeats": 4,
-            "train.max_train_epochs": 8, "train.train_batch_size": 2, "train.lr_scheduler": "constant_with_warmup",
-            "train.lr_warmup_steps": 0.05,
+            "train.max_train_epochs": 8, "train.train_batch_size": 2, "train.lr_scheduler": "cosine_with_min_lr",
+            "train.lr_scheduler_min_lr_ratio": 0.05, "train.lr_warmup_steps": 0.05,
         },
         {"sd15": 1e-3, "pocket": 1e-3}, 0.5,
     ),
@@ -88,8 +88,9 @@ class Fault:
     trainers: tuple[str, ...] = TRAINERS
 
 
-PRODIGY = {
-    "train.optimizer_type": "Prodigy", "train.lr_scheduler": "constant", "train.lr_warmup_steps": None,
+NO_MIN_LR = {"train.lr_scheduler_min_lr_ratio": None}
+PRODIGY: dict[str, Any] = {
+    "train.optimizer_type": "Prodigy", "train.lr_scheduler": "constant", "train.lr_warmup_steps": None, **NO_MIN_LR,
     "train.optimizer_args": {"d0": 1e-12, "growth_rate": 1.002, "weight_decay": 0.01},
     "train.unet_lr": 1.0, "train.text_encoder_lr": 1.0,
 }  # fmt: skip
@@ -113,16 +114,16 @@ FAULTS: dict[str, Fault] = {
     "prodigy-stuck": Fault("D24", ("prodigy-stuck",), "not-learning", recipe=PRODIGY, trainers=("sd15",)),
     "warmup-long": Fault(
         "D22", ("warmup-too-long",), None,
-        recipe={"train.lr_scheduler": "constant_with_warmup", "train.lr_warmup_steps": 0.6},
+        recipe={"train.lr_scheduler": "constant_with_warmup", "train.lr_warmup_steps": 0.6, **NO_MIN_LR},
     ),
     "dead-tail": Fault(
         "D23", ("lr-dead-tail",), None,
         recipe={"train.lr_scheduler": "polynomial", "train.lr_warmup_steps": None,
-                "trainer_args.lr_scheduler_power": 8.0},
+                "trainer_args.lr_scheduler_power": 8.0, **NO_MIN_LR},
     ),
     "restarts": Fault(
         "D21", ("schedule-artefact",), None, lr_factor=2,
-        recipe={"train.lr_scheduler": "cosine_with_restarts", "train.lr_scheduler_num_cycles": 3},
+        recipe={"train.lr_scheduler": "cosine_with_restarts", "train.lr_scheduler_num_cycles": 3, **NO_MIN_LR},
     ),
     "text-x20": Fault("D27", ("text-encoder-dominant",), None, text_factor=20, only=("character", "object")),
     "clipped": Fault("D31", ("always-clipped",), None, recipe={"train.max_grad_norm": 0.002}),

@@ -71,11 +71,6 @@ class Job:
         """Folder below `<trainer>/`."""
         return f"{self.config}-{self.fault}-{self.seed}"
 
-    @property
-    def kept(self) -> Path:
-        """Where the kept form lies."""
-        return KEPT / self.trainer / self.name
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -83,6 +78,12 @@ class Place:
 
     work: Path
     rig: Path | None
+    out: Path
+    """Kept runs, `<trainer>/<name>/`."""
+
+    def kept(self, job: Job) -> Path:
+        """Where the kept form of a run lies."""
+        return self.out / job.trainer / job.name
 
     def base(self, trainer: str) -> Path:
         """Diffusers folder of the trainer's base."""
@@ -149,7 +150,7 @@ class Worker:
         truth = self._truth(job, zygote, command.argv[0], rundir, plan)
         weights = truth.pop("weights")
         about = about_of(job, plan, code, seconds, truth)
-        pack(rundir, job.kept, about, weights, self._place.neutral())
+        pack(rundir, self._place.kept(job), about, weights, self._place.neutral())
         return about
 
     def close(self) -> None:
@@ -258,6 +259,7 @@ def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="scratch folder; some GiB")
+    parser.add_argument("--out", type=Path, default=KEPT, help="where kept runs go")
     parser.add_argument("--rig", type=Path, default=os.environ.get("LORA_RIG"))
     parser.add_argument("--only", choices=TRAINERS)
     parser.add_argument("--config", nargs="*", choices=list(CONFIGS))
@@ -277,11 +279,11 @@ def main() -> None:
         job for job in all_jobs(trainers, args.seeds)
         if (not args.config or job.config in args.config) and (not args.fault or job.fault in args.fault)
     ]  # fmt: skip
-    left = deque(job for job in jobs if not (job.kept / ABOUT).is_file())
+    place = Place(args.work.resolve(), rig, args.out.resolve())
+    left = deque(job for job in jobs if not (place.kept(job) / ABOUT).is_file())
     print(f"{len(jobs)} runs, {len(jobs) - len(left)} kept, {len(left)} to come", flush=True)
     if args.list:
         return
-    place = Place(args.work.resolve(), rig)
     threads = [threading.Thread(target=work_off, args=(left, place, len(left))) for _ in range(args.workers)]
     for thread in threads:
         thread.start()
