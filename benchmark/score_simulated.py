@@ -27,11 +27,14 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "unstable-lr": ("unstable-training",),
     "weight-blowup": ("weight-blow-up",),
     "weights-static": ("weights-static", "final-file-zero"),
-    "not-learning": ("nothing-learned",),
+    "not-learning": ("nothing-learned", "prodigy-stuck"),
     "too-slow": ("learning-too-slow",),
     "overfit-held-out": ("held-out-rising",),
     "overfit-train-only": ("memorised-training-pictures",),
     "fast-plateau": ("early-plateau",),
+    "warmup-long": ("warmup-too-long",),
+    "te-dominant": ("text-encoder-dominant",),
+    "clip-always": ("always-clipped",),
 }
 """Rules that say a flag under another name."""
 BREAKS = ("nan-loss", "collapsed", "diverging")

@@ -196,3 +196,16 @@ def bounds(low: float, high: float) -> str:
     """Return a range for evidence, in no language: `5-40`, `7e-5 - 2.5e-4`."""
     ends = [f"{short_number(significant(end))}" for end in (low, high)]
     return (" - " if any("e" in end for end in ends) else "-").join(ends)
+
+
+def optimizer_option(case: Case, name: str) -> str | None:
+    """Return an option of the optimizer as it was written, from `optimizer_args` (`d0=1e-5`) or the recipe's own table."""
+    written = setting(case, "optimizer_args")
+    if isinstance(written, str):
+        written = written.split()
+    for one in written if isinstance(written, (list, tuple)) else ():
+        key, found, value = str(one).partition("=")
+        if found and key.strip() == name:
+            return value.strip()
+    own = case.recipe.train.optimizer_args if case.recipe is not None else None
+    return str(own[name]) if own and name in own else None

@@ -24,6 +24,7 @@ def rules_before() -> tuple[Rule, ...]:
         few_pictures,
         ignored_pictures,
         lr_out_of_band,
+        min_snr_odd,
         missing_captions,
         missing_trigger,
         nested_pictures,
@@ -41,6 +42,7 @@ def rules_before() -> tuple[Rule, ...]:
         unreadable_caption,
         unreadable_picture,
         validation_invalid,
+        warmup_too_long,
     )
 
     return (
@@ -71,12 +73,15 @@ def rules_before() -> tuple[Rule, ...]:
         validation_invalid.RULE,
         no_hold_out.RULE,
         checkpoint_count.RULE,
+        warmup_too_long.RULE,
+        min_snr_odd.RULE,
     )
 
 
 def rules_after() -> tuple[Rule, ...]:
     """Return the rules that judge after the run only; by id."""
     from orchestrator.diagnose.rules import (
+        always_clipped,
         captions_not_read,
         collapsed_loss,
         disk_full,
@@ -89,6 +94,7 @@ def rules_after() -> tuple[Rule, ...]:
         held_out_rising,
         learning_too_slow,
         loss_trend,
+        lr_dead_tail,
         memorised_training_pictures,
         nan_latents,
         nan_loss,
@@ -96,9 +102,15 @@ def rules_after() -> tuple[Rule, ...]:
         nothing_learned,
         out_of_memory,
         plateau_reached,
+        prodigy_runaway,
+        prodigy_stuck,
+        rank_saturated,
+        rank_unused,
+        schedule_artefact,
         steps_short,
         still_falling,
         telemetry_missing,
+        text_encoder_dominant,
         trainer_crashed,
         unstable_training,
         weight_blow_up,
@@ -134,6 +146,14 @@ def rules_after() -> tuple[Rule, ...]:
         memorised_training_pictures.RULE,
         telemetry_missing.RULE,
         weight_blow_up.RULE,
+        schedule_artefact.RULE,
+        lr_dead_tail.RULE,
+        prodigy_stuck.RULE,
+        prodigy_runaway.RULE,
+        text_encoder_dominant.RULE,
+        rank_unused.RULE,
+        rank_saturated.RULE,
+        always_clipped.RULE,
     )
 
 

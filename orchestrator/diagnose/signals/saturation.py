@@ -46,7 +46,7 @@ def fit_saturation(x: Sequence[float], y: Sequence[float]) -> Saturation | None:
 
 
 def _rate(number: int) -> float:
-    return SLOWEST * (FASTEST / SLOWEST) ** (number / (RATES - 1))
+    return SLOWEST * math.pow(FASTEST / SLOWEST, number / (RATES - 1))
 
 
 def _fit_at(pairs: Sequence[tuple[float, float]], rate: float) -> Saturation:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 DEAD_SHARE: Final = 0.02
 """Below this share of the peak a step moves next to nothing."""
 RESTART_SHARE: Final = 0.1
@@ -39,6 +42,20 @@ class LrAccount:
     last: float
     count: int
     """N."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """What the conditioned loss did at one event of the schedule, log units."""
+
+    step: int
+    """The event: the first step at the new learning rate."""
+    rise: float
+    """Mean just after it - mean just before it."""
+    z: float
+    """That over its standard error."""
+    later: float
+    """Mean of a stretch as long, three to four stretches on, - the mean before; NaN where the run ended before. Near 0: it healed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +124,23 @@ def account_step_size(source: str, ds: Sequence[float], lrs: Sequence[float] = (
 def step_sizes(products: Sequence[float], lrs: Sequence[float]) -> list[float]:
     """Return d from the logged d x lr and lr, (N,) and (N,) -> (N,): the trainer logs only the product. NaN where lr is 0."""
     return [product / lr if lr else math.nan for product, lr in zip(products, lrs, strict=True)]
+
+
+def rise_at(
+    event: int, steps: NDArray[np.int64], levels: NDArray[np.float64], noise: float, share: float = 0.03
+) -> Rise | None:
+    """Return the rise at `event` of levels (N,) at steps (N,), with stretches of `share` of the run; None for fewer than 3 steps on a side.
+
+    `noise`: standard deviation of one level. A place that is known beforehand needs no search: two means are compared.
+    """
+    import numpy as np
+
+    length, at = max(3, round(share * len(levels))), int(np.searchsorted(steps, event))
+    before, after = levels[max(0, at - length) : at], levels[at : at + length]
+    if len(before) < 3 or len(after) < 3 or not noise > 0:
+        return None
+    rest = levels[at + 3 * length : at + 4 * length]
+    start = float(before.mean())
+    rise = float(after.mean()) - start
+    error = noise * math.sqrt(1 / len(before) + 1 / len(after))
+    return Rise(event, rise, rise / error, float(rest.mean()) - start if len(rest) >= 3 else math.nan)
