@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language, Text
     from orchestrator.dataset.model import Dataset
-    from orchestrator.diagnose.live import LiveWatch
-    from orchestrator.observe.console import ConsoleParser
+    from orchestrator.diagnose.watching import Watching
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.report.judged import Finished
@@ -225,40 +224,29 @@ def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
 class _Watching:
     """Reads along while a run goes on. Made ready once the trainer is started: it loads for seconds, nobody waits for this."""
 
-    _parser: ConsoleParser
-    _live: LiveWatch
+    _watch: Watching
 
     def __init__(self, job: _Job, listener: Listener, *, may_stop: bool) -> None:
         self._job, self._listener, self._may_stop = job, listener, may_stop
-        self._told: set[Text] = set()
 
     def begin(self) -> None:
         """Tell that the run has begun and load what understands its lines."""
         from orchestrator.diagnose.case import make_case
-        from orchestrator.diagnose.live import LiveWatch
-        from orchestrator.observe.console import ConsoleParser
+        from orchestrator.diagnose.watching import Watching
 
-        job = self._job
-        self._listener.begins(job.rundir, job.plan.steps.total_steps)
-        self._parser = ConsoleParser()
+        job, listener = self._job, self._listener
+        listener.begins(job.rundir, job.plan.steps.total_steps)
         case = make_case(job.prepared.loaded, None, job.plan)
-        self._live = LiveWatch(case, job.plan.stop_on if self._may_stop else ())
+        stop_on = job.plan.stop_on if self._may_stop else ()
+        self._watch = Watching(case, stop_on, job.rundir.telemetry, listener.event, listener.told)
 
     def on_line(self, line: str, _seconds: float) -> None:
         """Take one line of the trainer."""
-        event = self._parser.feed(line)
-        if event is None:
-            return
-        self._listener.event(event)
-        self._live.feed_event(event)
-        notice = self._live.notice()
-        if notice is not None and notice not in self._told:
-            self._told.add(notice)
-            self._listener.told(notice)
+        self._watch.on_line(line)
 
     def stop_reason(self) -> str | None:
         """Return why the run should be stopped now, if it should."""
-        return self._live.stop_reason()
+        return self._watch.stop_reason()
 
 
 def _finish(job: _Job, launched: Launched, language: Language) -> Finished:

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
 
 LOST_SHARE = 0.6
-"""Share of the loss of a model that predicts nothing (1 for noise). Means of 10 steps in sound runs stay under 0.38 (33 runs of
-sd-scripts on a small SD1.x, batch 2) and 0.33 (63 public SD1.5 runs, batch 1-4); in lost ones they lie between 0.81 and 1.12."""
+"""Share of the loss of a model that predicts nothing (1 for noise). Two means of 6 steps in a row stay under 0.40 in sound runs (33 runs of
+sd-scripts on a small SD1.x, batch 2) and 0.30 (63 public SD1.5 runs, batch 1-4); in lost ones they lie between 0.81 and 1.12."""
 LOST_LEVEL_FLOW = 1.2
 """Flow models predict noise minus picture, whose mean square is near 2; sound runs stay near 0.5. Not measured on our own runs."""
 LOST_LEVEL_UNKNOWN = 0.8
 """Where the family is unknown: above what any family shows in a sound run, below every lost one."""
-WINDOW = 10
-"""Steps averaged: enough to tell 0.3 from 0.6 at batch 1, few enough to be told within 20 steps."""
+WINDOW = 6
+"""Steps averaged: few enough that two windows in a row are told within 20 steps of the loss leaving its level.
+Highest two in a row of sound runs: 0.40 (33 runs of sd-scripts on a small SD1.x) and 0.30 (63 public SD1.5 runs, batch 1-4); lowest of
+lost ones: 0.87. Six steps alone reach 0.47 in sound ones."""
 PERSISTENCE = 2
 """Windows in a row. One alone may be bad luck at batch 1."""
 FIRST_STEPS, FIRST_LEVEL = 3, 4 / 3

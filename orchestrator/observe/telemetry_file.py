@@ -170,6 +170,15 @@ def read_telemetry_file(path: Path, name: str) -> TelemetryFile:
     return found
 
 
+def take_line(found: TelemetryFile, text: bytes) -> bool:
+    """Take one whole line; False where it is none of the recorder's."""
+    try:
+        _take(found, json.loads(text), 0)
+    except (_WrongValueError, KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
+        return False
+    return True
+
+
 def _skip_line(readline: Callable[[int], bytes]) -> int:
     """Read on to the end of an endless line; returns the bytes passed over, at most what is read of a file."""
     passed = 0

@@ -219,7 +219,7 @@ class Train(Section):
     """What the model's output means (flux)."""
     guidance_scale: NonNegativeFloat | None = None
     """Guidance given to the model while training (flux): 1.0 for dev."""
-    stop_on: list[Literal["nan", "collapse"]] | None = None
+    stop_on: list[Literal["nan", "collapse", "divergence"]] | None = None
     """What may stop a run early; left out: nan. An empty list never stops."""
 
 
