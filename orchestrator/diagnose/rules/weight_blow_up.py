@@ -16,7 +16,7 @@ run's own median file.
 
 ## What to change
 
-`train.unet_lr` times 0.5. Further help: `train.scale_weight_norms` at 1, weight decay.
+`train.unet_lr` times 0.5. Further help: `network.scale_weight_norms` at 1, weight decay.
 
 ## When it is wrong
 
@@ -110,8 +110,8 @@ def _judge(case: Case, seen: WeightGrowth, group: str) -> Finding:
         evidence=facts,
         fix=Fix(
             Text(
-                "Half the learning rate; `train.scale_weight_norms: 1` limits it further.",
-                "学习率减半；`train.scale_weight_norms: 1` 可进一步限制。",
+                "Half the learning rate; `network.scale_weight_norms: 1` limits it further.",
+                "学习率减半；`network.scale_weight_norms: 1` 可进一步限制。",
             ),
             () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
         ),
