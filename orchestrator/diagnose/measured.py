@@ -5,15 +5,19 @@ Percent are percent (-2.0 is 2 % below), logarithms are natural, steps are optim
 
 from __future__ import annotations
 
+from array import array
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.diagnose.facts import fact
+from orchestrator.core.observation import Series
+from orchestrator.diagnose.facts import fact, number, series
 from orchestrator.diagnose.rates import Rates, read_rates
 from orchestrator.diagnose.signals import conditioned as signals
 from orchestrator.diagnose.signals import instability as shaking
 from orchestrator.diagnose.signals import pictures as by_picture
 from orchestrator.diagnose.signals.probe import ProbeCurve, band_gaps, base_drift, base_share, probe_curve
+from orchestrator.diagnose.signals.validation import unmixed_step_validation
 from orchestrator.diagnose.signals.weights import Growth, dead_share, group_growth, norm_ratio
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.signals.pictures import Clusters, Contrast, GroupTest, PictureEffect
 
 T = TypeVar("T")
+STEP_AVERAGE = "loss/validation/step_average"
 LEAST_STEPS = 20
 """Steps below which nothing is said about shaking."""
 
@@ -212,7 +217,27 @@ def steps_per_epoch(case: Case) -> int | None:
     if case.plan is not None:
         return case.plan.steps.steps_per_epoch
     announced = fact(case, "steps_per_epoch")
-    return None if announced is None else int(announced)
+    if announced is not None:
+        return int(announced)
+    batches = fact(case, "batches_per_epoch")
+    return None if batches is None else math.ceil(batches / (number(case, "gradient_accumulation_steps") or 1))
+
+
+def step_validation(case: Case) -> Series | None:
+    """Return the trainer's held-out loss per validation pass, un-mixed from what it logged; None where nothing was mixed, or where
+    the length of the first epoch is unknown.
+    """
+    mixed, length = series(case, STEP_AVERAGE), steps_per_epoch(case) or _announced_epoch(case)
+    passes = sum(1 for step in mixed.steps if step <= length) if mixed is not None and length else 0
+    if mixed is None or passes < 2:
+        return None
+    values = unmixed_step_validation(mixed.values, passes)
+    return Series(STEP_AVERAGE, mixed.steps, array("d", values))
+
+
+def _announced_epoch(case: Case) -> float | None:
+    batches = fact(case, "batches_per_epoch")
+    return None if batches is None else batches / (number(case, "gradient_accumulation_steps") or 1.0)
 
 
 def instability(case: Case) -> Instability | None:

@@ -13,9 +13,11 @@ People stop, continue and choose checkpoints by this number.
 
 - `validation_split` without `validation_seed`: training and validation pictures are drawn independently and overlap. To fix.
 - A split that rounds up on both sides, so that one picture is in both. To fix.
+- One and the same file in both sets, by its path: two concepts may name one folder. To fix. By name and caption, in two folders: look at it.
 - Data loader workers above 0: each pass sees the pictures in another order, some twice and some not. Look at it.
 - Several step validations within the first epoch: `step_average` keeps the first ones in its average for ever. Good to know; the
-  value per epoch is right.
+  value per epoch is right, and the true value of the last pass is told.
+- One held-out picture: a sample of one says nothing about others. Look at it.
 
 ## What to change
 
@@ -24,7 +26,7 @@ held-out pictures, which cannot leak.
 
 ## When it is wrong
 
-With no more validation batches than workers the order does no harm.
+With no more validation batches than workers the order does no harm. Pictures of two folders that share name and caption may still be two.
 
 ## Sources
 
@@ -39,14 +41,19 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import events, fact, number, series, setting, where
+from orchestrator.diagnose.facts import events, fact, names, number, series, setting, significant, where
+from orchestrator.diagnose.measured import STEP_AVERAGE, step_validation, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals.validation import possible_leak
+from orchestrator.diagnose.signals.validation import possible_leak, shared_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STEP_AVERAGE = "loss/validation/step_average"
+    from orchestrator.plan.model import Subset
+
+LEAST_HELD_OUT = 2
+EMPTY_CAPTION = "e3b0c442"
+"""First digits of the sha256 of no caption at all, which proves nothing."""
 
 SAYS = Says("R027", "validation-invalid")
 
@@ -63,8 +70,10 @@ def check(case: Case) -> Iterator[Finding]:
         for finding in (
             None if has_own_set else _leak(case, split),
             None if has_own_set else _rounding(case, split),
+            _same_file(case),
             _workers(case),
             _mixed(case),
+            _single(case),
         )
         if finding is not None
     ]
@@ -145,10 +154,50 @@ def _workers(case: Case) -> Finding | None:
     )
 
 
-def _mixed(case: Case) -> Finding | None:
-    steps, per_epoch = series(case, STEP_AVERAGE), fact(case, "batches_per_epoch")
-    if steps is None or per_epoch is None or sum(1 for step in steps.steps if step <= per_epoch) < 2:
+def _same_file(case: Case) -> Finding | None:
+    seen = telemetry(case)
+    train = [picture for picture in seen.pictures if not picture.is_held_out] if seen is not None else []
+    held_out = [picture for picture in seen.pictures if picture.is_held_out] if seen is not None else []
+    shared = shared_pictures((p.name for p in train), (p.name for p in held_out))
+    if case.plan is not None and case.plan.validation is not None:
+        trained = [path for one in case.plan.subsets if not one.is_reg for path in _files(one)]
+        shared += shared_pictures(trained, _files(case.plan.validation))
+    is_sure = bool(shared)
+    if not shared:
+        marks = {(p.name.rpartition("/")[2], p.caption) for p in train if p.caption not in ("", EMPTY_CAPTION)}
+        shared = sorted(p.name for p in held_out if (p.name.rpartition("/")[2], p.caption) in marks)
+    if not shared:
         return None
+    which = names([path.rpartition("/")[2] for path in shared])
+    return SAYS.fired(
+        Severity.FIX if is_sure else Severity.WATCH,
+        Confidence.HIGH if is_sure else Confidence.MEDIUM,
+        Text(f"Trained on and held out at once: {which.en}.", f"既用于训练又被留出：{which.zh}。")
+        if is_sure
+        else Text(
+            f"Held-out pictures have a training picture's name and caption: {which.en}.",
+            f"留出图片与训练图片的文件名和标注相同：{which.zh}。",
+        ),
+        why=Text("A picture that was trained on shows no memorising.", "训练过的图片显不出死记。"),
+        evidence=[Evidence(Text("shared pictures", "共有的图片"), len(shared), 0, "telemetry: pictures")],
+        fix=Fix(
+            Text(
+                "Name each folder once under `concepts`, and take copies out.",
+                "`concepts` 中每个文件夹只写一次，并去掉重复的文件。",
+            )
+        ),
+    )
+
+
+def _files(subset: Subset) -> list[str]:
+    return [str(link.target) for link in subset.links[: len(subset.sizes)]]
+
+
+def _mixed(case: Case) -> Finding | None:
+    mixed, repaired = series(case, STEP_AVERAGE), step_validation(case)
+    if mixed is None or repaired is None:
+        return None
+    said, true = mixed.values[-1], repaired.values[-1]
     return SAYS.fired(
         Severity.INFO,
         Confidence.HIGH,
@@ -157,14 +206,30 @@ def _mixed(case: Case) -> Finding | None:
             "按步记录的验证损失混有自身的旧值；请看按轮记录的。",
         ),
         evidence=[
-            Evidence(
-                Text("step validations in the first epoch", "首轮内的步验证次数"),
-                sum(1 for s in steps.steps if s <= per_epoch),
-                1,
-                STEP_AVERAGE,
-            )
+            Evidence(Text("last value logged", "记录的末值"), significant(said, 4), None, STEP_AVERAGE),
+            Evidence(Text("the pass it stands for", "该次验证的真实值"), significant(true, 4), None, STEP_AVERAGE),
         ],
         fix=Fix(Text("Set `validate.validate_every_n_epochs`.", "设 `validate.validate_every_n_epochs`。")),
+    )
+
+
+def _single(case: Case) -> Finding | None:
+    planned = case.plan.validation if case.plan is not None else None
+    count = len(planned.sizes) if planned is not None else fact(case, "validation_images")
+    if count is None or not 0 < count < LEAST_HELD_OUT:
+        return None
+    return SAYS.fired(
+        Severity.WATCH,
+        Confidence.HIGH,
+        Text("One held-out picture is no sample.", "只有一张留出图片，不成样本。"),
+        why=Text("Whether others got better cannot be told from a single one.", "仅凭一张无法判断其他图片是否变好。"),
+        evidence=[
+            Evidence(Text("held-out pictures", "留出图片"), int(count), LEAST_HELD_OUT, "plan or console", "images")
+        ],
+        fix=Fix(
+            Text("Hold out two or more: `validate.hold_out: 2`.", "至少留出两张：`validate.hold_out: 2`。"),
+            (Change("validate.hold_out", LEAST_HELD_OUT, 1, is_safe=True),) if planned is not None else (),
+        ),
     )
 
 
