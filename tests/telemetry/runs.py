@@ -52,6 +52,7 @@ def train(
     **changes: Any,
 ) -> Run:
     """A run; without a folder nothing is recorded."""
+    torch.set_num_threads(1)  # tiny tensors: threads only wait for each other
     kind = kind or trainer_class()
     recorder = None
     if folder is not None:
