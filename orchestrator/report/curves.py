@@ -1,24 +1,25 @@
-"""Which curves a report shows, from what was observed."""
+"""The charts of what the trainer itself logged, and of the files it saved."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
 from orchestrator.diagnose.signals.raw import block_medians
-from orchestrator.report.charts import Curve, Mark, Words, draw
+from orchestrator.report.chart_view import view
 from orchestrator.report.labels import label
+from orchestrator.report.plot import Curve, Mark, Plot, Shade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from markupsafe import Markup
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.core.observation import Observations, Series
     from orchestrator.core.text import Language
+    from orchestrator.diagnose.window import Window
+    from orchestrator.report.chart_view import ChartView, Sayer
     from orchestrator.report.model import ReportData
 
 RAW_LOSS = ("loss/current", "loss/average", "loss")
@@ -28,17 +29,6 @@ VALIDATION = ("loss/validation/epoch_average", "loss/validation/step_average")
 MAX_TREND_BLOCKS = 48
 POINTS_PER_BLOCK = 16
 """Fewer, and the medians would wander as the points do."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChartView:
-    """One chart, ready to show."""
-
-    title: str
-    svg: Markup
-    legend: tuple[tuple[str, str], ...]
-    """(class of the swatch, text)."""
-    note: str
 
 
 def trend_line(series: Series) -> tuple[list[int], list[float]]:
@@ -53,20 +43,19 @@ def trend_line(series: Series) -> tuple[list[int], list[float]]:
     return [steps[(start + end - 1) // 2] for start, end in pairwise(starts)], medians
 
 
-def charts(data: ReportData, language: Language, clean: Callable[[str], str]) -> list[ChartView]:
-    """Return the charts of a report, best known first. Empty where nothing was logged."""
+def logged_charts(data: ReportData, say: Sayer) -> list[ChartView]:
+    """Return the charts of the trainer's own series, best known first. Empty where nothing was logged."""
     seen = data.case.observations
     if seen is None:
         return []
-    say = _Sayer(language, clean, _span(seen))
-    per_epoch = steps_per_epoch(data)
-    marks = save_marks(seen, language)
+    marks = save_marks(seen, say.language)
     made = [
         _loss_chart(seen, marks, say),
-        _validation_chart(seen, say, per_epoch),
+        _validation_chart(seen, say, steps_per_epoch(data)),
+        _norm_chart(seen, say),
         _lr_chart(seen, marks, say),
+        _step_size_chart(seen, say),
     ]
-    made += [_norm_chart(seen, say)]
     return [chart for chart in made if chart is not None]
 
 
@@ -96,39 +85,30 @@ def save_marks(seen: Observations, language: Language) -> list[Mark]:
     return [found[step] for step in sorted(found)]
 
 
-def _span(seen: Observations) -> tuple[int, int] | None:
+def logged_span(seen: Observations) -> tuple[int, int] | None:
+    """Return the first and the last step of the loss; None where no loss was logged."""
     ends = [seen.series[tag].steps for tag in RAW_LOSS if len(seen.series.get(tag, ()))]
     return (ends[0][0], ends[0][-1]) if ends else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sayer:
-    language: Language
-    clean: Callable[[str], str]
-    span: tuple[int, int] | None
-    """First and last logged step: the same axis for all charts over steps."""
-
-    def words(self, title: str, description: str, steps: str = "axis_step") -> Words:
-        return Words(title, description, label(steps, self.language), label("not_finite", self.language))
-
-    def label(self, key: str) -> str:
-        return label(key, self.language)
+def window_shades(window: Window | None, language: Language) -> tuple[Shade, ...]:
+    """Return the stretch of the recommended files, if there is one."""
+    steps = [candidate.step for candidate in (window.candidates if window is not None else ())]
+    return (Shade(min(steps), max(steps), label("legend_window", language)),) if steps else ()
 
 
-def _loss_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer) -> ChartView | None:
+def _loss_chart(seen: Observations, marks: Sequence[Mark], say: Sayer) -> ChartView | None:
     series = next((seen.series[tag] for tag in RAW_LOSS if len(seen.series.get(tag, ()))), None)
     if series is None:
         return None
-    curves = [Curve(say.clean(series.name), series.steps, series.values, "raw")]
-    legend = [("raw", f"{say.clean(series.name)} · {say.label('legend_raw')}")]
+    name = say.clean(series.name)
+    curves = [Curve(name, series.steps, series.values, "raw", legend=f"{name} · {say.label('legend_raw')}")]
     steps, values = trend_line(series)
     if len(steps) > 2:
         curves.append(Curve(say.label("legend_trend"), steps, values, "trend"))
-        legend.append(("trend", say.label("legend_trend")))
-    legend += [("save", say.label("legend_save"))] if marks else []
     note = say.label("note_average") if series.name == "loss/average" else say.label("note_loss")
     words = say.words(say.label("chart_loss"), _describe(series, values, say.language))
-    return ChartView(words.title, draw(curves, marks, words, "loss", span=say.span), tuple(legend), note)
+    return view(Plot("loss", words, tuple(curves), tuple(marks), span=say.span), note, say)
 
 
 def _describe(series: Series, medians: Sequence[float], language: Language) -> str:
@@ -144,7 +124,7 @@ def _describe(series: Series, medians: Sequence[float], language: Language) -> s
     )
 
 
-def _validation_curve(seen: Observations, per_epoch: float | None, say: _Sayer) -> Curve | None:
+def _validation_curve(seen: Observations, per_epoch: float | None, say: Sayer) -> Curve | None:
     """Held-out loss on the step axis; None where it is missing or its epochs cannot be placed on steps."""
     for tag in VALIDATION:
         series = seen.series.get(tag)
@@ -158,7 +138,7 @@ def _validation_curve(seen: Observations, per_epoch: float | None, say: _Sayer) 
     return None
 
 
-def _validation_chart(seen: Observations, say: _Sayer, per_epoch: float | None) -> ChartView | None:
+def _validation_chart(seen: Observations, say: Sayer, per_epoch: float | None) -> ChartView | None:
     """On an axis of its own: changes of a few per cent would be flat beside the raw loss, and means do not compare with medians."""
     held = _validation_curve(seen, per_epoch, say)
     axis = "axis_step"
@@ -173,37 +153,55 @@ def _validation_chart(seen: Observations, say: _Sayer, per_epoch: float | None) 
         value, step = min(finite)
         note = say.label("note_validation").format(value=short_number(value), step=step, axis=say.label(axis))
     words = say.words(say.label("chart_validation"), note, axis)
-    legend = (("validation", f"{held.name} · {say.label('legend_validation')}"),)
-    return ChartView(
-        words.title, draw([held], (), words, "validation", span=say.span if axis == "axis_step" else None), legend, note
-    )
+    held = replace(held, legend=f"{held.name} · {say.label('legend_validation')}")
+    return view(Plot("validation", words, (held,), span=say.span if axis == "axis_step" else None), note, say)
 
 
-def _lr_chart(seen: Observations, marks: Sequence[Mark], say: _Sayer) -> ChartView | None:
-    groups: list[tuple[list[str], Series]] = []
+def _lr_chart(seen: Observations, marks: Sequence[Mark], say: Sayer) -> ChartView | None:
     # With an adaptive optimizer `lr/...` is a factor near 1 and `lr/d*lr/...` is what moves the weights: one scale each.
     tags = sorted(tag for tag in seen.series if tag.startswith("lr") and len(seen.series[tag]))
     effective = [tag for tag in tags if "d*lr" in tag]
-    for tag in effective or tags:
-        series = seen.series[tag]
-        twin = next(
-            (names for names, other in groups if other.values == series.values and other.steps == series.steps), None
-        )
-        if twin is not None:
-            twin.append(say.clean(tag))
-        else:
-            groups.append(([say.clean(tag)], series))
-    if not groups:
+    told = seen.telemetry.steps if seen.telemetry is not None else None
+    logged: list[tuple[str, Sequence[int], Sequence[float]]] = [
+        (say.clean(tag), seen.series[tag].steps, seen.series[tag].values) for tag in effective or tags
+    ]
+    if not logged and told is not None:
+        logged = [(say.text(f"group {n}", f"参数组 {n}"), told.steps, lr) for n, lr in enumerate(told.lrs)]
+    curves = _grouped(logged)
+    if not curves:
         return None
-    curves = [Curve(", ".join(names), s.steps, s.values, "lr", tone=i % 3) for i, (names, s) in enumerate(groups)]
-    legend = tuple((f"lr tone{curve.tone}", curve.name) for curve in curves)
-    peak = max((value for _, s in groups for value in s.values if math.isfinite(value)), default=math.nan)
+    peak = max((value for curve in curves for value in curve.values if math.isfinite(value)), default=math.nan)
     note = say.label("note_lr_effective" if effective else "note_lr").format(peak=short_number(peak))
     words = say.words(say.label("chart_lr"), note)
-    return ChartView(words.title, draw(curves, marks, words, "lr", kind="linear", span=say.span), legend, note)
+    return view(Plot("lr", words, curves, tuple(marks), base=(0.0, ""), kind="linear", span=say.span), note, say)
 
 
-def _norm_chart(seen: Observations, say: _Sayer) -> ChartView | None:
+def _step_size_chart(seen: Observations, say: Sayer) -> ChartView | None:
+    """What Prodigy or D-Adaptation found."""
+    told = seen.telemetry.steps if seen.telemetry is not None else None
+    if told is None or not told.ds:
+        return None
+    curves = _grouped([(say.text(f"d, group {n}", f"d，参数组 {n}"), told.steps, d) for n, d in enumerate(told.ds)])
+    note = say.label("note_step_size")
+    words = say.words(say.label("chart_step_size"), note)
+    return view(Plot("step-size", words, curves, span=say.span), note, say) if curves else None
+
+
+def _grouped(logged: Sequence[tuple[str, Sequence[int], Sequence[float]]]) -> tuple[Curve, ...]:
+    """Return one curve for series that are the same under several names."""
+    groups: list[tuple[list[str], Sequence[int], Sequence[float]]] = []
+    for name, steps, values in logged:
+        twin = next((names for names, at, other in groups if other == values and at == steps), None)
+        if twin is not None:
+            twin.append(name)
+        elif len(values):
+            groups.append(([name], steps, values))
+    return tuple(
+        Curve(", ".join(names), steps, values, "lr", tone=n % 3) for n, (names, steps, values) in enumerate(groups)
+    )
+
+
+def _norm_chart(seen: Observations, say: Sayer) -> ChartView | None:
     """Size of the update per module group over the checkpoints."""
     found: dict[str, dict[int, float]] = {}
     for point in seen.checkpoints:
@@ -213,11 +211,10 @@ def _norm_chart(seen: Observations, say: _Sayer) -> ChartView | None:
     usable = {group: rows for group, rows in found.items() if len(rows) > 1}
     if not usable:
         return None
-    curves = [
+    curves = tuple(
         Curve(say.clean(group), sorted(rows), [rows[step] for step in sorted(rows)], "plain", tone=index % 3)
         for index, (group, rows) in enumerate(sorted(usable.items()))
-    ]
+    )
     note = say.label("note_norms")
     words = say.words(say.label("chart_norms"), note)
-    legend: list[tuple[str, str]] = [(f"plain tone{curve.tone}", curve.name) for curve in curves]
-    return ChartView(words.title, draw(curves, (), words, "norms", kind="linear", span=say.span), tuple(legend), note)
+    return view(Plot("norms", words, curves, base=(0.0, ""), span=say.span), note, say)

@@ -1,24 +1,26 @@
-"""The report as one HTML file: works offline, loads nothing, runs nothing but the one script it names by hash."""
+"""The report as one HTML file: works offline, loads nothing, runs nothing but the scripts it names by hash."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from orchestrator.core.finding import Status
-from orchestrator.report.curves import charts
+from orchestrator.core.finding import State, Status
+from orchestrator.diagnose.window import checkpoint_window
+from orchestrator.report.charts_shown import all_charts
 from orchestrator.report.diff import recipe_diff
+from orchestrator.report.embedded import embedded
+from orchestrator.report.interactive import json_block
 from orchestrator.report.labels import label, unseen
 from orchestrator.report.measured import measured, source_text
 from orchestrator.report.numbers import NOTHING, count, duration, plain_value, size
+from orchestrator.report.pictures import picture_table, why_no_pictures
 from orchestrator.report.privacy import Shortener, shortener
+from orchestrator.report.rule_page import rule_page
 from orchestrator.report.samples import sample_grid
+from orchestrator.report.sentence import NAMES, became
 from orchestrator.report.tables import (
     bucket_lines,
     checkpoint_folder,
@@ -26,7 +28,6 @@ from orchestrator.report.tables import (
     folder_rows,
     setting_rows,
     trained_count,
-    which_checkpoint,
 )
 from orchestrator.report.verdict import by_weight, level, next_steps
 from orchestrator.run.model import Ending
@@ -38,28 +39,40 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
     from orchestrator.report.model import ReportData
 
+_STATES = {state.value for state in State}
+
 
 def render_html(data: ReportData, language: Language) -> str:
     """Return the whole report as text. Pictures are read from `data.run_root`; nothing is written."""
     clean = shortener(data)
     environment = _environment(clean, language)
     seen = data.case.observations
+    window = checkpoint_window(data.case, data.verdict)
+    charts = all_charts(data, window, language, clean)
+    groups = _groups(data)
+    state = became(data)
     return environment.get_template("report.html.j2").render(
         data=data,
+        state=state,
+        because_at=_place(state.because, groups.fired),
+        window=window,
         level=level(data.verdict, data.outcome),
         facts=_facts(data, language),
         written=data.next_changes if data.next_text is not None else (),
         steps=next_steps(data.verdict),
         fired_count=len(data.verdict.fired),
-        charts=charts(data, language, clean),
+        charts=charts,
+        chart_data=json_block({"words": _script_words(language), "charts": [chart.data for chart in charts.shown]}),
+        pictures=picture_table(data, charts.say),
+        no_pictures=why_no_pictures(data),
+        pages={finding.name: rule_page(finding.name, language) for finding in (*groups.fired, *groups.ignored)},
         grid=sample_grid(data, language),
         checkpoints=checkpoint_rows(data, language),
         checkpoint_folder=checkpoint_folder(data),
-        which=which_checkpoint(data),
         folders=folder_rows(data, language),
         buckets=bucket_lines(data, language),
         settings=setting_rows(data, language),
-        groups=_groups(data),
+        groups=groups,
         missing=seen.missing if seen else (),
         damage=seen.damage if seen else (),
         diff=recipe_diff(data.recipe_text, data.next_text),
@@ -104,13 +117,15 @@ def _environment(clean: Shortener, language: Language) -> Environment:
     environment.globals.update(
         t=worded,
         tr=translated,
+        tr_code=lambda text: _with_code(text, clean),
         value=plain_value,
         source_text=lambda source: source_text(source, language),
         measured=lambda value, unit="": measured(value, unit, language),
         pieces=_pieces,
+        state_name=lambda name: NAMES[State(name)].to(language) if name in _STATES else name,
         lang=language,
         unseen=lambda names: unseen(names, language),
-        **_assets(),
+        **embedded(),
     )
     return environment
 
@@ -122,23 +137,6 @@ def _with_code(text: str, clean: Shortener) -> Markup:
         return escape("`".join(parts))
     code = Markup("<code>{}</code>")
     return Markup().join(code.format(part) if index % 2 else part for index, part in enumerate(parts))
-
-
-@cache
-def _assets() -> dict[str, Markup]:
-    """Style and script with the policy that allows them and nothing else."""
-    folder = files("orchestrator.report") / "templates"
-    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    # All three come from this package, not from data.
-    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +155,16 @@ def _groups(data: ReportData) -> _Groups:
         [f for f in found if f.status is Status.CLEAR],
         [f for f in found if f.status is Status.INCONCLUSIVE],
     )
+
+
+def _place(finding: Finding | None, shown: list[Finding]) -> int | None:
+    """Return which of the shown findings this is; None where it is not among them."""
+    return next((place for place, one in enumerate(shown) if one is finding), None)
+
+
+def _script_words(language: Language) -> dict[str, str]:
+    keys = {"log": "tool_log", "in": "tool_in", "out": "tool_out", "reset": "tool_reset", "toggle": "tool_toggle"}
+    return {key: label(name, language) for key, name in keys.items()}
 
 
 def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:

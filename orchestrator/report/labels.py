@@ -91,12 +91,25 @@ LABELS: dict[str, Text] = {
         "测得的最低值：{value}（第 {step} {axis}）。损失最低不一定最像。",
     ),
     "note_validation_nan": Text("No finite value was logged.", "没有记录到有限的值。"),
-    "note_lr": Text("Peak {peak}.", "峰值 {peak}。"),
-    "note_lr_effective": Text("Effective rate d x lr, peak {peak}.", "实际学习率 d x lr，峰值 {peak}。"),
-    "note_norms": Text(
-        "Root mean square of what the LoRA adds to the weights, per module group, at each checkpoint.",
-        "每个检查点中 LoRA 加到权重上的均方根，按模块分组。",
+    "note_lr": Text(
+        "How far each step may move the weights; peak {peak}. A run that ends while this is still high ends unsettled.",
+        "每一步允许权重移动多少；峰值 {peak}。若结束时仍很高，训练就没有稳定下来。",
     ),
+    "note_lr_effective": Text(
+        "How far each step may move the weights: d x lr, peak {peak}. The trainer's plain `lr` is only a factor here.",
+        "每一步允许权重移动多少：d x lr，峰值 {peak}。此时训练器自己的 `lr` 只是一个系数。",
+    ),
+    "chart_step_size": Text("Step size found by the optimizer (d)", "优化器找到的步长（d）"),
+    "note_step_size": Text(
+        "It should rise and then stay. Still rising at the end: the run was too short for this optimizer.",
+        "它应先上升后保持不变。结束时仍在上升：对该优化器来说训练太短。",
+    ),
+    "note_norms": Text(
+        "Root mean square of what the LoRA adds to the weights, per module group, at each saved file. Steady growth is usual; a leap "
+        "or a flat line is not.",
+        "每个保存的文件中 LoRA 加到权重上的均方根，按模块分组。稳步增长是正常的；突变或水平线则不是。",
+    ),
+    "legend_window": Text("files to try", "建议尝试的文件"),
     "describe_loss": Text(
         "{points} points from step {first} to {last}; block medians go from {start} to {end}; {bad} values are not finite.",
         "第 {first} 至 {last} 步共 {points} 个点；分块中位数从 {start} 到 {end}；{bad} 个值不是有限数。",
@@ -105,6 +118,22 @@ LABELS: dict[str, Text] = {
         "{points} points from step {first} to {last}; {bad} values are not finite.",
         "第 {first} 至 {last} 步共 {points} 个点；{bad} 个值不是有限数。",
     ),
+    "tool_log": Text("logarithmic axis", "对数坐标"),
+    "tool_in": Text("closer", "放大"),
+    "tool_out": Text("wider", "缩小"),
+    "tool_reset": Text("whole run", "全程"),
+    "tool_toggle": Text("show or hide", "显示或隐藏"),
+    "chart_hint": Text(
+        "Point at a chart, or move in it with the arrow keys, to read its values; drag to look closer, double-click to see the whole "
+        "run again; click a name to hide its curve.",
+        "将指针移到图上，或用方向键，即可读取数值；拖动可放大，双击恢复全程；点击名称可隐藏曲线。",
+    ),
+    "chart_numbers": Text("Numbers of this chart", "此图的数值"),
+    "chart_keys": Text(
+        "Arrow keys read values, plus and minus zoom, Escape resets.", "方向键读取数值，加减号缩放，Esc 复原。"
+    ),
+    "not_drawn": Text("Not drawn", "未绘制"),
+    "axis_timestep": Text("timestep", "时间步"),
     "no_curves": Text("Nothing was logged that could be drawn.", "没有可绘制的记录。"),
     # samples
     "samples": Text("Samples", "样图"),
@@ -120,7 +149,33 @@ LABELS: dict[str, Text] = {
     "sample_absent": Text("file missing", "文件缺失"),
     "sample_unreadable": Text("unreadable", "无法读取"),
     "sample_none": Text("not drawn", "未生成"),
+    # pictures
+    "pictures": Text("Pictures", "图片"),
+    "pictures_shown": Text(
+        "{shown} of {total} pictures, hardest first.", "共 {total} 张，显示 {shown} 张，最难的在前。"
+    ),
+    "col_picture": Text("Picture", "图片"),
+    "col_why_shown": Text("Shown because", "显示原因"),
+    "col_effect": Text("Loss against the usual", "相对通常的损失"),
+    "col_exposures": Text("Times shown", "出现次数"),
+    "small_picture": Text("training picture {name}", "训练图片 {name}"),
     # checkpoints
+    "use_these": Text("Use these checkpoints", "使用这些检查点"),
+    "place_left": Text("earliest", "最早"),
+    "place_middle": Text("try first", "先试"),
+    "place_right": Text("latest", "最晚"),
+    "against_base": Text("against the base model", "与底模相比"),
+    # against another run
+    "compared": Text("Against the run before", "与上一次训练相比"),
+    "col_what": Text("What differs", "不同之处"),
+    "state": Text("what became of it", "结果"),
+    "kind_of_recipe": Text("recipe", "配方"),
+    "kind_of_decided": Text("decided", "推导"),
+    "kind_of_data": Text("data", "数据"),
+    "kind_of_versions": Text("version", "版本"),
+    "because": Text("Because:", "依据："),
+    # rules
+    "rule_page": Text("What this rule looks for, and when it is wrong", "此规则检查什么，何时会误判"),
     "checkpoints": Text("Checkpoints", "检查点"),
     "no_checkpoints": Text("No network file was found.", "没有找到网络文件。"),
     "in_folder": Text("In {folder}", "位于 {folder}"),
@@ -136,7 +191,6 @@ LABELS: dict[str, Text] = {
     "state_nonfinite": Text("{count} tensors with NaN/Inf", "{count} 个张量含 NaN/Inf"),
     "state_zero": Text("all zero: nothing was learned", "全为零：什么都没学到"),
     "state_some_zero": Text("{count} of {total} modules never moved", "{total} 个模块中有 {count} 个未变化"),
-    "which_checkpoint": Text("Which one to use:", "该用哪一个："),
     # dataset
     "dataset": Text("Data set", "数据集"),
     "no_dataset": Text("The training pictures were not looked at.", "没有查看训练图片。"),

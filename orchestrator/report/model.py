@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Change, Verdict
     from orchestrator.core.text import Text
     from orchestrator.diagnose.rule import Case
+    from orchestrator.report.compare import Comparison
     from orchestrator.run.model import Outcome
 
 
@@ -52,3 +53,5 @@ class ReportData:
     """Made by another front end: there is no recipe and no plan of ours."""
     notes: tuple[Text, ...] = ()
     """Anything else worth a line: another commit than the pin, changed files of the trainer ..."""
+    compared: Comparison | None = None
+    """Against the run before of the same subject, that one first; None where there is none."""

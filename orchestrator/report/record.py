@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.finding import Status
 from orchestrator.core.record import to_plain
 from orchestrator.core.text import LANGUAGES
+from orchestrator.diagnose.state import primary_state
 from orchestrator.report.curves import is_by_epoch, trend_line
+from orchestrator.report.measured_record import checkpoints_record, probe_record, telemetry_record
 from orchestrator.report.privacy import shortener
-from orchestrator.report.tables import is_broken, trained_pictures, which_checkpoint
+from orchestrator.report.sentence import became
+from orchestrator.report.tables import trained_pictures
 from orchestrator.report.verdict import level, next_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.core.finding import Problem, Verdict
+    from orchestrator.core.finding import Finding, Problem, Verdict
     from orchestrator.core.observation import Series
     from orchestrator.core.text import Language
     from orchestrator.dataset.model import Folder, Picture
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.report.model import ReportData
 
 KIND = "report"
-VERSION = 1
+VERSION = 2
 
 
 def report_record(data: ReportData) -> dict[str, Any]:
@@ -33,6 +36,7 @@ def report_record(data: ReportData) -> dict[str, Any]:
     Write it with `core.record.write_record(path, KIND, VERSION, ...)`.
     """
     seen, case = data.case.observations, data.case
+    primary, state = primary_state(data.verdict), became(data)
     body = {
         "name": data.name,
         "created": data.created,
@@ -43,20 +47,20 @@ def report_record(data: ReportData) -> dict[str, Any]:
         "level": level(data.verdict, data.outcome),
         "headline": data.headline,
         "next_steps": [finding.name for finding in next_steps(data.verdict)],
-        "findings": data.verdict.findings,
-        "not_judged": {
-            "inconclusive": [f.name for f in data.verdict.findings if f.status is Status.INCONCLUSIVE],
-            "missing": seen.missing if seen else (),
-            "damage": seen.damage if seen else (),
-        },
+        "primary_state": primary.state,
+        "confidence": primary.confidence,
+        "because": primary.because.name if primary.because is not None else None,
+        "sentence": state.sentence,
+        "findings": [finding_record(finding) for finding in data.verdict.findings],
+        "missing": missing_record(data),
+        "damage": seen.damage if seen else (),
         "outcome": data.outcome,
         "facts": dict(seen.facts) if seen else {},
         "series": {tag: _series(series) for tag, series in (seen.series if seen else {}).items()},
-        "checkpoints": [
-            {**_without(to_plain(point), "metadata"), "is_usable": not is_broken(point)}
-            for point in (seen.checkpoints if seen else ())
-        ],
-        "which_checkpoint": which_checkpoint(data),
+        "checkpoints": checkpoints_record(data),
+        "telemetry": telemetry_record(data),
+        "probe": probe_record(data),
+        "compared": data.compared,
         "samples": seen.samples if seen else (),
         "dataset": _dataset(data),
         "plan": _plan(case.plan) if case.plan else None,
@@ -70,6 +74,43 @@ def report_record(data: ReportData) -> dict[str, Any]:
     }
     plain: dict[str, Any] = shortener(data).plain(to_plain(body))
     return plain
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """Return what one rule says, both languages."""
+    advice = [{"text": finding.fix.advice, "changes": finding.fix.changes}] if finding.fix is not None else []
+    body: dict[str, Any] = to_plain(
+        {
+            "id": finding.rule,
+            "name": finding.name,
+            "status": finding.status,
+            "severity": finding.severity,
+            "confidence": finding.confidence,
+            "state": finding.state,
+            "message": finding.message,
+            "why": finding.why,
+            "evidence": finding.evidence,
+            "advice": advice,
+            "needs": finding.needs,
+            "where": finding.where,
+            "ignored_because": finding.ignored_because,
+        }
+    )
+    return body
+
+
+def missing_record(data: ReportData) -> list[dict[str, Any]]:
+    """Return what could not be judged: sources that were not there, and rules that could not decide, with what would decide them."""
+    seen = data.case.observations
+    sources = [
+        {"kind": "source", "what": item.what, "why": item.why, "needs": None} for item in (seen.missing if seen else ())
+    ]
+    rules = [
+        {"kind": "rule", "what": f.name, "why": f.message, "needs": f.needs}
+        for f in data.verdict.findings
+        if f.status is Status.INCONCLUSIVE
+    ]
+    return [*sources, *rules]
 
 
 def _without(body: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -160,7 +201,7 @@ def verdict_record(verdict: Verdict, language: Language) -> dict[str, Any]:
     """Return all findings for `--format json`, in one language."""
     return {
         "worst": verdict.worst.value if verdict.worst else None,
-        "findings": [_in_language(to_plain(finding), language) for finding in verdict.findings],
+        "findings": [_in_language(finding_record(finding), language) for finding in verdict.findings],
     }
 
 

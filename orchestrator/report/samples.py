@@ -128,8 +128,11 @@ def _is_inside(path: Path, root: Path) -> bool:
         return False
 
 
-def thumbnail(path: Path) -> tuple[Markup, int, int] | None:
-    """Return (data URI, width, height) of a picture made small, None where the file is no readable picture."""
+def thumbnail(path: Path, longest: int = THUMBNAIL) -> tuple[Markup, int, int] | None:
+    """Return (data URI, width, height) of a picture made small, None where the file is no readable picture.
+
+    `longest`: its longest side in pixels. Encoded anew: nothing of the file but its pixels gets into the page.
+    """
     from PIL import Image
 
     try:
@@ -137,9 +140,10 @@ def thumbnail(path: Path) -> tuple[Markup, int, int] | None:
             warnings.simplefilter("error")
             if picture.width * picture.height > MAX_PIXELS:
                 return None
-            picture.draft("RGB", (THUMBNAIL * 2, THUMBNAIL * 2))
+            picture.draft("RGB", (longest * 2, longest * 2))
             small = picture.convert("RGB")
-        small.thumbnail((THUMBNAIL, THUMBNAIL))
+        small.thumbnail((longest, longest))
+        small.info.clear()  # else profiles and notes of the file would be written along
         bytes_out = io.BytesIO()
         small.save(bytes_out, "WEBP", quality=82)
     except (

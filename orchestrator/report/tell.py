@@ -207,12 +207,12 @@ def finished(
 
     `found`: why the report could not be written; the verdict is told all the same.
     """
-    from orchestrator.report.record import problems_record, report_record
+    from orchestrator.report.record import KIND, VERSION, problems_record, report_record
 
     code = EXIT_ENVIRONMENT if found else exit_code(report)
     if form == "json":
-        body = {"exit_code": code, "files": dict(files), "problems": problems_record(found, language)}
-        print_json({**body, **report_record(report)})
+        body = {"record": KIND, "version": VERSION, **report_record(report)}
+        print_json({**body, "exit_code": code, "files": dict(files), "problems": problems_record(found, language)})
         return code
     console = terminal.make_console()
     if nothing_trained(report.outcome):  # nothing was measured, and nothing follows from it

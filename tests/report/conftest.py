@@ -27,10 +27,12 @@ from orchestrator.core.finding import (
 )
 from orchestrator.core.observation import Checkpoint, Missing, Observations, Sample, Series
 from orchestrator.core.provenance import Source
+from orchestrator.core.telemetry import Picture as Shown
+from orchestrator.core.telemetry import Probe, SampleLosses, StepRecords, Telemetry
 from orchestrator.core.text import Text, same
 from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.diagnose.rule import Case
-from orchestrator.plan.model import Plan, Resolved, StepPlan, Subset
+from orchestrator.plan.model import Link, Plan, Resolved, StepPlan, Subset
 from orchestrator.report.model import ReportData
 from orchestrator.run.model import Ending, Outcome
 
@@ -295,6 +297,88 @@ def make_data(tmp_path: Path) -> Callable[..., ReportData]:
             run_root=root,
         )
         return replace(data, **changes)  # type: ignore[arg-type]
+
+    return make
+
+
+FOLDER = "20_zxqtrophy trophy"
+TIMES = (100.0, 300.0, 500.0, 700.0, 900.0)
+
+
+def recorded(count: int = 400, seed: int = 5) -> Telemetry:
+    """What the recorder would write of a run whose held-out pictures get worse after half the steps; picture 4 is an outlier."""
+    chance = random.Random(seed)
+    pictures = tuple(Shown(n, f"{FOLDER}/{n:02d}.png", "0badcafe", (64, 64), n >= 18) for n in range(20))
+    steps, times, losses, shown = array("q"), array("d"), array("d"), array("q")
+    for step in range(1, count + 1):
+        picture, timestep = chance.randrange(18), chance.uniform(0, 1000)
+        level = 0.4 * math.exp(-timestep / 250) + 0.02
+        odd = 1.2 if picture == 4 else chance.gauss(0, 0.02)
+        steps.append(step)
+        times.append(timestep)
+        losses.append(level * math.exp(odd - 0.2 * step / count + chance.gauss(0, 0.1)))
+        shown.append(picture)
+    probes = [_probe(0, 0.0, 0.0, is_on=False)]
+    for number in range(1, 11):
+        share = number / 10
+        probes.append(_probe(count * number // 10, 0.2 * share, 0.1 * share - 0.2 * max(0.0, share - 0.5), is_on=True))
+    probes.append(_probe(count, 0.0, 0.0, is_on=False))
+    return Telemetry(
+        "probe",
+        "train_network",
+        "epsilon",
+        pictures=pictures,
+        samples=SampleLosses(steps, times, losses, array("d", [1.0] * count), shown),
+        steps=StepRecords(
+            array("q", range(1, count + 1)), array("d", [0.4] * count), array("d", [0.0] * count),
+            (array("d", [1e-4] * count),), (array("d", [1e-6 + 1e-8 * n for n in range(count)]),),
+        ),
+        probes=tuple(probes),
+        hooks={"get_noise_pred_and_target": True},
+        is_complete=True,
+        log_seconds=0.5,
+        probe_seconds=2.5,
+    )  # fmt: skip
+
+
+def _probe(step: int, train: float, held: float, *, is_on: bool) -> Probe:
+    """`train`, `held`: by how much the log of the loss fell on pictures 0 and 1, 18 and 19."""
+    shown = (0, 1, 18, 19)
+    wobble = 0.002 * math.sin(step)
+    rows = tuple(
+        tuple(
+            (0.3 + 0.05 * n)
+            * math.exp(-t / 400 - (held if p >= 18 else train) * (1 - t / 2000) + (wobble if is_on else 0))
+            for t in TIMES
+        )
+        for n, p in enumerate(shown)
+    )
+    when = "train" if is_on else "end" if step else "start"
+    return Probe(step, is_on, when, TIMES, shown, rows, ((1.0,) * 5,) * 4, 0.2)
+
+
+@pytest.fixture
+def make_recorded(make_data: Callable[..., ReportData], tmp_path: Path) -> Callable[..., ReportData]:
+    """The same run with telemetry, and with the files of its pictures."""
+    from PIL import Image
+
+    def make(count: int = 400, **changes: object) -> ReportData:
+        data = make_data(count, **changes)
+        assert data.case.plan is not None
+        assert data.case.dataset is not None
+        assert data.case.observations is not None
+        (folder,) = data.case.dataset.folders
+        files = []
+        for n, picture in enumerate(folder.pictures):
+            path = tmp_path / "images" / picture.path.name
+            path.parent.mkdir(exist_ok=True)
+            Image.new("RGB", (64, 48), (10 * n, 90, 120)).save(path)
+            files.append(replace(picture, path=path, caption=f"zxqtrophy, view {n}"))
+        links = tuple(Link(f"data/{FOLDER}/{file.path.name}", file.path) for file in files)
+        plan = replace(data.case.plan, subsets=(replace(data.case.plan.subsets[0], links=links),))
+        dataset = Dataset((replace(folder, pictures=tuple(files)),))
+        seen = replace(data.case.observations, telemetry=recorded(count))
+        return replace(data, case=replace(data.case, plan=plan, dataset=dataset, observations=seen, cache={}))
 
     return make
 

@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 from orchestrator.report.html import render_html
@@ -53,42 +54,116 @@ def test_a_refused_style_would_be_seen(make_data: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_page_runs_its_own_script_and_complains_of_nothing(make_data: Make, tmp_path: Path, language: str) -> None:
-    dom, console = browse(render_html(make_data(), language), tmp_path, "--dump-dom")  # type: ignore[arg-type]
+def test_page_runs_its_own_scripts_and_complains_of_nothing(make_recorded: Make, tmp_path: Path, language: str) -> None:
+    dom, console = browse(render_html(make_recorded(), language), tmp_path, "--dump-dom")  # type: ignore[arg-type]
     assert console == []
-    assert dom.count('class="cursor"') == dom.count('<svg class="chart"') >= 3
+    assert dom.count('class="uplot') == dom.count('<svg class="chart"') == 9
 
 
-def test_payloads_stay_text(make_data: Make, poison: Callable[[Any, str], Any], tmp_path: Path) -> None:
-    dom, console = browse(render_html(poison(make_data(), PAYLOAD), "en"), tmp_path, "--dump-dom")
+def test_payloads_stay_text(make_recorded: Make, poison: Callable[[Any, str], Any], tmp_path: Path) -> None:
+    dom, console = browse(render_html(poison(make_recorded(), PAYLOAD), "en"), tmp_path, "--dump-dom")
     assert console == []
     title = re.search(r"<title>(.*?)</title>", dom)
     assert title is not None
     assert title[1] != "pwned"
-    assert dom.count("<script") == 1
+    assert dom.count("<script") == 3
+    assert dom.count('class="uplot') == dom.count('<svg class="chart"') > 3
+
+
+def act(html: str, folder: Path, script: str) -> str:
+    """The page after a script did what a reader might do; it writes what it saw into `document.body.dataset.seen`."""
+    free = re.sub(r"<meta http-equiv=[^>]*>", "", html)
+    told = f"<script>setTimeout(() => {{ {script} }}, 100)</script></body>"
+    dom, console = browse(free.replace("</body>", told), folder, "--dump-dom", "--virtual-time-budget=4000")
+    assert console == []
+    seen = re.search(r'<body[^>]* data-seen="([^"]*)"', dom)
+    assert seen is not None
+    return seen[1]
+
+
+LOOK = """
+  const figure = document.getElementById("figure-loss"), live = figure.querySelector(".live"), over = live.querySelector(".u-over");
+  const tip = () => Array.from(live.querySelectorAll(".tip:not([hidden]) > *"), (part) => part.textContent);
+  const say = (...values) => { document.body.dataset.seen = values.join("|"); };
+  const ticks = () => live.querySelector("canvas").toDataURL();
+"""
 
 
 def test_values_are_read_off_under_the_pointer(make_data: Make, tmp_path: Path) -> None:
-    move = """<script>
-      const chart = document.querySelector("svg.chart"), area = chart.getBoundingClientRect();
-      const x = area.left + area.width * 748 / 760;
-      chart.dispatchEvent(new PointerEvent("pointermove", {clientX: x, clientY: area.top + 40}));
-    </script>"""
-    html = re.sub(r"<meta http-equiv=[^>]*>", "", render_html(make_data(), "en")).replace("</body>", f"{move}</body>")
-    dom, console = browse(html, tmp_path, "--dump-dom")
-    assert console == []
-    cursor = re.search(r'<g class="cursor" visibility="visible">(.*?)</g>', dom)
-    assert cursor is not None
-    texts = re.findall(r"<text[^>]*>(.*?)</text>", cursor[1])
-    assert texts[0] == "400"
-    assert re.fullmatch(r"loss/current {2}0\.\d+", texts[1])
+    move = """
+      const area = over.getBoundingClientRect(), at = {clientX: area.left + area.width - 1, clientY: area.top + 40, bubbles: true};
+      over.dispatchEvent(new MouseEvent("mouseenter", at)); over.dispatchEvent(new MouseEvent("mousemove", at));
+      setTimeout(() => say(...tip()), 100);
+    """
+    step, raw, trend = act(render_html(make_data(), "en"), tmp_path, LOOK + move).split("|")
+    assert step == "step 400"
+    assert re.fullmatch(r"loss/current: 0\.\d+", raw)
+    assert re.fullmatch(r"trend \(block medians\): 0\.\d+ @\d+", trend)
+
+
+def test_values_are_read_off_with_the_keyboard(make_data: Make, tmp_path: Path) -> None:
+    keys = """
+      live.focus();
+      for (const key of ["Home", "ArrowRight", "ArrowRight"]) { live.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true})); }
+      say(document.activeElement === live, figure.querySelector(".said").textContent);
+    """
+    is_focused, said = act(render_html(make_data(), "en"), tmp_path, LOOK + keys).split("|")
+    assert is_focused == "true"
+    assert re.match(r"step 3; loss/current: 0\.\d+; trend", said)
+
+
+def test_a_curve_is_hidden_and_the_axis_changed(make_data: Make, tmp_path: Path) -> None:
+    press = """
+      const [raw] = figure.querySelectorAll(".legend button"), [log] = figure.querySelectorAll(".tools button"), before = ticks();
+      const was = log.getAttribute("aria-pressed");
+      raw.click();
+      live.dispatchEvent(new KeyboardEvent("keydown", {key: "End", bubbles: true}));
+      const told = tip();
+      setTimeout(() => { const hidden = ticks(); log.click(); setTimeout(() => {
+        say(raw.getAttribute("aria-pressed"), told.length, before !== hidden, was !== log.getAttribute("aria-pressed"), hidden !== ticks());
+      }, 100); }, 100);
+    """
+    assert act(render_html(make_data(), "en"), tmp_path, LOOK + press) == "false|2|true|true|true"
+
+
+def test_zoom_by_dragging_and_back_by_double_click(make_recorded: Make, tmp_path: Path) -> None:
+    drag = """
+      const area = over.getBoundingClientRect(), y = area.top + 50, back = figure.querySelector(".tools button:last-child");
+      const event = (name, share, target = over) => target.dispatchEvent(
+        new MouseEvent(name, {clientX: area.left + area.width * share, clientY: y, bubbles: true, button: 0, movementX: 9}));
+      event("mouseenter", 0.25); event("mousemove", 0.25); event("mousedown", 0.25);
+      setTimeout(() => { event("mousemove", 0.75); event("mouseup", 0.75, document);
+        setTimeout(() => {
+          const zoomed = !back.disabled;
+          live.dispatchEvent(new KeyboardEvent("keydown", {key: "Home", bubbles: true}));
+          event("dblclick", 0.5);
+          setTimeout(() => say(zoomed, back.disabled), 100);
+        }, 100); }, 100);
+    """
+    html = render_html(make_recorded(), "en")
+    for chart in ("loss", "conditioned"):  # the second has a vertical range of its own at first sight
+        assert act(html, tmp_path, LOOK.replace("figure-loss", f"figure-{chart}") + drag) == "true|true"
+
+
+def test_drawn_charts_show_where_scripts_do_not_run(make_recorded: Make, tmp_path: Path) -> None:
+    html = re.sub(r"<script>.*?</script>", "", render_html(make_recorded(), "en"), flags=re.DOTALL)
+    seen = act(html, tmp_path, """
+      const box = (one) => one.getBoundingClientRect().height;
+      document.body.dataset.seen = [
+        Array.from(document.querySelectorAll("svg.chart"), box).every((high) => high > 100),
+        Array.from(document.querySelectorAll(".live, .tools"), box).every((high) => high === 0),
+      ].join("|");
+    """)  # fmt: skip
+    assert seen == "true|true"
 
 
 @pytest.mark.parametrize(("width", "is_dark"), [(1280, False), (420, True)])
-def test_page_is_drawn(make_data: Make, tmp_path: Path, width: int, *, is_dark: bool) -> None:
+def test_page_is_drawn(make_recorded: Make, tmp_path: Path, width: int, *, is_dark: bool) -> None:
     picture = tmp_path / "page.png"
     dark = ["--blink-settings=preferredColorScheme=0"] if is_dark else []
-    browse(render_html(make_data(), "zh"), tmp_path, f"--window-size={width},2400", f"--screenshot={picture}", *dark)
+    browse(
+        render_html(make_recorded(), "zh"), tmp_path, f"--window-size={width},2400", f"--screenshot={picture}", *dark
+    )
     with Image.open(picture) as page:
         grey = page.convert("L")
         corner = grey.getpixel((2, 2))
@@ -99,9 +174,23 @@ def test_page_is_drawn(make_data: Make, tmp_path: Path, width: int, *, is_dark: 
         assert lightest > 200
 
 
-def test_prints_to_pdf(make_data: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [1280, 420])
+def test_nothing_is_wider_than_the_window(make_recorded: Make, tmp_path: Path, width: int) -> None:
+    html = re.sub(r"<meta http-equiv=[^>]*>", "", render_html(make_recorded(), "en"))
+    told = "<script>setTimeout(() => { document.body.dataset.wide = document.documentElement.scrollWidth - innerWidth; }, 200)</script></body>"
+    page = html.replace("</body>", told)
+    # Chromium's window is never narrower than 500: a frame is.
+    frame = f'<!doctype html><body style="margin:0"><iframe style="border:0;width:{width}px;height:3000px" srcdoc="{escape(page)}"></iframe>'
+    report = "<script>setTimeout(() => { document.body.dataset.seen = frames[0].document.body.dataset.wide; }, 1500)</script>"
+    dom, _ = browse(frame + report, tmp_path, "--dump-dom", "--virtual-time-budget=6000")
+    seen = re.search(r'data-seen="([^"]*)"', dom)
+    assert seen is not None
+    assert int(seen[1]) <= 0
+
+
+def test_prints_to_pdf(make_recorded: Make, tmp_path: Path) -> None:
     paper = tmp_path / "report.pdf"
-    browse(render_html(make_data(), "en"), tmp_path, f"--print-to-pdf={paper}")
+    browse(render_html(make_recorded(), "en"), tmp_path, f"--print-to-pdf={paper}")
     body = paper.read_bytes()
     assert body.startswith(b"%PDF")
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b", body)) <= 12

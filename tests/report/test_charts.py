@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.report.charts import HEIGHT, LEFT, RIGHT, WIDTH, Curve, Mark, Words, columns, draw
+from orchestrator.report.charts import HEIGHT, LEFT, RIGHT, WIDTH
+from orchestrator.report.charts import draw as draw_plot
+from orchestrator.report.plot import Curve, Mark, Plot, Shade, Words, columns, reduced
 from orchestrator.report.scales import choose_kind, make_scale, step_ticks, ticks
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("linear", "log")
 WORDS = Words("Loss", "what it shows", "step", "not finite")
+
+
+def draw(curves: Sequence[Curve], marks: Sequence[Mark] = (), words: Words = WORDS, name: str = "loss") -> str:
+    return picture(Plot(name, words, tuple(curves), tuple(marks)))
+
+
+def picture(plot: Plot) -> str:
+    return str(draw_plot(plot, [(curve, reduced(curve)) for curve in plot.curves if len(curve.steps)]))
 
 
 def raw(values: Sequence[float]) -> Curve:
@@ -54,7 +64,7 @@ def test_columns_agree_with_a_plain_loop() -> None:
 def test_each_nan_leaves_a_mark_and_a_count() -> None:
     values = [0.1] * 3000
     values[1500], values[2000] = math.nan, -math.inf
-    svg = str(draw([raw(values)], [], WORDS, "loss"))
+    svg = draw([raw(values)], [], WORDS, "loss")
     assert "loss: 2 not finite" in svg
     marks = re.search(r'<path class="nan" d="([^"]*)"', svg)
     assert marks is not None
@@ -63,7 +73,7 @@ def test_each_nan_leaves_a_mark_and_a_count() -> None:
 
 def test_a_line_is_not_drawn_across_nan() -> None:
     values = [1.0, 2.0, math.nan, 2.0, 1.0]
-    svg = str(draw([Curve("lr", range(5), values, "lr")], [], WORDS, "lr"))
+    svg = draw([Curve("lr", range(5), values, "lr")], [], WORDS, "lr")
     path = re.search(r'<path class="lr tone0" d="([^"]*)"', svg)
     assert path is not None
     assert path[1].count("M") == 2
@@ -73,7 +83,7 @@ def test_a_line_is_not_drawn_across_nan() -> None:
     "values", [[], [0.0], [0.0, 0.0], [math.nan], [1e-300, 1e300], [-1e300, 1e300], [5e-324] * 3, [1e308, -1e308]]
 )
 def test_odd_series_are_drawn_without_nonsense(values: list[float]) -> None:
-    svg = str(draw([raw(values)], [Mark(1, "saved")], WORDS, "loss"))
+    svg = draw([raw(values)], [Mark(1, "saved")], WORDS, "loss")
     numbers = [float(n) for n in re.findall(r'[MHV ](-?[\d.]+)(?=[ "HVhvL])', svg)]
     assert "nan" not in re.sub(r"class=\"nan\"|NaN|not finite", "", svg)
     assert "inf" not in svg.replace("not finite", "").replace("Inf", "")
@@ -81,7 +91,7 @@ def test_odd_series_are_drawn_without_nonsense(values: list[float]) -> None:
 
 
 def test_points_lie_inside_the_frame_in_order() -> None:
-    svg = str(draw([raw([0.1, 0.5, 0.3])], [], WORDS, "loss"))
+    svg = draw([raw([0.1, 0.5, 0.3])], [], WORDS, "loss")
     path = re.search(r'class="raw tone0" d="([^"]*)"', svg)
     assert path is not None
     points = [(float(x), float(y)) for x, y in re.findall(r"M([\d.]+) ([\d.]+)h0", path[1])]
@@ -139,7 +149,7 @@ def test_step_ticks_are_whole() -> None:
 
 def test_save_points_are_marked_and_thinned() -> None:
     marks = [Mark(step, f"saved {step}", is_main=step == 400) for step in range(10, 401, 10)]
-    svg = str(draw([raw([0.1] * 400)], marks, WORDS, "loss"))
+    svg = draw([raw([0.1] * 400)], marks, WORDS, "loss")
     assert svg.count('class="save') == 40
     assert svg.count('class="save main"') == 1
     assert svg.count('<text class="mark"') <= 10
@@ -149,15 +159,50 @@ def test_save_points_are_marked_and_thinned() -> None:
 def test_text_of_others_is_escaped() -> None:
     evil = '"><script>alert(1)</script>'
     words = Words(evil, evil, evil, evil)
-    svg = str(draw([Curve(evil, [1, 2], [math.nan, 1.0], "raw")], [Mark(1, evil)], words, "x"))
+    svg = draw([Curve(evil, [1, 2], [math.nan, 1.0], "raw")], [Mark(1, evil)], words, "x")
     assert "<script" not in svg
     assert '"><' not in svg.replace('"><path', "").replace('"><title', "").replace('"><text', "").replace('"><desc', "")
+
+
+def test_an_interval_is_an_area_with_gaps_where_it_is_unknown() -> None:
+    nan = math.nan
+    curve = Curve(
+        "held out",
+        [1, 2, 3, 4, 5],
+        [0.0, -1, -2, -3, -4],
+        "validation",
+        lows=[-1, -2, nan, -4, -5],
+        highs=[1, 0, nan, -2, -3],
+    )
+    svg = picture(Plot("probe", WORDS, (curve,), base=(0.0, "base <model>"), unit=" %"))
+    area = re.search(r'<path class="area validation tone0" d="([^"]*)"', svg)
+    assert area is not None
+    assert (area[1].count("M"), area[1].count("Z")) == (2, 2)
+    assert "base &lt;model&gt;" in svg
+    assert re.search(r'text-anchor="end">-?\d+ %</text>', svg)
+
+
+def test_a_window_of_one_step_can_be_seen() -> None:
+    plot = Plot("probe", WORDS, (raw([0.1] * 400),), shades=(Shade(100, 200, "files"), Shade(300, 300, "one")))
+    widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', picture(plot))]
+    assert widths[0] == pytest.approx(100 / 399 * (WIDTH - LEFT - RIGHT), abs=0.1)
+    assert widths[1] == 4
+
+
+def test_what_lies_beyond_the_limits_is_drawn_at_the_edge() -> None:
+    svg = picture(Plot("loss", WORDS, (raw([0.1, 0.2, 50.0, 0.1]),), limits=(0.0, 0.3), kind="linear"))
+    path = re.search(r'class="raw tone0" d="([^"]*)"', svg)
+    assert path is not None
+    heights = [float(y) for y in re.findall(r"M[\d.]+ ([\d.]+)h0", path[1])]
+    assert min(heights) >= 0
+    assert heights[2] == min(heights)
+    assert heights[0] - heights[1] > 40  # 0.1 and 0.2 are still apart
 
 
 def test_two_hundred_thousand_points_are_quick() -> None:
     chance = random.Random(4)
     curve = raw([chance.random() for _ in range(200_000)])
     begin = time.process_time()
-    svg = draw([curve], [], WORDS, "loss")
+    svg = draw([curve])
     assert time.process_time() - begin < 0.3  # 0.03 s on a quiet 2-core machine
     assert len(svg) < 120_000

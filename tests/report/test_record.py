@@ -1,27 +1,38 @@
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.finding import Location, Problem, Verdict
+import pytest
+
+from orchestrator.core.finding import Confidence, Location, Problem, State, Verdict
 from orchestrator.core.observation import Series
 from orchestrator.core.record import read_record, write_record
 from orchestrator.core.text import Text, same
 from orchestrator.diagnose.rule import Case
+from orchestrator.report.compare import Comparison, Difference
 from orchestrator.report.record import KIND, VERSION, problems_record, report_record, verdict_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
     from orchestrator.report.model import ReportData
 
     Make = Callable[..., ReportData]
     Faults = Callable[[Any], list[str]]
+
+COMPARED = Comparison(
+    ("trophy-000", "trophy-001"),
+    (Difference("recipe", "train.unet_lr", ("1e-3", "1e-2")),),
+    ("learning", "overfit"),
+    ("medium", "high"),
+    ((same("held-out pictures against the base, %"), (-3.1, None)),),
+    (Text("The probes used different pictures.", "探针图片不同。"),),
+)
 
 
 def whole(data: ReportData, folder: Path) -> dict[str, Any]:
@@ -56,7 +67,7 @@ def test_the_check_itself_finds_faults(make_data: Make, schema_faults: Faults, t
         {**body, "level": "fine"},
         {**body, "extra": 1},
         {k: v for k, v in body.items() if k != "findings"},
-        {**body, "version": 2},
+        {**body, "version": 1},
     ):
         assert schema_faults(broken)
     body["findings"][0]["message"] = "text"
@@ -114,10 +125,72 @@ def test_facts_agree_with_the_case(make_data: Make, tmp_path: Path) -> None:
         "source": "preset",
         "because": {"en": "object preset", "zh": "object preset"},
     }
-    assert body["not_judged"]["inconclusive"] == ["still-falling"]
-    assert len(body["checkpoints"]) == 4
+    assert len(body["checkpoints"]["files"]) == 4
     assert body["dataset"]["folders"][0]["captioned"] == 17
     assert body["commands"][0]["argv"][0] == "python"
+
+
+def test_findings_carry_evidence_and_advice(make_data: Make, tmp_path: Path) -> None:
+    high, few, kept, clear, _ = whole(make_data(), tmp_path)["findings"]
+    assert (high["id"], high["status"], high["severity"], high["confidence"]) == ("R009", "fired", "fix", "high")
+    assert high["evidence"][0]["value"] == 1e-2
+    (advice,) = high["advice"]
+    assert advice["text"]["en"] == "Write unet_lr: 1e-3."
+    assert [(c["key"], c["before"], c["value"]) for c in advice["changes"]] == [("train.unet_lr", 1e-2, 1e-3)]
+    assert few["advice"][0]["changes"] == []
+    assert kept["ignored_because"] == "the trigger is in the folder name"
+    assert clear["advice"] == []
+
+
+def test_what_is_missing_says_what_would_help(make_data: Make, tmp_path: Path) -> None:
+    source, rule = whole(make_data(), tmp_path)["missing"]
+    assert (source["kind"], source["what"], source["needs"]) == ("source", "resources.jsonl", None)
+    assert (rule["kind"], rule["what"], rule["needs"]["en"]) == ("rule", "still-falling", "Held-out pictures.")
+
+
+def test_the_state_is_that_of_the_worst_claim(make_data: Make, tmp_path: Path) -> None:
+    data = make_data()
+    body = whole(data, tmp_path)
+    assert (body["primary_state"], body["confidence"], body["because"]) == ("inconclusive", "low", None)
+    overfit = replace(data.verdict.findings[0], state=State.OVERFIT, confidence=Confidence.MEDIUM)
+    learned = replace(data.verdict.findings[3], state=State.LEARNING)
+    body = whole(replace(data, verdict=Verdict((learned, overfit))), tmp_path)
+    assert (body["primary_state"], body["confidence"], body["because"]) == ("overfit", "medium", "lr-too-high")
+    assert body["sentence"]["en"].startswith("This LoRA went on to learn its pictures by heart")
+    assert [f["state"] for f in body["findings"]] == ["learning", "overfit"]
+
+
+def test_telemetry_and_probe_are_told(make_recorded: Make, schema_faults: Faults, tmp_path: Path) -> None:
+    body = whole(make_recorded(), tmp_path)
+    assert schema_faults(body) == []
+    told = body["telemetry"]
+    assert (told["mode"], told["samples"], told["pictures"], told["held_out_pictures"]) == ("probe", 400, 18, 2)
+    assert (told["probes"], told["base_probes"]) == (10, 2)
+    assert told["cost_percent"] == pytest.approx(100 * 3.0 / 83.4)
+    train, held = body["probe"]["train"], body["probe"]["held_out"]
+    assert train["steps"] == held["steps"] == list(range(40, 401, 40))
+    assert train["last"] == pytest.approx(100 * (math.exp(-0.2 * 0.75) - 1), abs=0.3)
+    assert held["best_step"] in {160, 200, 240}
+    assert held["rebound"] > 0
+    assert train["pictures"] == ["20_zxqtrophy trophy/00.png", "20_zxqtrophy trophy/01.png"]
+    assert body["probe"]["base_drift"] == 0
+    assert len(train["bands"]) == len(train["timesteps"]) == len(body["probe"]["gaps"]) == 5
+
+
+def test_the_window_of_files_is_told(make_recorded: Make, tmp_path: Path) -> None:
+    data = make_recorded()
+    told = whole(data, tmp_path)["checkpoints"]
+    steps = [one["step"] for one in told["window"]["candidates"]]
+    assert steps
+    assert set(steps) <= {point["step"] for point in told["files"]}
+    assert max(steps) < 400  # the held-out pictures are worse there
+    assert all(point["is_usable"] for point in told["files"])
+
+
+def test_a_comparison_is_passed_on(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
+    body = whole(replace(make_data(), compared=COMPARED), tmp_path)
+    assert schema_faults(body) == []
+    assert body["compared"]["differences"][0] == {"kind": "recipe", "key": "train.unet_lr", "values": ["1e-3", "1e-2"]}
 
 
 def test_problems_and_verdict_in_one_language(make_data: Make) -> None:

@@ -17,6 +17,7 @@ from orchestrator.diagnose.rule import Case
 from orchestrator.observe.read import read_foreign
 from orchestrator.report.html import render_html
 from orchestrator.report.make import make_report, write_report
+from orchestrator.report.record import KIND, VERSION
 from orchestrator.report.versions import versions
 from orchestrator.run.model import foreign
 
@@ -45,7 +46,7 @@ def test_every_run_gets_its_files(name: str, tmp_path: Path, schema_faults: Call
         assert str(LOGS) not in html
         assert 'id="loss-t"' in html
         assert data.headline.to(language).split("`")[0] in html
-    assert schema_faults(read_record(tmp_path / "report.json", "report", 1)) == []
+    assert schema_faults(read_record(tmp_path / "report.json", KIND, VERSION)) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -61,7 +62,7 @@ def test_nan_run_is_stopped_and_its_nan_counted(language: Language) -> None:
 
 def test_adaptive_rate_is_shown_as_it_acts() -> None:
     html = render_html(report("prodigy-lr-1e-4"), "en")
-    assert "Effective rate d x lr" in html
+    assert "d x lr, peak" in html
     assert "lr/d*lr/unet" in html
 
 

@@ -1,0 +1,45 @@
+"""What the page brings along: its style, its scripts, the plotting library, and the policy that allows exactly these by hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from markupsafe import Markup
+
+LIBRARY = "uplot"
+"""Folder under `assets`: the files as published, their licence, and `source.toml` with version and hashes."""
+
+
+@cache
+def embedded() -> dict[str, tuple[Markup, ...] | Markup]:
+    """Return `styles` and `scripts` in their order, and `policy`, the content security policy."""
+    room = files("orchestrator.report")
+    library, own = room / "assets" / LIBRARY, room / "templates"
+    styles = tuple(
+        (place / name).read_text(encoding="utf-8") for place, name in ((library, "uPlot.min.css"), (own, "report.css"))
+    )
+    scripts = tuple(
+        (place / name).read_text(encoding="utf-8")
+        for place, name in ((library, "uPlot.iife.min.js"), (own, "report.js"))
+    )
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hashes(styles)}; script-src {_hashes(scripts)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    # All of this comes from this package, not from data.
+    return {
+        "styles": tuple(Markup(text) for text in styles),  # noqa: S704
+        "scripts": tuple(Markup(text) for text in scripts),  # noqa: S704
+        "policy": Markup(policy),  # noqa: S704
+    }
+
+
+def _hashes(texts: tuple[str, ...]) -> str:
+    return " ".join(f"'{_hash(text)}'" for text in texts)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
