@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rules.collapsed_loss import RULE
 from tests.diagnose.cases import catches, catches_not, observed
+from tests.diagnose.recorded import recorded
 
 SETTINGS: dict[str, Any] = {"network_module": "networks.lora", "unet_lr": 0.2}
 SOUND = [0.1, 0.3, 0.05, 0.4, 0.2] * 8
@@ -76,3 +78,23 @@ def test_prodigy_has_no_rate_to_change() -> None:
 def test_too_few_steps_are_not_judged() -> None:
     catches_not(RULE, observed(LOST[:11], **SETTINGS), Status.INCONCLUSIVE)
     catches_not(RULE, observed(**SETTINGS), Status.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("further", [{}, {"loss_type": "huber"}, {"network_module": "networks.lora_flux"}])
+def test_with_telemetry_the_explained_share_decides_for_every_loss(further: dict[str, Any]) -> None:
+    finding = catches(RULE, recorded([0.0] * 8, losses=[*SOUND, *LOST], **{**SETTINGS, **further}), Severity.STOP)
+    assert finding.state is State.BROKEN
+    assert finding.confidence is Confidence.HIGH
+    assert finding.evidence[0].value == 41
+    back = recorded([0.0] * 8, losses=[*SOUND, *LOST, *SOUND], **{**SETTINGS, **further})
+    assert catches(RULE, back, Severity.FIX).state is None
+    catches_not(RULE, recorded([0.0] * 8, losses=[*SOUND, *LOST[:10], *SOUND], **{**SETTINGS, **further}), Status.CLEAR)
+
+
+def test_without_a_probe_the_level_of_the_loss_decides() -> None:
+    case = recorded(losses=[*SOUND, *LOST], **SETTINGS)
+    assert case.observations is not None
+    logged = observed([*SOUND, *SOUND], **SETTINGS).observations
+    assert logged is not None
+    seen = replace(case.observations, series=logged.series)
+    catches_not(RULE, replace(case, observations=seen), Status.CLEAR)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from orchestrator.diagnose.signals.schedule import LrAccount, account_lr, account_step_size, step_sizes
+from orchestrator.diagnose.signals.schedule import LrAccount, account_lr, account_step_size, rise_at, step_sizes
 
 
 def account(lrs: list[float]) -> LrAccount:
@@ -80,3 +81,23 @@ def test_the_step_size_is_the_logged_product_over_the_rate() -> None:
     found = step_sizes([2e-5, 1e-5, 0.0], [1.0, 0.5, 0.0])
     assert found[:2] == pytest.approx([2e-5, 2e-5])
     assert math.isnan(found[2])
+
+
+def test_a_rise_at_a_known_place_is_two_means() -> None:
+    steps = np.arange(1, 1001)
+    levels = np.where((steps >= 501) & (steps < 541), 0.3, 0.1)
+    found = rise_at(501, steps, levels, noise=0.1)
+    assert found is not None
+    assert found.rise == pytest.approx(0.2)
+    assert found.z == pytest.approx(0.2 / (0.1 * math.sqrt(2 / 30)))
+    assert found.later == pytest.approx(0.0)
+
+
+def test_a_place_at_an_end_has_no_two_sides() -> None:
+    steps, levels = np.arange(1, 101), np.zeros(100)
+    assert rise_at(2, steps, levels, noise=0.1) is None
+    assert rise_at(99, steps, levels, noise=0.1) is None
+    assert rise_at(50, steps, levels, noise=0.0) is None
+    late = rise_at(95, steps, levels, noise=0.1)
+    assert late is not None
+    assert math.isnan(late.later)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.core.finding import Severity, Status
+from orchestrator.core.telemetry import Picture
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.validation_invalid import RULE
+from orchestrator.plan.model import Link, Subset
 from tests.diagnose.cases import catches, catches_not, event, observed, plan, series, subset
+from tests.diagnose.recorded import approach, recorded
 
 SOUND: dict[str, Any] = {"validation_split": 0.2, "validation_seed": 0, "max_data_loader_n_workers": 0}
 
@@ -28,7 +33,9 @@ def test_rounding_on_both_sides_leaks_one_picture() -> None:
 
 def test_step_validation_is_mixed_with_its_past() -> None:
     mixed = series([0.1, 0.2, 0.3], "loss/validation/step_average")
-    catches(RULE, observed(facts={"batches_per_epoch": 2}, further=[mixed], **SOUND), Severity.INFO)
+    finding = catches(RULE, observed(facts={"batches_per_epoch": 2}, further=[mixed], **SOUND), Severity.INFO)
+    # Two passes in epoch 1: 0.1 and 0.3. The third overwrote the first: 2 x 0.3 - 0.3.
+    assert [fact.value for fact in finding.evidence] == [0.3, 0.3]
     catches_not(RULE, observed(facts={"batches_per_epoch": 1}, further=[mixed], **SOUND), Status.CLEAR)
 
 
@@ -43,3 +50,41 @@ def test_a_data_set_of_its_own_cannot_leak() -> None:
 
 def test_without_validation_nothing_is_asked() -> None:
     catches_not(RULE, Case(plan=plan({"max_data_loader_n_workers": 8})), Status.NOT_APPLICABLE)
+
+
+def _with_pictures(*pictures: Picture) -> Case:
+    case = recorded(approach(-5.0), **SOUND)
+    assert case.observations is not None
+    assert case.observations.telemetry is not None
+    seen = replace(case.observations, telemetry=replace(case.observations.telemetry, pictures=pictures))
+    return replace(case, observations=seen)
+
+
+def test_one_file_in_both_sets_leaks() -> None:
+    held_out = Picture(1, "10_alice/000.png", "0a", is_held_out=True)
+    finding = catches(RULE, _with_pictures(Picture(0, "10_alice/000.png", "0a"), held_out), Severity.FIX)
+    assert "000.png" in finding.message.en
+
+
+def test_the_same_name_and_caption_in_two_folders_is_looked_at() -> None:
+    held_out = Picture(1, "1_held/000.png", "0a1b2c3d", is_held_out=True)
+    catches(RULE, _with_pictures(Picture(0, "10_alice/000.png", "0a1b2c3d"), held_out), Severity.WATCH)
+    catches_not(RULE, _with_pictures(Picture(0, "10_alice/000.png", "ffffffff"), held_out), Status.CLEAR)
+    empty = replace(held_out, caption="e3b0c442")
+    catches_not(RULE, _with_pictures(Picture(0, "10_alice/000.png", "e3b0c442"), empty), Status.CLEAR)
+
+
+def test_the_plan_names_a_file_in_both_sets() -> None:
+    def linked(name: str) -> Subset:
+        return replace(subset(2), links=tuple(Link(f"data/{n}.png", Path(name) / f"{n}.png") for n in range(2)))
+
+    options = {"max_data_loader_n_workers": 0}
+    shared = Case(plan=plan(options, subsets=(linked("a"),), validation=linked("a")))
+    catches(RULE, shared, Severity.FIX)
+    catches_not(RULE, Case(plan=plan(options, subsets=(linked("a"),), validation=linked("b"))), Status.CLEAR)
+
+
+def test_one_held_out_picture_is_no_sample() -> None:
+    finding = catches(RULE, Case(plan=plan({"max_data_loader_n_workers": 0}, validation=subset(1))), Severity.WATCH)
+    assert finding.fix is not None
+    assert [(c.key, c.value) for c in finding.fix.changes] == [("validate.hold_out", 2)]

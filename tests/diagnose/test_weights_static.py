@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rules.weights_static import RULE
-from tests.diagnose.cases import catches, catches_not, checkpoint, observed
+from tests.diagnose.cases import catches, catches_not, checkpoint, observed, series
+from tests.diagnose.recorded import file_at
 
 
 def test_modules_that_never_moved_are_certain() -> None:
@@ -33,3 +34,21 @@ def test_numbers_that_were_not_read_are_not_judged() -> None:
 
 def test_nan_has_no_size() -> None:
     catches_not(RULE, observed(checkpoints=[checkpoint(nonfinite_count=1)]), Status.NOT_APPLICABLE)
+
+
+def test_files_that_are_all_alike_stood_still() -> None:
+    files = [file_at(step, 0.004, 0.001) for step in (100, 200, 300, 400)]
+    finding = catches(RULE, observed(checkpoints=files), Severity.FIX)
+    assert finding.state is State.NOT_LEARNING
+    assert "step 100" in finding.message.en
+    moved = [*files[:3], file_at(400, 0.0041, 0.001)]
+    catches_not(RULE, observed(checkpoints=moved), Status.CLEAR)
+    catches_not(RULE, observed(checkpoints=files[:2]), Status.CLEAR)
+
+
+def test_a_rate_that_was_over_by_then_explains_it() -> None:
+    files = [file_at(step, 0.004) for step in (200, 300, 400)]
+    over = series([1e-4] * 150 + [0.0] * 250, "lr/unet")
+    catches_not(RULE, observed(checkpoints=files, further=[over]), Status.CLEAR)
+    still_on = series([1e-4] * 400, "lr/unet")
+    assert catches(RULE, observed(checkpoints=files, further=[still_on])).confidence is Confidence.HIGH

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.finding import Confidence
+from orchestrator.diagnose.course import (
+    Course,
+    change_at,
+    course,
+    ending,
+    is_at_best,
+    is_still,
+    late_share,
+    noise,
+    plateau_step,
+    shaking,
+    surety,
+)
+from tests.diagnose.cases import observed
+from tests.diagnose.recorded import approach, recorded, shaken, step_records
+
+if TYPE_CHECKING:
+    from orchestrator.diagnose.signals.probe import ProbeCurve
+
+
+def _course(train: list[float], held_out: list[float] | None = None) -> Course:
+    found = course(recorded(train, held_out))
+    assert found is not None
+    return found
+
+
+def _curve(train: list[float]) -> ProbeCurve:
+    return _course(train).decisive
+
+
+def test_held_out_pictures_decide() -> None:
+    found = _course([-5.0] * 8, [-1.0] * 8)
+    assert found.decisive is found.held_out
+    assert found.decisive.last == pytest.approx(-1.0)
+    assert _course([-5.0] * 8).decisive.last == pytest.approx(-5.0)
+
+
+def test_fewer_than_six_finite_probes_are_no_course() -> None:
+    assert course(recorded([-1.0] * 5)) is None
+    assert course(recorded([*[math.nan] * 5, *[-1.0] * 5])) is None
+    assert course(observed([0.1] * 100)) is None
+
+
+def test_shaking_is_blind_to_a_single_jump_and_to_the_first_fall() -> None:
+    assert shaking(_curve([0.0] * 6 + [5.0] * 6)) < 0.01
+    assert shaking(_curve(approach(-8.0, rate=8))) < 0.3
+    # Up and down by 1: each lies 2 from the line through its neighbours, whose own noise makes that sqrt(1.5) deviations.
+    assert shaking(_curve(shaken([3.0] * 12, 1.0))) == pytest.approx(1.4826 * 2 / math.sqrt(1.5), rel=1e-6)
+
+
+def test_noise_is_that_of_the_second_half_but_not_less_than_a_third_of_all() -> None:
+    calm_end = [*shaken([0.0] * 8, 1.0), *[0.0] * 10]
+    whole = shaking(_curve(calm_end))
+    assert noise(_curve(calm_end)) == pytest.approx(max(whole / 3, 0.01))
+    assert noise(_curve([0.0] * 12)) == 0.01
+
+
+def test_the_ending_of_an_approach_is_fitted() -> None:
+    case = recorded(approach(-6.0, 12, rate=3))
+    found = course(case)
+    assert found is not None
+    end = ending(case, found.decisive)
+    assert end is not None
+    assert end.is_fitted
+    assert end.third == pytest.approx(6 * (math.exp(-2) - math.exp(-3)) / (1 - math.exp(-3)), rel=0.05)
+    assert end.third > end.quarter > 0
+    assert late_share(found.decisive, end) == pytest.approx(end.quarter / 6)
+    assert not is_still(found.decisive, end)
+
+
+def test_summed_learning_rates_count_instead_of_steps() -> None:
+    count = 1200
+    decayed = [1e-4 * (1 - n / count) for n in range(count)]
+    case = recorded(approach(-6.0, 12, rate=3), steps=step_records(count, lr=decayed))
+    found = course(case)
+    assert found is not None
+    end = ending(case, found.decisive)
+    assert end is not None
+    assert end.quarter > 0
+
+
+def test_another_shape_has_a_line_through_its_end() -> None:
+    rebound = [-1.0, -3.0, -5.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 7.0, 9.0, 11.0]
+    case = recorded(rebound)
+    found = course(case)
+    assert found is not None
+    end = ending(case, found.decisive)
+    assert end is not None
+    assert not end.is_fitted
+    assert end.third == pytest.approx(-8.0, rel=0.05)
+
+
+def test_rest_and_best_and_where_the_plateau_began() -> None:
+    case = recorded([-1.0, -3.0, -5.9, -6.0, -6.0, -6.0, -6.0, -6.0, -6.0])
+    found = course(case)
+    assert found is not None
+    curve = found.decisive
+    end = ending(case, curve)
+    assert end is not None
+    assert is_still(curve, end)
+    assert is_at_best(curve)
+    assert plateau_step(curve) == 300
+    assert not is_at_best(_curve([-1.0, -6.0, -6.0, -5.0, -4.0, -3.0, -2.0]))
+
+
+def test_a_change_between_probes_lies_on_the_line() -> None:
+    curve = _curve([-2.0, -4.0, -4.0, -4.0, -4.0, -4.0])
+    assert change_at(curve, 50) == pytest.approx(-1.0)
+    assert change_at(curve, 150) == pytest.approx(-3.0)
+    assert change_at(curve, 10_000) == pytest.approx(-4.0)
+
+
+def test_evidence_of_twice_its_limit_and_enough_probes_is_sure() -> None:
+    assert surety(recorded([-5.0] * 8), 2.0) is Confidence.HIGH
+    assert surety(recorded([-5.0] * 8), 1.9) is Confidence.MEDIUM
+    assert surety(recorded([-5.0] * 7), 9.0) is Confidence.MEDIUM

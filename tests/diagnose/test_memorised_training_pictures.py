@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.core.finding import Severity, State, Status
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.memorised_training_pictures import RULE
+from tests.diagnose.cases import catches, catches_not, observed, plan, subset
+from tests.diagnose.recorded import approach, recorded
+
+
+@pytest.mark.parametrize(("end", "severity"), [(-9.0, Severity.WATCH), (-20.0, Severity.FIX)])
+def test_a_large_gain_without_held_out_pictures_is_suspicious(end: float, severity: Severity) -> None:
+    finding = catches(RULE, recorded(approach(end)), severity)
+    assert finding.state is State.OVERFIT
+    assert "unproved" in finding.message.en
+
+
+@pytest.mark.parametrize(("pictures", "keys"), [(20, ["validate.hold_out"]), (8, [])])
+def test_pictures_are_held_out_where_some_can_be_spared(pictures: int, keys: list[str]) -> None:
+    fix = catches(RULE, recorded(approach(-20.0), plan=plan(subsets=(subset(pictures),)))).fix
+    assert fix is not None
+    assert [change.key for change in fix.changes] == keys
+
+
+def test_a_modest_gain_is_not() -> None:
+    catches_not(RULE, recorded(approach(-5.0)), Status.CLEAR)
+
+
+def test_held_out_pictures_answer_for_themselves() -> None:
+    catches_not(RULE, recorded(approach(-20.0), approach(-1.0)), Status.NOT_APPLICABLE)
+
+
+def test_without_telemetry_nobody_can_say() -> None:
+    catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
+    catches_not(RULE, Case(), Status.NOT_APPLICABLE)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.telemetry_missing import RULE
+from tests.diagnose.cases import catches, catches_not, observed, recipe
+from tests.diagnose.recorded import approach, recorded
+
+if TYPE_CHECKING:
+    from orchestrator.core.telemetry import Telemetry
+
+
+def _telemetry(case: Case) -> Telemetry:
+    assert case.observations is not None
+    assert case.observations.telemetry is not None
+    return case.observations.telemetry
+
+
+def _with(case: Case, telemetry: Telemetry) -> Case:
+    assert case.observations is not None
+    return replace(case, observations=replace(case.observations, telemetry=telemetry), cache={})
+
+
+def test_a_run_without_it_is_told_how_to_record() -> None:
+    finding = catches(RULE, observed([0.1] * 100), Severity.INFO)
+    assert finding.fix is not None
+    assert finding.fix.changes == ()
+    ours = catches(RULE, replace(observed([0.1] * 100), recipe=recipe(telemetry="off"))).fix
+    assert ours is not None
+    assert [(c.key, c.value, c.is_safe) for c in ours.changes] == [("telemetry", "probe", True)]
+
+
+def test_few_probes_have_no_shape() -> None:
+    assert "Only 4" in catches(RULE, recorded(approach(-5.0, 4))).message.en
+    assert "Only 0" in catches(RULE, recorded()).message.en
+
+
+def test_a_base_that_drifted_spoils_the_probe() -> None:
+    case = recorded(approach(-5.0))
+    seen = _telemetry(case)
+    last = seen.probes[-1]
+    drifted = replace(last, losses=tuple(tuple(loss * 1.01 for loss in row) for row in last.losses))
+    catches(RULE, _with(case, replace(seen, probes=(*seen.probes[:-1], drifted))), Severity.WATCH)
+
+
+def test_what_the_recorder_left_out_is_told() -> None:
+    case = recorded(approach(-5.0))
+    noted = _with(case, replace(_telemetry(case), notes=("no hook `sample_images`",)))
+    assert "sample_images" in catches(RULE, noted).message.en
+
+
+def test_a_recorded_run_is_clear_and_no_run_is_not_asked() -> None:
+    catches_not(RULE, recorded(approach(-5.0)), Status.CLEAR)
+    catches_not(RULE, observed(), Status.NOT_APPLICABLE)
+    catches_not(RULE, Case(), Status.NOT_APPLICABLE)

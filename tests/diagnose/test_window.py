@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.finding import Confidence, Verdict
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.window import Window, checkpoint_window, is_usable
+from tests.diagnose.cases import observed, series
+from tests.diagnose.recorded import approach, file_at, recorded
+
+if TYPE_CHECKING:
+    from orchestrator.core.observation import Checkpoint
+    from orchestrator.diagnose.rule import Case
+
+FILES = [file_at(step, te=0.001) for step in (200, 400, 600, 800, 1000, 1200)]
+REBOUND = [-1.0, -2.0, -3.0, -3.5, -3.9, -4.0, -3.9, -3.5, -2.5, -1.5, -0.5, 0.5]
+
+
+def _window(case: Case, verdict: Verdict | None = None) -> Window:
+    found = checkpoint_window(case, verdict or judge(case, "after", reraise=True))
+    assert found is not None
+    return found
+
+
+def _steps(window: Window) -> list[tuple[str, int]]:
+    return [(one.place, one.step) for one in window.candidates]
+
+
+def test_held_out_pictures_end_the_window_before_the_rebound() -> None:
+    found = _window(recorded(approach(-8.0), REBOUND, checkpoints=FILES))
+    assert _steps(found) == [("left", 600), ("right", 800)]
+    assert found.confidence is Confidence.MEDIUM
+    assert all(one.change is not None and one.change < -2.9 for one in found.candidates)
+
+
+def test_without_held_out_pictures_the_window_ends_where_memory_is_likely() -> None:
+    found = _window(recorded([-1.0 * n for n in range(1, 13)], checkpoints=FILES))
+    assert found.confidence is Confidence.LOW
+    assert found.candidates[-1].step == 600
+    assert "No held-out pictures" in found.because.en
+    to_the_end = _window(recorded(approach(-4.0), checkpoints=FILES))
+    assert to_the_end.candidates[-1].step == 1200
+
+
+def test_a_broken_run_has_no_file_worth_using() -> None:
+    found = _window(recorded(approach(40.0), checkpoints=FILES))
+    assert found.candidates == ()
+    assert found.confidence is Confidence.HIGH
+
+
+def test_a_broken_run_may_have_a_good_early_file() -> None:
+    broke = [-2.0, -3.0, -1.0, 5.0, *[30.0] * 8]
+    found = _window(recorded(broke, checkpoints=FILES))
+    assert [one.step for one in found.candidates] == [200]
+
+
+def test_the_trainers_own_held_out_loss_is_taken_where_there_is_no_probe() -> None:
+    held_out = series([0.20, 0.19, 0.18, 0.181, 0.19, 0.20], "loss/validation/epoch_average")
+    case = observed(further=[held_out], facts={"steps_per_epoch": 200}, checkpoints=FILES)
+    found = _window(case)
+    assert [one.step for one in found.candidates] == [600, 800]
+    assert found.confidence is Confidence.LOW
+
+
+def test_unmeasured_runs_get_the_middle_files() -> None:
+    found = _window(observed(checkpoints=FILES))
+    assert [one.step for one in found.candidates] == [600, 800]
+    assert found.confidence is Confidence.LOW
+
+
+def test_no_file_at_all_and_no_usable_one() -> None:
+    case = observed([0.1] * 50)
+    assert checkpoint_window(case, judge(case, "after")) is None
+    lost = [file_at(200, nonfinite_count=3)]
+    assert _window(observed(checkpoints=lost)).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "usable"),
+    [
+        (file_at(1), True),
+        (file_at(1, is_readable=False), False),
+        (file_at(1, nonfinite_count=1), False),
+        (file_at(1, zero_up_count=204), False),
+        (file_at(1, zero_up_count=72), True),
+    ],
+)
+def test_what_can_be_used(file: Checkpoint, usable: bool) -> None:
+    assert is_usable(file) is usable
