@@ -26,7 +26,7 @@ def render_problem(problem: Problem, language: Language = "en") -> list[str]:
     margin = " "
     if problem.where is not None:
         margin = " " * len(str(problem.where.line))
-        lines += render_place(problem.where, margin)
+        lines += render_place(problem.where)
     for word, text in ((why, problem.why), (fix, problem.fix)):
         if text is not None:
             lines.append(f"{margin} = {word}: {_clean(text.to(language))}")
@@ -38,14 +38,16 @@ def column_width(text: str) -> int:
     return sum(_character_width(character) for character in text)
 
 
-def render_place(where: Location, margin: str = " ") -> list[str]:
+def render_place(where: Location, indent: int = 0) -> list[str]:
     """Return the lines that show a place: its name, the user's own line, and a caret. Without a line only the name."""
+    number = " " * indent + str(where.line)
+    margin = " " * len(number)
     lines = [f"{margin}--> {_clean(str(where))}"]
     if where.source.strip():
         before, marked, after, is_cut = _window(where)
         shown = ("..." if is_cut else "") + before
         caret = " " * column_width(shown) + "^" * max(1, column_width(marked))
-        lines += [f"{where.line} | {shown}{marked}{after}".rstrip(), f"{margin} | {caret}"]
+        lines += [f"{number} | {shown}{marked}{after}".rstrip(), f"{margin} | {caret}"]
     return lines
 
 

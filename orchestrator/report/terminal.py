@@ -116,7 +116,7 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
     head = f"{label(f'level_{name}', language)}[{finding.rule}]"
     console.print(_line((head, STYLES[name]), (": " + finding.message.to(language), "bold")))
     if finding.where is not None:
-        for row in render_place(finding.where, "  "):
+        for row in render_place(finding.where, indent=1):
             console.print(_line((row, "dim")))
     for fact in finding.evidence:
         value, limit = measured(fact.value, fact.unit, language), measured(fact.limit, "", language)

@@ -373,13 +373,14 @@ def test_in_a_pipe_each_phase_is_told_once_and_no_empty_bar() -> None:
     assert stream.getvalue() == "starting\nloading\n"
 
 
-def test_a_place_on_the_command_line_is_shown_with_a_caret(make_data: Make) -> None:
+@pytest.mark.parametrize("number", [1, 120])
+def test_a_place_is_shown_with_a_caret(number: int, make_data: Make) -> None:
     data = make_data()
-    where = Location("--set", 1, 16, "train.unet_lr=5e-1", 4)
+    where = Location("--set", number, 15, "train.unet_lr=5e-1", 4)
     finding = replace(data.verdict.fired[0], where=where)
     stream = io.StringIO()
     terminal.show_verdict(Verdict((finding,)), "en", terminal.make_console(stream))
     rows = stream.getvalue().splitlines()
-    line = next(i for i, row in enumerate(rows) if "train.unet_lr=5e-1" in row and row.startswith("1 | "))
-    assert rows[line - 1] == "  --> --set:1:16"
-    assert rows[line + 1].index("^") - rows[line].index("train") == 15
+    line = next(i for i, row in enumerate(rows) if "train.unet_lr=5e-1" in row and row.startswith(f" {number} | "))
+    assert rows[line - 1].strip() == f"--> --set:{number}:15"
+    assert rows[line + 1].index("^") == rows[line].index("5e-1")

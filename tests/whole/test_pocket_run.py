@@ -82,6 +82,9 @@ def test_a_run_is_judged_again_the_same(pocket_recipe: Path) -> None:
         (f["name"], f["status"]) for f in first["findings"]
     ]
     assert again["next_changes"] == first["next_changes"]
+    assert again["dataset"] == first["dataset"]
+    (told,) = first["dataset"]["folders"]
+    assert (told["pictures"], told["held_out"]) == (12, 2)  # of fourteen
 
 
 def test_names_with_spaces_quotes_and_characters_of_every_script(
@@ -161,6 +164,27 @@ def test_ctrl_c_once_keeps_what_was_saved_and_still_reports(pocket_recipe: Path)
     assert saved <= {p.name for p in output.glob("*.safetensors")}
     assert (folder / "runs" / "tiny-001" / "report.html").is_file()
     assert not [p for p in Path("/proc").iterdir() if p.name.isdigit() and str(folder) in _working_directory(p)]
+
+
+def test_ctrl_c_before_the_first_step_says_that_nothing_was_trained(pocket_recipe: Path) -> None:
+    folder = pocket_recipe.parent
+    process = subprocess.Popen(
+        [*LORA_RUN, pocket_recipe.name, "--lang", "en"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert "12 steps planned" in first
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=40)
+    assert process.returncode == 130, told
+    assert "interrupted the run before its first step: nothing was trained" in told
+    for words in ("Not judged[", "could not decide", "next recipe", "0/12"):
+        assert words not in told
+    assert not (folder / "runs" / "tiny-001" / "next.yaml").exists()
 
 
 def _working_directory(process: Path) -> str:
