@@ -27,3 +27,14 @@ def test_usual_scales_are_clear(alpha: float, rank: int) -> None:
 
 def test_unknown_alpha_is_not_judged() -> None:
     catches_not(RULE, Case(settings={"network_dim": 16}), Status.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(
+    ("lr", "optimizer", "severity"),
+    [(1e-4, "AdamW", Severity.WATCH), (1e-3, "AdamW", Severity.INFO), (1.0, "Prodigy", Severity.INFO)],
+)
+def test_a_small_ratio_is_looked_at_where_no_rate_makes_up_for_it(
+    lr: float, optimizer: str, severity: Severity
+) -> None:
+    settings = {"network_alpha": 1, "network_dim": 64, "unet_lr": lr, "optimizer_type": optimizer}
+    catches(RULE, Case(settings=settings), severity)

@@ -11,7 +11,8 @@ were an eighth; with alpha above the rank it learns faster than the learning rat
 
 ## How we tell
 
-The ratio. Above 2: look at it. Above 1, below 1/16, or an alpha of 0 (the trainer then takes the rank): good to know.
+The ratio. Above 2, or below 1/16 with a learning rate of 1e-4 or less that nothing adapts: look at it. Above 1, below 1/16 with a higher rate, or an
+alpha of 0 (the trainer then takes the rank): good to know.
 
 ## What to change
 
@@ -36,7 +37,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import bounds, number, setting, significant, where
+from orchestrator.diagnose.facts import bounds, is_adaptive, number, setting, significant, unet_lr, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ LEAST = 1 / 16
 """alpha 1 at rank 16 is the smallest ratio in published presets that is meant."""
 HIGH, MOST = 1.0, 2.0
 """Above the rank is rare in presets, above twice the rank one outlier in sixty."""
+USUAL_LR = 1e-4
+"""What recipes with alpha near the rank use; a small ratio wants more."""
 
 SAYS = Says("R025", "alpha-scale")
 
@@ -82,7 +85,7 @@ def check(case: Case) -> Iterator[Finding]:
         else ("it learns much slower than the learning rate says", "学得比学习率所示慢得多")
     )
     yield SAYS.fired(
-        Severity.WATCH if scale > MOST else Severity.INFO,
+        Severity.WATCH if scale > MOST or _is_starved(case, scale) else Severity.INFO,
         Confidence.MEDIUM,
         Text(
             f"alpha {short_number(alpha)} at rank {short_number(rank)}: {said}.",
@@ -97,6 +100,12 @@ def check(case: Case) -> Iterator[Finding]:
         ),
         where=where(case, "network_alpha"),
     )
+
+
+def _is_starved(case: Case, scale: float) -> bool:
+    """Return whether nothing makes up for a small ratio: a usual or low rate, and an optimizer that takes it as it is."""
+    lr = unet_lr(case)
+    return 0 < scale < LEAST and lr is not None and lr <= USUAL_LR and not is_adaptive(case)
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)
