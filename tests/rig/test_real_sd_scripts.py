@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.observe.read import read_run
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,6 +55,27 @@ def test_nothing_of_the_user_leaks_into_the_file(rig_recipe: Path, rig_home: Pat
     (final,) = run.glob("attempts/001/output/rig-run.safetensors")
     header = final.read_bytes()[: int.from_bytes(final.read_bytes()[:8], "little") + 8].decode("utf-8")
     assert str(rig_recipe.parent) not in header
+
+
+def test_the_run_is_recorded_and_read_back(rig_recipe: Path, rig_home: Path) -> None:
+    done, report = run_on_rig(rig_recipe, rig_home)
+    seen = read_run(rig_recipe.parent / "runs" / "rig-run-001")
+    found = seen.telemetry
+    assert found is not None, done.stdout
+    assert (found.mode, found.objective, found.is_complete, found.notes) == ("probe", "epsilon", True, ())
+    assert seen.damage == ()
+    assert all(found.hooks.values())
+    total = report["plan"]["steps"]["total_steps"]
+    assert list(found.steps.steps) == list(range(1, total + 1))
+    run = rig_recipe.parent / "runs" / "rig-run-001"
+    laid = {f"{path.parent.name}/{path.name}" for path in run.glob("data*/*/*.png")}
+    assert found.pictures
+    assert {picture.name for picture in found.pictures} <= laid
+    assert min(found.samples.pictures) >= 0
+    first, *on, last = found.probes
+    assert (first.is_on, last.is_on, first.losses) == (False, False, last.losses)
+    assert [probe.step for probe in on][-1] == total
+    assert len(on) >= min(8, total)
 
 
 def test_a_learning_rate_gone_wild_is_named(rig_recipe: Path, rig_home: Path) -> None:
