@@ -67,6 +67,12 @@ def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     if not files:
         return None
     usable = sorted((f for f in files if is_usable(f) and f.step), key=lambda f: (f.step or 0, f.is_final))
+    if not usable and any(is_usable(f) for f in files):
+        words = Text(
+            "At which step these files were saved is not known: compare them by eye.",
+            "不知道这些文件保存于哪一步：请目测比较。",
+        )
+        return Window((), Confidence.LOW, words)
     if not usable:
         return Window((), Confidence.HIGH, Text("None of these files can be used.", "这些文件都不能使用。"))
     seen = course(case)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BEYOND = 0.005
 """Share of the points at either end that may lie beyond the vertical axis at first sight."""
 NORMAL_95 = 1.96
+BAND_ROOM = 0.75
+"""How far a band may stretch the axis beyond the curves, as a share of what they span."""
 TITLES = {
     "probe": Text("Against the base model", "与底模相比"),
     "conditioned": Text("Training loss without the luck of the timestep", "去除时间步偶然性后的训练损失"),
@@ -94,6 +96,12 @@ def _probe_chart(data: ReportData, found: ProbeCurves, window: Window | None, sa
         "Below 0 % the LoRA beats the base model on the same pictures, timesteps and noise. ",
         "低于 0 % 表示在相同的图片、时间步和噪声上 LoRA 优于底模。",
     ) + _last_values(found, say)
+    limits, is_cut = _probe_limits([curve for curve in (found.train, found.held_out) if curve is not None])
+    if is_cut:
+        note += say.text(
+            " A band reaches beyond the axis: so few pictures cannot say more.",
+            "区间超出坐标轴：图片太少，无法更精确。",
+        )
     plot = Plot(
         "probe",
         say.words(TITLES["probe"].to(say.language), note),
@@ -103,9 +111,22 @@ def _probe_chart(data: ReportData, found: ProbeCurves, window: Window | None, sa
         base=(0.0, say.text("base model", "底模")),
         kind="linear",
         span=say.span,
+        limits=limits,
+        is_firm=True,
         unit=" %",
     )
     return view(plot, note, say)
+
+
+def _probe_limits(curves: Sequence[ProbeCurve]) -> tuple[tuple[float, float], bool]:
+    """Return the vertical range - the curves and the base, and the bands as far as they leave the curves readable - and whether a band was cut."""
+    values = [0.0, *(change for curve in curves for change in curve.changes if math.isfinite(change))]
+    bounds = [b for curve in curves for b in (*curve.lows, *curve.highs) if math.isfinite(b)]
+    low, high = min(values), max(values)
+    room = BAND_ROOM * max(high - low, 1.0)
+    wanted = min([low, *bounds]), max([high, *bounds])
+    kept = max(wanted[0], low - room), min(wanted[1], high + room)
+    return _limits(kept), kept != wanted
 
 
 def _against_base(curve: ProbeCurve, look: str, name: str, say: Sayer) -> Curve:

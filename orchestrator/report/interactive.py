@@ -42,6 +42,7 @@ def chart_data(plot: Plot, shown: Sequence[tuple[Curve, list[Column]]]) -> dict[
         "canLog": is_positive and plot.kind is None,
         "span": [low, high],
         "limits": [_number(end) for end in plot.limits] if plot.limits is not None else None,
+        "firm": plot.is_firm,
         "base": [plot.base[0], plot.base[1]] if plot.base is not None else None,
         "marks": [[mark.step, mark.label, mark.is_main] for mark in plot.marks],
         "shades": [[shade.start, shade.end, shade.label] for shade in plot.shades],

@@ -85,6 +85,8 @@ class Plot:
     """Part of the horizontal axis to show at least."""
     limits: tuple[float, float] | None = None
     """Vertical range at first sight; what lies beyond is drawn at the edge. None: everything."""
+    is_firm: bool = False
+    """The limits also hold for a part of the horizontal axis looked at closer."""
     unit: str = ""
 
 

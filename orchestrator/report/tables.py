@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
-from orchestrator.core.text import Text
 from orchestrator.plan.holdout import held_out_files
-from orchestrator.report.curves import VALIDATION, steps_per_epoch
 from orchestrator.report.labels import label
 from orchestrator.report.numbers import NOTHING, count, plain_value, size
 
@@ -106,55 +104,6 @@ def _state(point: Checkpoint, language: Language) -> str:
     if point.zero_up_count:
         return label("state_some_zero", language).format(count=point.zero_up_count, total=point.up_count)
     return label("state_fine", language)
-
-
-def which_checkpoint(data: ReportData) -> Text | None:
-    """Return what the measurements say about which file to use, and that they say nothing where they do. None: no file."""
-    seen = data.case.observations
-    usable = [p for p in (seen.checkpoints if seen else ()) if not is_broken(p)]
-    if seen is None or not seen.checkpoints:
-        return None
-    if not usable:
-        return Text("None of these files can be used.", "这些文件都不能使用。")
-    if len(usable) == 1:
-        name = usable[0].path.rsplit("/", 1)[-1]
-        return Text(f"There is one usable file: {name}.", f"只有一个可用的文件：{name}。")
-    lowest = _lowest_validation(data)
-    placed = [p for p in usable if p.step is not None]
-    if lowest is not None and placed:
-        step, value = lowest
-        nearest = min(placed, key=lambda p: (abs((p.step or 0) - step), p.is_final))
-        return Text(
-            f"Measured: the held-out loss was lowest ({short_number(value)}) at step {step}; the nearest file is "
-            f"{nearest.path.rsplit('/', 1)[-1]} (step {nearest.step}). Low confidence: the lowest loss is not always the "
-            "best likeness, so compare it with its neighbours by eye.",
-            f"测得：留出损失在第 {step} 步最低（{short_number(value)}）；最近的文件是 {nearest.path.rsplit('/', 1)[-1]}"
-            f"（第 {nearest.step} 步）。把握低：损失最低不一定最像，请与相邻的检查点目测比较。",
-        )
-    middle = sorted(placed, key=lambda p: p.step or 0)
-    start = middle[len(middle) // 3].step if middle else None
-    end = middle[min(len(middle) - 1, 2 * len(middle) // 3)].step if middle else None
-    where = (f" (steps {start} to {end})", f"（第 {start} 至 {end} 步）") if start != end else ("", "")
-    return Text(
-        f"Nothing that was measured decides. Compare the files by eye; the middle ones{where[0]} are the usual place to "
-        "look. Low confidence.",
-        f"没有任何测量能决定。请目测比较；通常先看中间的几个{where[1]}。把握低。",
-    )
-
-
-def _lowest_validation(data: ReportData) -> tuple[int, float] | None:
-    seen = data.case.observations
-    per_epoch = steps_per_epoch(data)
-    for tag in VALIDATION if seen else ():
-        series = seen.series.get(tag) if seen else None
-        if series is None or len(series) < 2:
-            continue
-        factor = per_epoch if tag.endswith("epoch_average") else 1.0
-        finite = [(v, s) for s, v in zip(series.steps, series.values, strict=True) if math.isfinite(v)]
-        if factor is not None and finite:
-            value, step = min(finite)
-            return round(step * factor), value
-    return None
 
 
 def folder_rows(data: ReportData, language: Language) -> list[FolderRow]:

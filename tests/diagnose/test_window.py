@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,3 +90,11 @@ def test_no_file_at_all_and_no_usable_one() -> None:
 )
 def test_what_can_be_used(file: Checkpoint, usable: bool) -> None:
     assert is_usable(file) is usable
+
+
+def test_files_of_unknown_steps_are_not_called_useless() -> None:
+    nameless = [replace(file, step=None) for file in FILES]
+    found = _window(recorded(approach(-4.0), checkpoints=nameless))
+    assert found.candidates == ()
+    assert found.confidence is Confidence.LOW
+    assert "by eye" in found.because.en

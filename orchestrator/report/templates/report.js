@@ -8,7 +8,7 @@
   const block = document.getElementById("chart-data");
   if (!block || typeof uPlot === "undefined") { return; }
   const content = JSON.parse(block.textContent), words = content.words;
-  const FLAG = 16, HEIGHT = 272;
+  const FLAG = 18, HEIGHT = 272;
 
   const short = (value) => {
     if (value === null || value === undefined) { return "NaN/Inf"; }
@@ -157,6 +157,9 @@
     range(low, high) {
       const data = this.data;
       if (data.limits && !this.window && !this.isLog) { [low, high] = data.limits; }
+      if (data.firm && this.window && low !== null && low !== undefined) {
+        [low, high] = [Math.max(low, data.limits[0]), Math.min(high, data.limits[1])];
+      }
       if (low === null || high === null || low === undefined) { return [0, 1]; }
       if (this.isLog && low > 0) { return uPlot.rangeLog(low, high, 10, false); }
       if (data.base && !this.window) { low = Math.min(low, data.base[0]); high = Math.max(high, data.base[0]); }
@@ -257,7 +260,7 @@
         if (x - half > free + 6 * ratio) {
           pen.fillStyle = colour("--muted");
           pen.textAlign = "center";
-          pen.fillText(text, Math.min(x, left + width - half + 8 * ratio), top - 10 * ratio);
+          pen.fillText(text, Math.min(x, left + width - half + 8 * ratio), top - 11 * ratio);
           free = x + half;
         }
       }
