@@ -127,8 +127,9 @@ class Zygote:
 
     def close(self) -> None:
         """Let it end."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process.wait()
 
 
@@ -223,10 +224,10 @@ def about_of(job: Job, plan: Plan, code: int, seconds: float, truth: dict[str, A
 
 
 def all_jobs(trainers: list[str], seeds: list[int]) -> list[Job]:
-    """Every run, the healthy ones first, then fault by fault in the order of the table."""
+    """Every run: the healthy ones first, then seed by seed the faults in the order of the table."""
     order = [HEALTHY, *FAULTS]
     jobs = [Job(t, c, f, s) for t in trainers for c in CONFIGS for f in faults_of(t, c) for s in seeds]
-    return sorted(jobs, key=lambda job: (order.index(job.fault), job.seed))
+    return sorted(jobs, key=lambda job: (job.fault != HEALTHY, job.seed, order.index(job.fault)))
 
 
 def say(about: dict[str, Any]) -> str:

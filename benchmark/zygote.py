@@ -12,6 +12,8 @@ The console is written to a file as the child writes it. Standard library and ac
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -37,6 +39,8 @@ def as_accelerate_would(argv: list[str]) -> tuple[list[str], dict[str, str]]:
 def become(job: dict[str, Any]) -> int:
     """In the child: run the script as `__main__`; returns the exit code."""
     os.setsid()
+    with contextlib.suppress(OSError, AttributeError):  # Linux: a run must not outlive what waits for it
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
     os.chdir(job["cwd"])
     console = os.open(job["console"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
