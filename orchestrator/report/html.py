@@ -73,6 +73,7 @@ def render_html(data: ReportData, language: Language) -> str:
         buckets=bucket_lines(data, language),
         settings=setting_rows(data, language),
         groups=groups,
+        questions=_open_questions(groups.inconclusive),
         missing=seen.missing if seen else (),
         damage=seen.damage if seen else (),
         diff=recipe_diff(data.recipe_text, data.next_text),
@@ -165,6 +166,23 @@ def _place(finding: Finding | None, shown: list[Finding]) -> int | None:
 def _script_words(language: Language) -> dict[str, str]:
     keys = {"log": "tool_log", "in": "tool_in", "out": "tool_out", "reset": "tool_reset", "toggle": "tool_toggle"}
     return {key: label(name, language) for key, name in keys.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """Rules that could not decide for the same reason."""
+
+    message: Text
+    needs: Text | None
+    rules: tuple[str, ...]
+
+
+def _open_questions(inconclusive: list[Finding]) -> list[_Open]:
+    """Return what could not be judged, each reason once, in the order of the first rule that gave it."""
+    found: dict[tuple[Text, Text | None], list[str]] = {}
+    for one in inconclusive:
+        found.setdefault((one.message, one.needs), []).append(f"{one.rule} {one.name}")
+    return [_Open(message, needs, tuple(rules)) for (message, needs), rules in found.items()]
 
 
 def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:

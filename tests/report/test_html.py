@@ -223,6 +223,20 @@ def test_what_could_not_be_drawn_says_how_to_get_it(make_data: Make, make_record
     assert "Not drawn" not in render_html(data, "en")
 
 
+def test_rules_that_lack_the_same_are_told_together(make_data: Make) -> None:
+    data = make_data()
+    unsure = data.verdict.findings[4]
+    more = tuple(replace(unsure, rule=f"R9{n:02d}", name=f"rule-{n}") for n in range(12))
+    html = render_html(
+        replace(data, verdict=Verdict((unsure, *more, replace(unsure, needs=Text("A file.", "文件。"))))), "en"
+    )
+    part = html[html.index('<section id="not_judged">') :]
+    part = part[: part.index("</section>")]
+    assert part.count("Whether the loss still falls cannot be told.") == 2
+    assert part.count("Held-out pictures.") == part.count("A file.") == 1
+    assert part.count("<code>R9") == 12
+
+
 def test_another_run_is_shown_beside(make_data: Make) -> None:
     other = Comparison(
         ("trophy-000", "trophy-001"),

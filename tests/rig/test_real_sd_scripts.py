@@ -46,7 +46,7 @@ def test_the_trainer_counts_what_was_planned(changes: list[str], rig_recipe: Pat
     assert facts["batches_per_epoch"] == steps["batches_per_epoch"]
     assert facts["train_images"] == steps["train_samples"]
     assert report["outcome"]["ending"] == "succeeded"
-    assert report["checkpoints"][-1]["step"] == steps["total_steps"]
+    assert report["checkpoints"]["files"][-1]["step"] == steps["total_steps"]
 
 
 def test_nothing_of_the_user_leaks_into_the_file(rig_recipe: Path, rig_home: Path) -> None:
