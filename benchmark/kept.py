@@ -16,7 +16,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.observation import Checkpoint
+from orchestrator.core.observation import Checkpoint, GroupWeights
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.read import read_run
 
@@ -100,7 +100,15 @@ def observations(rundir: RunDir) -> Observations:
     """What the run left, as `observe` reads it, with the checkpoints as they were read when the files were there."""
     known = {one.name for one in fields(Checkpoint)}
     rows = json.loads((rundir.root / CHECKPOINTS).read_text(encoding="utf-8"))
-    checkpoints = tuple(Checkpoint(**{key: value for key, value in row.items() if key in known}) for row in rows)
+    checkpoints = tuple(_checkpoint({key: value for key, value in row.items() if key in known}) for row in rows)
     seen = read_run(rundir.root)
     missing = tuple(one for one in seen.missing if not checkpoints or "checkpoint" not in one.what)
     return replace(seen, checkpoints=checkpoints, missing=missing)
+
+
+def _checkpoint(row: dict[str, Any]) -> Checkpoint:
+    groups = {
+        name: GroupWeights(**{**group, "rank_shares": tuple(group.get("rank_shares", ()))})
+        for name, group in row.get("groups", {}).items()
+    }
+    return Checkpoint(**{**row, "groups": groups})

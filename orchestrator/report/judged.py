@@ -95,8 +95,16 @@ def diagnose(path: Path, language: Language, output: Path | None = None) -> Fini
         return _diagnose_foreign(path, language, output or path, (note,))
 
 
-def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Finished:
-    """Judge a run folder again from what lies in it."""
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A run folder of ours, read back."""
+
+    case: Case
+    record: RunRecord
+
+
+def read_own(rundir: RunDir) -> Own:
+    """Read a run folder of ours. Raises RecordError where a record is damaged, InputError where the recipe is."""
     from orchestrator.observe.read import read_run
     from orchestrator.plan.saved import read_plan
     from orchestrator.recipe.load import load_recipe
@@ -107,7 +115,13 @@ def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Fi
     plan = read_plan(rundir.plan_json)
     loaded = load_recipe(rundir.resolved_recipe)
     case = make_case(loaded, _rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
-    return report_own(case, rundir, record, language, output=output)
+    return Own(case, record)
+
+
+def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Finished:
+    """Judge a run folder again from what lies in it."""
+    own = read_own(rundir)
+    return report_own(own.case, rundir, own.record, language, output=output)
 
 
 def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:

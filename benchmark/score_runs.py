@@ -1,0 +1,225 @@
+"""Score the diagnosis on the kept runs of real trainers: `python -m benchmark.score_runs [--runs DIR] [--trainer sd15] [--markdown]`.
+
+The label of a run is what an independent measure says became of it (`about.json`: loss on its training pictures and on fresh ones of the
+same kind, over fixed noise, for every saved file), not what was planted. A planted fault without effect is benign: nothing of severity
+`fix` or worse may be said. Sound runs are one class here: that measure cannot tell `converged` from `learning`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.faults import FAULTS, HEALTHY
+from benchmark.kept import ABOUT, observations, opened, read_about
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.finding import State
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.state import primary_state
+from orchestrator.report.judged import read_own
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.core.finding import Verdict
+    from orchestrator.diagnose.rule import Case
+    from orchestrator.diagnose.state import Primary
+
+RUNS = Path(__file__).parent / "runs"
+SOUND = "sound"
+SAME, DAMAGED, LOST = 0.8, 10.0, 100.0
+"""Percent against the base: no change at most; damage at least on both sets; a lost model at least on fresh pictures."""
+REBOUND = 3.0
+"""Percent that fresh pictures end above their best file in a run that memorised."""
+WORTH = 0.2
+"""Share of the twin's gain that a run cut short has to miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What became of a run, measured apart from its logs. Percent against the base model."""
+
+    train: float
+    fresh: float
+    best_fresh: float
+    """Over its saved files."""
+    is_nan: bool
+    """The last file cannot be measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One run: label and verdict."""
+
+    trainer: str
+    config: str
+    fault: str
+    seed: int
+    label: str
+    """A state, or `sound`; two joined by `|` where the measure allows both."""
+    said: str
+    primary: Primary
+    verdict: Verdict
+    truth: Truth
+    is_benign: bool
+    """Healthy, or planted without effect."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether what was said is what the label allows."""
+        return self.said in self.label.split("|")
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Rules that fired with severity `fix` or worse."""
+        return tuple(f.name for f in self.verdict.fired if f.severity.rank <= 1)
+
+
+def truth_of(about: Mapping[str, Any]) -> Truth:
+    """Return what the independent measure says of the last file."""
+    base, files = about["truth"]["base"], list(about["truth"]["files"].values())
+
+    def change(row: Mapping[str, float | None], key: str) -> float:
+        value = row.get(key)
+        return 100 * (value / base[key] - 1) if value is not None and math.isfinite(value) else math.nan
+
+    if not files:
+        return Truth(math.nan, math.nan, math.nan, is_nan=True)
+    fresh = [change(row, "fresh") for row in files]
+    best = min((value for value in fresh if math.isfinite(value)), default=math.nan)
+    return Truth(change(files[-1], "train"), fresh[-1], best, is_nan=not math.isfinite(fresh[-1]))
+
+
+def label_of(truth: Truth, fault: str, twin: Truth | None) -> str:
+    """Return the state that the measure allows. `twin`: the healthy run of the same configuration and seed."""
+    if truth.is_nan or truth.fresh >= LOST:
+        return State.BROKEN.value
+    if truth.train > SAME and truth.fresh > SAME:
+        is_damaged = truth.train >= DAMAGED and truth.fresh >= DAMAGED
+        return f"{State.BROKEN.value}|{State.UNSTABLE.value}" if is_damaged else State.UNSTABLE.value
+    if truth.fresh - truth.best_fresh > REBOUND or (truth.train < -SAME and truth.fresh > SAME):
+        return State.OVERFIT.value
+    if abs(truth.train) <= SAME and abs(truth.fresh) <= SAME:
+        return State.NOT_LEARNING.value
+    return _label_of_gain(truth, fault, twin)
+
+
+def _label_of_gain(truth: Truth, fault: str, twin: Truth | None) -> str:
+    """Tell a run that gained less than it could have from a sound one."""
+    is_short = twin is not None and truth.fresh > (1 - WORTH) * twin.fresh and truth.fresh - twin.fresh > 1
+    if fault == "steps-fifth" and is_short:
+        return State.UNDERTRAINED.value
+    planted = FAULTS[fault].state if fault != HEALTHY else None
+    if planted == "not-learning" and is_short:
+        return f"{State.NOT_LEARNING.value}|{State.UNDERTRAINED.value}"
+    return SOUND
+
+
+def load_case(folder: Path) -> Case:
+    """Return a kept run as the rules see it."""
+    with opened(folder) as rundir:
+        own = read_own(rundir)
+        return replace(own.case, observations=observations(rundir), cache={})
+
+
+def score_all(runs: Path, trainers: Sequence[str]) -> list[Scored]:
+    """Judge every kept run."""
+    folders = [
+        folder for trainer in trainers for folder in sorted((runs / trainer).glob("*")) if (folder / ABOUT).is_file()
+    ]
+    abouts = {folder: read_about(folder) for folder in folders}
+    twins = {_key(about): truth_of(about) for about in abouts.values() if about["fault"] == HEALTHY}
+    return [_scored(folder, about, twins.get(_key(about))) for folder, about in abouts.items()]
+
+
+def _key(about: Mapping[str, Any]) -> tuple[str, str, int]:
+    return about["trainer"], about["config"], about["seed"]
+
+
+def _scored(folder: Path, about: Mapping[str, Any], twin: Truth | None) -> Scored:
+    truth = truth_of(about)
+    label = label_of(truth, about["fault"], twin)
+    verdict = judge(load_case(folder), "after", reraise=True)
+    primary = primary_state(verdict)
+    said = SOUND if primary.state in {State.CONVERGED, State.LEARNING} else primary.state.value
+    is_benign = label == SOUND and (about["fault"] == HEALTHY or FAULTS[about["fault"]].state is not None)
+    return Scored(
+        about["trainer"],
+        about["config"],
+        about["fault"],
+        about["seed"],
+        label,
+        said,
+        primary,
+        verdict,
+        truth,
+        is_benign,
+    )
+
+
+def show(rows: Sequence[Scored]) -> None:
+    """Print a line for each run, then what they sum to."""
+    for row in sorted(rows, key=lambda r: (r.trainer, r.fault, r.config, r.seed)):
+        mark = " " if row.fits else "X"
+        truth = (
+            "nan"
+            if row.truth.is_nan
+            else f"{row.truth.train:+.0f}/{row.truth.fresh:+.0f} (best {row.truth.best_fresh:+.0f})"
+        )
+        fired = ", ".join(f"{f.name}:{f.severity.value}" for f in row.verdict.fired if f.severity.rank < 3)
+        print(
+            f"{mark} {row.trainer:6s} {row.fault:16s} {row.config:9s} {row.seed} {truth:28s} {row.label:24s} "
+            f"-> {row.said:13s} {row.primary.confidence.value:6s} {fired}"
+        )
+    benign = [row for row in rows if row.is_benign]
+    print(
+        f"\n{len(rows)} runs, {sum(r.fits for r in rows)} fit; alarms on {sum(bool(r.alarms) for r in benign)} of {len(benign)} benign runs"
+    )
+    print(f"macro-F1 {macro_f1(rows):.3f}")
+
+
+def macro_f1(rows: Sequence[Scored]) -> float:
+    """Return the mean F1 over labels; a label that allows two counts as the one said, else as its first."""
+    pairs = [(r.said if r.fits else r.label.split("|")[0], r.said) for r in rows]
+    scores = []
+    for name in sorted({label for label, _ in pairs}):
+        hit = sum(a == b == name for a, b in pairs)
+        missed, false = sum(a == name != b for a, b in pairs), sum(b == name != a for a, b in pairs)
+        scores.append(2 * hit / (2 * hit + missed + false))
+    return math.fsum(scores) / len(scores) if scores else math.nan
+
+
+def main() -> None:
+    """Score and print."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--runs", type=Path, default=RUNS)
+    options.add_argument("--trainer", nargs="*", default=["sd15", "pocket"])
+    options.add_argument("--json", type=Path)
+    given = options.parse_args()
+    try:
+        rows = score_all(given.runs, given.trainer)
+    except OrchestratorError as error:
+        raise SystemExit("; ".join(problem.what.en for problem in error.problems)) from error
+    show(rows)
+    if given.json:
+        given.json.write_text(json.dumps([_plain(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+
+
+def _plain(row: Scored) -> dict[str, Any]:
+    return {
+        "run": f"{row.trainer}/{row.config}-{row.fault}-{row.seed}",
+        "label": row.label,
+        "said": row.said,
+        "confidence": row.primary.confidence.value,
+        "alarms": row.alarms,
+        "train": row.truth.train,
+        "fresh": row.truth.fresh,
+    }
+
+
+if __name__ == "__main__":
+    main()
