@@ -113,6 +113,48 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplePixels:
+    """What one sample picture looks like. Shares are 0 ... 1."""
+
+    path: str
+    """Of the `Sample`."""
+    deviation: float
+    """Standard deviation of the channel that varies most, 0 ... 127: near 0 is one flat colour."""
+    saturation: float
+    """Mean of (max - min) / max over pixels."""
+    saturation_high: float
+    """Its 95th percentile."""
+    clipped: float
+    """Share of channel values at black or white."""
+    brightness: tuple[float, ...]
+    """Shares in equal bins from black to white."""
+    layout: bytes
+    """uint8 (16, 16, 3): the picture made small."""
+    nearest: str = ""
+    """The training picture most like it; empty where none was compared."""
+    similarity: float | None = None
+    """Correlation with that picture at 32 x 32 in grey, mirrored or not, -1 ... 1."""
+    hash_distance: int = 64
+    """Differing bits, of 64, of the two pictures' difference hashes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleReading:
+    """What the sample pictures look like."""
+
+    pixels: tuple[SamplePixels, ...] = ()
+    """Of those that could be read, by path."""
+    compared: int = 0
+    """Training pictures they were compared with."""
+    usual_similarity: float | None = None
+    """How alike a training picture is to the one most like it, median; None for fewer than two."""
+    notes: tuple[str, ...] = ()
+    """What was not looked at, and why."""
+    usual_clipped: float | None = None
+    """Share of clipped values in the training pictures, median; None where none was compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """A source that was not there, and what cannot be judged without it."""
 
@@ -137,3 +179,5 @@ class Observations:
     """Notes on damaged sources that were read around: which file, which bytes."""
     telemetry: Telemetry | None = None
     """What the recorder inside the trainer's process wrote; None where it was off or absent."""
+    sample_reading: SampleReading = field(default_factory=SampleReading)
+    """What the sample pictures look like; empty where none was drawn."""

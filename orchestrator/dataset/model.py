@@ -81,6 +81,8 @@ class Dataset:
     folders: tuple[Folder, ...]
     not_looked_at: tuple[str, ...] = ("pixels",)
     """What a scan of headers and captions does not see."""
+    equal_files: tuple[tuple[Path, ...], ...] = ()
+    """Groups of the subject's pictures that are byte for byte the same."""
 
     @property
     def train_picture_count(self) -> int:

@@ -15,6 +15,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
 from orchestrator.core.text import Text
 from orchestrator.dataset.captions import CAPTION_EXTENSIONS, caption_name, read_caption
+from orchestrator.dataset.equal_files import equal_files
 from orchestrator.dataset.header import Header, read_header
 from orchestrator.dataset.layout import parse_folder_name
 from orchestrator.dataset.model import Dataset, Folder, Picture
@@ -64,7 +65,7 @@ def scan_dataset(requests: Iterable[FolderRequest]) -> Dataset:
             problems.extend(error.problems)
     if problems:
         raise InputError(problems)
-    return Dataset(tuple(folders))
+    return Dataset(tuple(folders), equal_files=equal_files(folders))
 
 
 def scan_folder(

@@ -9,6 +9,7 @@ from orchestrator.core.observation import Checkpoint, Missing, Observations, Ser
 from orchestrator.core.text import Text
 from orchestrator.observe.console_file import ConsoleReading, read_console
 from orchestrator.observe.files import place_samples, read_checkpoints, read_sample
+from orchestrator.observe.samples_pixels import read_samples
 from orchestrator.observe.scalars import ScalarReading, read_scalars
 from orchestrator.observe.telemetry import read_telemetry
 
@@ -73,6 +74,8 @@ class Sources:
     prompts: tuple[str, ...] = ()
     telemetry: tuple[Path, ...] = ()
     """`rankN.jsonl` of each process."""
+    pictures: tuple[Path, ...] = ()
+    """Training pictures that samples are compared with."""
 
 
 def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
@@ -88,6 +91,9 @@ def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
     prompts = sources.prompts or _console_prompts(console.events if console else ())
     found = [sample for path in sources.samples if (sample := read_sample(path, name_of(path))) is not None]
     samples = place_samples(found, _whole(facts, "steps_per_epoch"), _whole(facts, "total_steps"), prompts)
+    named = {name_of(path): path for path in sources.samples}
+    looked_at = read_samples({s.path: named[s.path] for s in samples}, sources.pictures, name_of)
+    damage += looked_at.notes
     series = dict(scalars.series)
     if not series and console is not None and len(console.progress.steps):
         source = name_of(sources.console) if sources.console else ""
@@ -103,7 +109,7 @@ def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
         *([] if telemetry else [NO_TELEMETRY]),
     ]
     events = console.events if console else ()
-    return Observations(series, events, facts, checkpoints, samples, tuple(missing), tuple(damage), telemetry)
+    return Observations(series, events, facts, checkpoints, samples, tuple(missing), tuple(damage), telemetry, looked_at)
 
 
 def _read_console(path: Path | None, name_of: Callable[[Path], str], damage: list[str]) -> ConsoleReading | None:

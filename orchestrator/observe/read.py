@@ -30,6 +30,7 @@ _OTHER_CONSOLE = Missing(
     ),
 )
 NETWORKS = (".safetensors", *PICKLES)
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 def read_run(rundir_root: Path) -> Observations:
@@ -48,6 +49,7 @@ def read_run(rundir_root: Path) -> Observations:
         console=run.console_log if run.console_log.is_file() else None,
         prompts=read_prompts(run.sample_prompts),
         telemetry=tuple(p for p in _files(run.telemetry, "*") if FILE_NAME.fullmatch(p.name)),
+        pictures=tuple(p for p in _files(run.data, "*/*") if p.suffix.lower() in PICTURES),
     )
     observations = observe(sources, run.relative)
     if len(attempts) > 1:

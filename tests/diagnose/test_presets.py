@@ -23,7 +23,7 @@ PRESETS = sorted(path.stem for path in RECIPES.glob("*.yaml") if path.stem != "q
 def _pictures(folder: Path, count: int = 24) -> Path:
     folder.mkdir()
     for index in range(count):
-        Image.new("RGB", (64, 96 if index % 2 else 64)).save(folder / f"{index:02}.png")
+        Image.new("RGB", (64, 96 if index % 2 else 64), (index, 0, 0)).save(folder / f"{index:02}.png")
         (folder / f"{index:02}.txt").write_text("sksalice, smile, outdoors", encoding="utf-8")
     return folder
 

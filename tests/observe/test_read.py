@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save_file
 
 from orchestrator.core.errors import InputError
@@ -54,8 +55,9 @@ def our_run(root: Path) -> RunDir:
     (paths.output / "glyph-state").mkdir()
     network(paths.output / "glyph-state" / "model.safetensors")
     (paths.output / "sample").mkdir()
-    for name in ("glyph_e000000_00_20261121022245_1.png", "glyph_e000004_01_20261121022250_2.png", "notes.txt"):
-        (paths.output / "sample" / name).write_bytes(b"")
+    for name in ("glyph_e000000_00_20261121022245_1.png", "glyph_e000004_01_20261121022250_2.png"):
+        Image.new("RGB", (16, 16)).save(paths.output / "sample" / name)
+    (paths.output / "sample" / "notes.txt").write_bytes(b"")
     paths.sample_prompts.write_text("# two of them\n\nglyph man, red --w 64 --d 1\nglyph man, blue\n", encoding="utf-8")
     return paths
 
