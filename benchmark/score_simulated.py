@@ -17,10 +17,13 @@ from benchmark.simulate_labels import FLAGS
 from orchestrator.core.finding import Confidence, Severity, State
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.live import LiveWatch
+from orchestrator.diagnose.live_record import RecordWatch
 from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestrator.core.telemetry import Telemetry
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "collapsed": ("collapsed-loss",),
@@ -32,6 +35,10 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "overfit-held-out": ("held-out-rising",),
     "overfit-train-only": ("memorised-training-pictures",),
     "fast-plateau": ("early-plateau",),
+    "memorise-staircase": ("epoch-staircase",),
+    "spike-recover": ("loss-spikes",),
+    "outlier-picture": ("outlier-pictures",),
+    "bimodal-data": ("two-kinds-of-pictures",),
     "warmup-long": ("warmup-too-long",),
     "te-dominant": ("text-encoder-dominant",),
     "clip-always": ("always-clipped",),
@@ -70,15 +77,30 @@ def judged(run: Simulated) -> score.Judged:
 
 
 def told_while_running(run: Simulated) -> int | None:
-    """Return the step at which the watch over the running trainer would have spoken, fed with each step's loss; None: never."""
-    watch = LiveWatch(run.case)
+    """Return the step at which the watch over the running trainer would have spoken, fed with what it would see; None: never."""
+    console, record = LiveWatch(run.case), RecordWatch()
     seen = run.case.observations
     loss = seen.series["loss/current"] if seen is not None else None
+    samples = _samples_by_step(seen.telemetry) if seen is not None and seen.telemetry is not None else {}
+    probes = list(seen.telemetry.probes) if seen is not None and seen.telemetry is not None else []
+    record.see_held_out([p.index for p in seen.telemetry.pictures if p.is_held_out] if seen and seen.telemetry else [])
     for step, value in zip(loss.steps, loss.values, strict=True) if loss is not None else ():
-        watch.feed_loss(step, value)
-        if watch.nan_step is not None or watch.collapse_step is not None:
+        while probes and probes[0].step < step:
+            record.feed_probe(probes.pop(0))
+        console.feed_loss(step, value)
+        record.feed_step(step, *samples.get(step, ([], [])))
+        if console.notice() is not None or record.notice() is not None:
             return step
     return None
+
+
+def _samples_by_step(seen: Telemetry) -> dict[int, tuple[list[float], list[float]]]:
+    found: dict[int, tuple[list[float], list[float]]] = {}
+    for step, loss, target in zip(seen.samples.steps, seen.samples.losses, seen.samples.targets, strict=True):
+        losses, targets = found.setdefault(step, ([], []))
+        losses.append(loss)
+        targets.append(target)
+    return found
 
 
 def judged_by_baseline(run: Simulated, name: str) -> score.Judged:

@@ -5,8 +5,8 @@ Percent are percent (-2.0 is 2 % below), logarithms are natural, steps are optim
 
 from __future__ import annotations
 
-from array import array
 import math
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DRAWS: Final = 1000
 """Bootstrap draws; the seed is fixed, so that the same run always gives the same interval."""
+NO_TRIGGER: Final = "no-trigger"
+"""`Probe.when` of a probe whose captions lack the trigger: no point of the curve."""
 LEAST_FOR_BOOTSTRAP: Final = 8
 """Fewer pictures than this get an interval by Student's t."""
 JITTERS: Final = 3.0
@@ -139,7 +141,7 @@ def probe_curve(probes: Sequence[Probe], pictures: Collection[int]) -> ProbeCurv
     import numpy as np
 
     base = base_losses(probes)
-    latest = {probe.step: _cells(probe) for probe in probes if probe.is_on}
+    latest = {probe.step: _cells(probe) for probe in probes if probe.is_on and probe.when != NO_TRIGGER}
     steps = sorted(latest)
     common = {key for key in base if key[0] in pictures and all(key in latest[step] for step in steps)}
     timesteps = sorted({timestep for _, timestep in common})

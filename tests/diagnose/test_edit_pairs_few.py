@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.core.observation import Observations
+from orchestrator.core.telemetry import Picture, Probe, Telemetry
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.edit_pairs_few import RULE
+from tests.diagnose.cases import catches, catches_not, dataset, folder, plan, recipe
+
+EDIT = recipe(subject={"kind": "edit", "trigger": "alicexyz", "class_tokens": "girl"})
+
+
+def _case(pairs: int) -> Case:
+    return Case(recipe=EDIT, dataset=dataset(folder(pairs)))
+
+
+def _probed(early: float, end: float) -> Observations:
+    def probe(step: int, level: float, *, is_on: bool = True) -> Probe:
+        return Probe(step, is_on, "train", (100.0, 500.0), (0, 1), ((level,) * 2,) * 2, ((1.0,) * 2,) * 2)
+
+    steps = range(30, 301, 30)
+    on = [probe(s, early if s <= 100 else end) for s in steps]
+    told = (Picture(0, "a/0.png"), Picture(1, "a/1.png"))
+    return Observations(telemetry=Telemetry("probe", pictures=told, probes=(probe(0, 1.0, is_on=False), *on)))
+
+
+def test_few_pairs_are_caught_and_told_once() -> None:
+    assert "30 pairs are few" in catches(RULE, _case(30), Severity.WATCH).message.en
+    names = [finding.name for finding in judge(_case(30), "before").fired]
+    assert "edit-pairs-few" in names
+    assert "few-pictures" not in names
+
+
+def test_after_the_run_the_probe_says_whether_it_learned_early() -> None:
+    learned = replace(_case(30), observations=_probed(0.9, 0.8))
+    catches(RULE, learned, Severity.INFO)
+    late = replace(_case(30), observations=_probed(1.0, 0.8))
+    assert "nothing was learned" in catches(RULE, late, Severity.WATCH).message.en
+
+
+def test_enough_pairs_are_clear_and_other_subjects_no_question() -> None:
+    catches_not(RULE, _case(50), Status.CLEAR)
+    catches_not(RULE, Case(recipe=recipe(), dataset=dataset(folder(5))), Status.NOT_APPLICABLE)
+
+
+def test_pairs_are_counted_from_the_plan_too() -> None:
+    catches(RULE, Case(plan=plan(kind="edit")), Severity.WATCH)
+
+
+def test_uncounted_pairs_say_nothing() -> None:
+    catches_not(RULE, Case(recipe=EDIT), Status.INCONCLUSIVE)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.core.observation import Observations
+from orchestrator.core.telemetry import Picture, Probe, Telemetry
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.trigger_weak import RULE
+from orchestrator.diagnose.signals.probe import NO_TRIGGER, probe_curve
+from tests.diagnose.cases import catches, catches_not, observed, recipe
+
+PICTURES = tuple(range(6))
+TIMESTEPS = (100.0, 500.0, 900.0)
+
+
+def _probe(step: int, level: float, *, is_on: bool = True, when: str = "train", spread: float = 0.0) -> Probe:
+    rows = tuple((level * (1 + spread * (-1) ** i),) * 3 for i in PICTURES)
+    return Probe(step, is_on, when, TIMESTEPS, PICTURES, rows, ((1.0,) * 3,) * 6)
+
+
+def _case(without: float | None, *, end: float = 0.9, spread: float = 0.0, kind: str = "character") -> Case:
+    probes = [_probe(0, 1.0, is_on=False, when="start")]
+    probes += [_probe(s, 1 + (end - 1) * s / 400) for s in (100, 200, 300, 400)]
+    if without is not None:
+        probes.append(_probe(400, without, when=NO_TRIGGER, spread=spread))
+    told = tuple(Picture(i, f"10_a/{i}.png") for i in PICTURES)
+    seen = Observations(telemetry=Telemetry("probe", pictures=told, probes=tuple(probes)))
+    subject = {"kind": kind, "trigger": "alicexyz", "class_tokens": "girl"}
+    return Case(recipe=recipe(subject=subject), observations=seen)
+
+
+def test_a_word_that_changes_nothing_is_caught() -> None:
+    catches(RULE, _case(0.9, spread=0.02), Severity.WATCH)
+
+
+def test_a_word_that_is_bound_is_clear() -> None:
+    catches_not(RULE, _case(0.96, spread=0.01), Status.CLEAR)
+
+
+def test_nothing_learned_and_styles_are_no_question() -> None:
+    catches_not(RULE, _case(1.0, end=1.0, spread=0.02), Status.NOT_APPLICABLE)
+    catches_not(RULE, _case(0.9, kind="style"), Status.NOT_APPLICABLE)
+
+
+def test_without_the_second_probe_nobody_can_say() -> None:
+    catches_not(RULE, _case(None), Status.INCONCLUSIVE)
+    catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
+
+
+def test_a_probe_without_the_trigger_is_no_point_of_the_curve() -> None:
+    seen = _case(0.99).observations
+    assert seen is not None
+    assert seen.telemetry is not None
+    curve = probe_curve(seen.telemetry.probes, PICTURES)
+    assert curve is not None
+    assert round(curve.last, 6) == -10
