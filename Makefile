@@ -1,7 +1,7 @@
 # One command per habit, the same for people, hooks and CI. PYTHON names the interpreter of the environment.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test golden docs bench lint types layers docs-check
+.PHONY: check test golden docs bench bench-diagnosis lint types layers docs-check
 
 check: lint types layers docs-check
 
@@ -29,3 +29,6 @@ docs:
 
 bench:
 	$(PYTHON) scripts/bench.py
+
+bench-diagnosis:
+	$(PYTHON) -m benchmark.page

@@ -1,7 +1,8 @@
 """Score the diagnosis on recorded runs without telemetry: console log and event files, outcome measured by an independent evaluator.
 
 usage: stock.py RUNS [--json FILE]
-RUNS: folders with `about.json` (`truth.base` and `truth.checkpoints`: loss on [training pictures, fresh pictures], over fixed noise).
+RUNS: folders with `truth.json` (as in tests/logs) or `about.json` (the same under `truth`, values as [training, fresh pictures]):
+loss of the base and of each checkpoint over fixed noise.
 Truth: the label of the last checkpoint. A confident wrong verdict is a primary state of high confidence that the truth contradicts.
 """
 
@@ -13,7 +14,7 @@ import math
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, State
 from orchestrator.diagnose.engine import judge
@@ -24,6 +25,7 @@ from orchestrator.observe.read import read_foreign
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+TRUTH_FILES = ("truth.json", "about.json")
 FITS: Mapping[str, frozenset[State]] = {
     "nan": frozenset({State.BROKEN}),
     "collapse": frozenset({State.BROKEN}),
@@ -49,12 +51,26 @@ class Scored:
     is_confidently_wrong: bool
 
 
-def truth_of(about: Mapping[str, Any]) -> str:
-    """Return `nan`, `collapse`, `damaged`, `memorised`, `untouched` or `modest` from the last measured checkpoint."""
-    base, last = about["truth"]["base"], list(about["truth"]["checkpoints"].values())[-1]
-    if any(value is None or not math.isfinite(value) for value in last):
+def read_truth(folder: Path) -> tuple[list[object], list[object]]:
+    """Return [training, fresh] losses of the base model and of the last measured checkpoint."""
+    file = next(folder / name for name in TRUTH_FILES if (folder / name).is_file())
+    data = json.loads(re.sub(r"\bNaN\b", "null", file.read_text(encoding="utf-8")))
+    data = data.get("truth", data)
+    rows = [data["base"], list(data["checkpoints"].values())[-1]]
+    base, last = (list(row.values()) if isinstance(row, dict) else row for row in rows)
+    return base, last
+
+
+def truth_of(base: Sequence[object], last: Sequence[object]) -> str:
+    """Return `nan`, `collapse`, `damaged`, `memorised`, `untouched` or `modest` from what was measured."""
+    pairs = [
+        (a, b)
+        for a, b in zip(base, last, strict=True)
+        if isinstance(a, float) and isinstance(b, (int, float)) and math.isfinite(b)
+    ]
+    if len(pairs) < 2:
         return "nan"
-    train, fresh = (value / start - 1 for value, start in zip(last, base, strict=True))
+    train, fresh = (b / a - 1 for a, b in pairs)
     if fresh >= 1.0:
         return "collapse"
     if train >= 0.10 and fresh >= 0.10:
@@ -66,8 +82,7 @@ def truth_of(about: Mapping[str, Any]) -> str:
 
 def score(folder: Path) -> Scored:
     """Judge one recorded run as `lora-run diagnose` does and hold it against its truth."""
-    about = json.loads(re.sub(r"\bNaN\b", "null", (folder / "about.json").read_text(encoding="utf-8")))
-    truth = truth_of(about)
+    truth = truth_of(*read_truth(folder))
     seen, settings, family = read_foreign(folder)
     verdict = judge(Case(observations=seen, settings=settings, family=family), "after", reraise=True)
     primary = primary_state(verdict)
@@ -82,6 +97,11 @@ def score(folder: Path) -> Scored:
         fits,
         not fits and primary.confidence is Confidence.HIGH,
     )
+
+
+def score_all(runs: Path) -> list[Scored]:
+    """Judge every recorded run in a folder."""
+    return [score(path.parent) for name in TRUTH_FILES for path in sorted(runs.glob(f"*/{name}"))]
 
 
 def show(rows: Sequence[Scored]) -> None:
@@ -103,7 +123,7 @@ def main() -> None:
     options.add_argument("runs", type=Path)
     options.add_argument("--json", type=Path)
     given = options.parse_args()
-    rows = [score(about.parent) for about in sorted(given.runs.glob("*/about.json"))]
+    rows = score_all(given.runs)
     show(rows)
     if given.json:
         given.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
