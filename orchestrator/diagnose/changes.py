@@ -46,7 +46,8 @@ def choose_changes(verdict: Verdict) -> Chosen:
         applied.append(trial)
     kept: list[Change] = []
     for change in _advised(ordered):
-        if change not in applied and change not in kept:
+        # Two rules may ask for the same value, one of them less surely.
+        if not any(change.key == other.key and change.value == other.value for other in (*applied, *kept)):
             kept.append(change)
     return Chosen(tuple(applied), tuple(kept))
 

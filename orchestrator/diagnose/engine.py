@@ -110,9 +110,14 @@ def _with_ignore(finding: Finding, case: Case) -> Finding:
 
 
 def _without_consequences(findings: Sequence[Finding], rules: Sequence[Rule]) -> list[Finding]:
-    fired = {finding.name for finding in findings if finding.is_fired}
-    hidden = {name for rule in rules if rule.name in fired for name in rule.suppresses}
-    return [finding for finding in findings if finding.name not in hidden]
+    hides = {rule.name: rule.suppresses for rule in rules if rule.suppresses}
+    causes = [finding for finding in findings if finding.is_fired and finding.name in hides]
+    return [f for f in findings if not any(f.name in hides[c.name] and _may_hide(c, f) for c in causes)]
+
+
+def _may_hide(cause: Finding, effect: Finding) -> bool:
+    """What became of a run is hidden only by what says so itself or stops everything: a mild cause explains no ruin."""
+    return effect.state is None or cause.state is not None or cause.severity is Severity.STOP
 
 
 def _without_told(findings: Sequence[Finding], told: Collection[str]) -> list[Finding]:

@@ -96,6 +96,14 @@ def test_a_broken_rule_is_told_and_costs_nothing_else() -> None:
         judge(Case(), "after", rules=rules, reraise=True)
 
 
+def test_a_mild_cause_hides_no_ruin() -> None:
+    ruin = replace(_finding("ruin"), state=State.BROKEN)
+    mild = _rule("mild", _finding("mild", Severity.FIX), suppresses=("ruin",))
+    grave = _rule("grave", _finding("grave", Severity.STOP), suppresses=("ruin",))
+    assert [f.name for f in judge(Case(), "after", rules=[mild, _rule("ruin", ruin)]).fired] == ["mild", "ruin"]
+    assert [f.name for f in judge(Case(), "after", rules=[grave, _rule("ruin", ruin)]).fired] == ["grave"]
+
+
 def test_next_changes_never_stack_learning_rates_and_stop_at_three() -> None:
     def safe(key: str, value: float = 1.0) -> Change:
         return Change(key, value, is_safe=True)

@@ -185,5 +185,15 @@ RULE = Rule(
     "after",
     check,
     maturity="stable",
-    suppresses=("loss-trend", "still-falling", "held-out-rising", "always-clipped", "schedule-artefact"),
+    suppresses=(
+        "diverging",
+        "unstable-training",
+        "worse-than-base",
+        "weight-blow-up",
+        "loss-trend",
+        "still-falling",
+        "held-out-rising",
+        "always-clipped",
+        "schedule-artefact",
+    ),
 )

@@ -193,6 +193,12 @@ RULE = Rule(
     maturity="stable",
     suppresses=(
         "collapsed-loss",
+        "diverging",
+        "unstable-training",
+        "worse-than-base",
+        "nothing-learned",
+        "weight-blow-up",
+        "always-clipped",
         "held-out-rising",
         "loss-trend",
         "still-falling",
