@@ -9,6 +9,7 @@ from orchestrator.core.observation import Checkpoint, Missing, Observations, Ser
 from orchestrator.core.text import Text
 from orchestrator.observe.console_file import ConsoleReading, read_console
 from orchestrator.observe.files import place_samples, read_checkpoints, read_sample
+from orchestrator.observe.one_thread import load_numpy
 from orchestrator.observe.samples_pixels import read_samples
 from orchestrator.observe.scalars import ScalarReading, read_scalars
 from orchestrator.observe.telemetry import read_telemetry
@@ -80,6 +81,7 @@ class Sources:
 
 def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
     """Read all sources of a run; `name_of` gives the path to report for a file. Unreadable files are noted, not raised."""
+    load_numpy()
     damage: list[str] = []
     console = _read_console(sources.console, name_of, damage)
     scalars = _read_scalars(sources.event_files, name_of)
@@ -109,7 +111,9 @@ def observe(sources: Sources, name_of: Callable[[Path], str]) -> Observations:
         *([] if telemetry else [NO_TELEMETRY]),
     ]
     events = console.events if console else ()
-    return Observations(series, events, facts, checkpoints, samples, tuple(missing), tuple(damage), telemetry, looked_at)
+    return Observations(
+        series, events, facts, checkpoints, samples, tuple(missing), tuple(damage), telemetry, looked_at
+    )
 
 
 def _read_console(path: Path | None, name_of: Callable[[Path], str], damage: list[str]) -> ConsoleReading | None:
