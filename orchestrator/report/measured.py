@@ -24,6 +24,10 @@ UNITS: dict[str, tuple[str, str]] = {
     "bytes": ("byte", "字节"),
     "%": ("%", "%"),
     "samples per epoch": ("sample per epoch", "样本/轮"),
+    "images": ("image", "张图片"),
+    "groups": ("group", "组"),
+    "x": ("x", "倍"),
+    "of 255": ("of 255", "（满值 255）"),
 }
 """Unit as rules write it -> (English for exactly one, Chinese)."""
 FILE_PROBLEMS: dict[str, Text] = {
@@ -48,7 +52,9 @@ SOURCES: dict[str, str] = {
     "data set": "数据集",
     "output folder": "输出文件夹",
     "plan": "计划",
+    "plan or console": "计划或控制台",
     "presets": "预设",
+    "sample pictures": "样图",
     "telemetry": "遥测",
     "the trainer announced the same": "训练器报告的数字相同",
 }
