@@ -136,6 +136,37 @@ def diagnose(path: Path, output: Path | None, form: str, lang: Language) -> int:
     return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
+@cli.command(name="next")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it to this new file too.")
+@in_form
+@in_language
+def next_(run: Path, output: Path | None, form: str, lang: Language) -> int:
+    """Show the recipe that follows from a run, with the reason of each change.
+
+    RUN is a run folder. Its next.yaml can be run as it is; -o writes it elsewhere, over nothing.
+    """
+    from orchestrator.report import tell_runs
+    from orchestrator.report.following import follow
+
+    return tell_runs.following(follow(run, output), form, lang, output)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN RUN...")
+@in_form
+@in_language
+def compare(runs: tuple[Path, ...], form: str, lang: Language) -> int:
+    """Show what differs between runs, and what that did to the probe.
+
+    Each RUN is a run folder; all are judged again by the same rules. Nothing is written.
+    """
+    from orchestrator.report import tell_runs
+    from orchestrator.report.compare import compare_folders
+
+    return tell_runs.compared(compare_folders(runs), form, lang)
+
+
 @cli.command()
 @click.argument("rule", required=False)
 @in_form

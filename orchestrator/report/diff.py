@@ -17,7 +17,7 @@ def recipe_diff(recipe: str | None, following: str | None) -> list[tuple[str, st
     """Return (`add` | `del` | `same` | `hunk`, line). Our header and rewritten paths count as unchanged. Empty: no difference."""
     if recipe is None or following is None:
         return []
-    old = recipe.splitlines()
+    old = [line for line in recipe.splitlines() if not line.startswith(HEADER)]
     new = [line for line in following.splitlines() if not line.startswith(HEADER)]
     matcher = SequenceMatcher(
         None, [_PATH.sub(r"\1", line) for line in old], [_PATH.sub(r"\1", line) for line in new], autojunk=False

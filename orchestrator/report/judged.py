@@ -12,6 +12,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.case import make_case
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
+from orchestrator.report.compare import Against, against_previous
 from orchestrator.report.make import make_report, refused_by_system, write_report
 from orchestrator.run.model import nothing_trained
 
@@ -61,17 +62,21 @@ def report_own(
             write_first(rundir, record)
         except OSError as error:
             problems.append(refused_by_system(error))
+    verdict = judge(case, "before" if nothing_trained(case.outcome) else "after", further=further)
+    # A run that never began has nothing to be held against another one.
+    against = Against() if nothing_trained(case.outcome) else against_previous(rundir, record, case, verdict)
     report = make_report(
         rundir.root.name,
         case,
-        judge(case, "before" if nothing_trained(case.outcome) else "after", further=further),
+        verdict,
         rundir.root,
         commands=tuple(Command(launched.argv, {}, launched.purpose) for launched in record.launches),
         trainer=record.trainer,
         recipe_text=rundir.recipe.read_text(encoding="utf-8-sig"),
         recipe_dir=rundir.root / record.recipe_dir,
         overrides=record.overrides,
-        notes=(*about_trainer(record.trainer), *notes),
+        notes=(*about_trainer(record.trainer), *notes, *against.notes),
+        compared=against.compared,
     )
     return _written(report, output or rundir.root, language, problems)
 

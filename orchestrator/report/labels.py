@@ -173,6 +173,11 @@ LABELS: dict[str, Text] = {
     "kind_of_decided": Text("decided", "推导"),
     "kind_of_data": Text("data", "数据"),
     "kind_of_versions": Text("version", "版本"),
+    "data_pictures": Text("pictures trained on", "训练图片数"),
+    "data_held_out_pictures": Text("pictures held out", "留出图片数"),
+    "data_reg_pictures": Text("regularisation pictures", "正则化图片数"),
+    "data_picture_names": Text("which pictures (fingerprint of the names)", "哪些图片（文件名指纹）"),
+    "data_caption_texts": Text("what the captions say (fingerprint)", "标注内容（指纹）"),
     "because": Text("Because:", "依据："),
     # rules
     "rule_page": Text("What this rule looks for, and when it is wrong", "此规则检查什么，何时会误判"),
@@ -257,6 +262,7 @@ LABELS: dict[str, Text] = {
     "recipe": Text("Recipe", "配方"),
     "no_recipe": Text("There is no recipe of this tool for this run.", "这次训练没有本工具的配方。"),
     "next_recipe": Text("Next recipe", "下一份配方"),
+    "next_later": Text("Not made, for later, one at a time:", "未改，留待以后逐项尝试："),
     "next_diff": Text("What changes from this recipe to the next", "从这份配方到下一份的改动"),
     "no_next": Text(
         "No rule proposes a change that is safe to apply by itself.", "没有规则提出可以自动应用的安全修改。"

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.core.finding import Change, Problem
+from orchestrator.core.finding import Problem
 from orchestrator.core.record import write_record, write_text
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
-from orchestrator.diagnose.changes import next_changes
 from orchestrator.diagnose.headline import headline
 from orchestrator.report.html import render_html
 from orchestrator.report.model import ReportData
-from orchestrator.report.next_recipe import next_recipe, reasons, rebase
+from orchestrator.report.proposal import AskedRecipe, Proposal, following_recipe, proposal_of
 from orchestrator.report.record import KIND, VERSION, report_record
 from orchestrator.report.versions import versions
 from orchestrator.run.model import nothing_trained
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Verdict
     from orchestrator.core.text import Language
     from orchestrator.diagnose.rule import Case
+    from orchestrator.report.compare import Comparison
 
 REPORT_HTML, REPORT_JSON, NEXT_YAML = "report.html", "report.json", "next.yaml"
 
@@ -45,17 +45,17 @@ def make_report(
     overrides: Mapping[str, Any] | None = None,
     notes: tuple[Text, ...] = (),
     is_foreign: bool = False,
+    compared: Comparison | None = None,
 ) -> ReportData:
     """Return everything a report is made of. `root`: folder that the observations' paths start at.
 
     `recipe_dir`: folder that relative paths of `recipe_text` start at; `overrides`: what `--set` wrote, by dotted key; next.yaml keeps it.
     """
     is_started = not nothing_trained(case.outcome)
-    changes = next_changes(verdict) if is_started else ()
-    asked = tuple(Change(key, value) for key, value in (overrides or {}).items())
+    proposal = proposal_of(name, __version__, verdict) if is_started else Proposal(name, __version__)
     next_text = None
     if recipe_text is not None and recipe_dir is not None and is_started:
-        next_text = _next_text(name, rebase(recipe_text, recipe_dir, root), (*asked, *changes), verdict)
+        next_text = following_recipe(proposal, AskedRecipe(recipe_text, recipe_dir, overrides or {}), root)
     return ReportData(
         name=name,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -71,11 +71,13 @@ def make_report(
         versions=versions(trainer),
         recipe_text=recipe_text,
         next_text=next_text,
-        next_changes=changes,
+        next_changes=tuple(one.change for one in proposal.applied),
+        next_listed=tuple(one.change for one in proposal.listed),
         run_root=root,
         private_roots={} if recipe_dir is None else {str(recipe_dir): "."},
         is_foreign=is_foreign,
         notes=notes,
+        compared=compared,
     )
 
 
@@ -110,10 +112,3 @@ def write_report(data: ReportData, folder: Path, language: Language) -> dict[str
     except OSError as error:
         raise EnvironmentFault([refused_by_system(error)]) from error
     return paths
-
-
-def _next_text(name: str, text: str, changes: tuple[Change, ...], verdict: Verdict) -> str:
-    header = [f"written after run {name} by lora-run {__version__}; relative paths start at this folder"]
-    if not changes:
-        header.append("no safe change was found: this is the recipe of that run")
-    return next_recipe(text, changes, header, reasons(verdict))

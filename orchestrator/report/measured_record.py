@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.record import to_plain
 from orchestrator.diagnose.measured import probe_curves, telemetry
 from orchestrator.diagnose.window import checkpoint_window, is_usable
+from orchestrator.report.run_facts import measure
 
 if TYPE_CHECKING:
     from orchestrator.core.telemetry import Telemetry
@@ -83,3 +84,14 @@ def checkpoints_record(data: ReportData) -> dict[str, Any]:
         for point in (seen.checkpoints if seen is not None else ())
     ]
     return {"files": files, "window": checkpoint_window(data.case, data.verdict)}
+
+
+def measured_record(data: ReportData) -> dict[str, Any]:
+    """Return what the next run of the same subject is compared by, without this one being judged again."""
+    found = measure(data.case, data.verdict)
+    return {
+        "results": found.results,
+        "probed": found.probed,
+        "picture_names": found.picture_names,
+        "caption_texts": found.caption_texts,
+    }

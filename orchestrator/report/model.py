@@ -45,6 +45,8 @@ class ReportData:
     """next.yaml, where there is one."""
     next_changes: tuple[Change, ...] = ()
     """Changes that went into next.yaml."""
+    next_listed: tuple[Change, ...] = ()
+    """Changes that are advised as well and were not made: later, one at a time."""
     run_root: Path | None = None
     """Folder that relative paths of the observations start at; sample pictures are read from here."""
     private_roots: Mapping[str, str] = field(default_factory=dict)

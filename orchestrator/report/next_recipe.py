@@ -19,22 +19,13 @@ from orchestrator.report.privacy import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.core.finding import Change, Verdict
+    from orchestrator.core.finding import Change
     from orchestrator.core.source import KeyPath
 
 HEADER = "# next: "
 """Begin of our own comment lines at the top, so that the next recipe of a next recipe does not collect them."""
 _SCHEMA = re.compile(r"(?m)^(# yaml-language-server: \$schema=)(\S+)")
 _FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".yaml", ".yml", ".json", ".gguf")
-
-
-def reasons(verdict: Verdict) -> dict[str, str]:
-    """Return for each changed key the rule that asks for it, `R009 lr-too-high`; the worst finding comes first."""
-    found: dict[str, str] = {}
-    for finding in verdict.fired:
-        for change in finding.fix.changes if finding.fix else ():
-            found.setdefault(change.key, f"{finding.rule} {finding.name}")
-    return found
 
 
 def next_recipe(
@@ -62,7 +53,7 @@ def _apply(text: str, path: KeyPath, change: Change, reason: str) -> str:
     before = parse_document(text, "recipe.yaml").data
     value = change.value
     is_inherited = before.get("extends") is not None
-    if value is None and not is_inherited and _get(before, path) is None:
+    if value is None and not is_inherited and value_at(before, path) is None:
         return text
     if value is None and is_inherited:
         value = NULL
@@ -88,7 +79,9 @@ def _edit(text: str, path: KeyPath, value: Any, comment: str) -> str:
         return remove_value(text, path)
     except CannotEditError:
         # The key shares its line with others, {a: 1, b: 2}: the section is written anew without it.
-        rest = {key: item for key, item in _get(parse_document(text, "").data, path[:-1]).items() if key != path[-1]}
+        rest = {
+            key: item for key, item in value_at(parse_document(text, "").data, path[:-1]).items() if key != path[-1]
+        }
         return set_value(text, path[:-1], rest, comment)
 
 
@@ -97,7 +90,9 @@ def _unfolded(text: str, path: KeyPath) -> str:
     document = parse_document(text, "recipe.yaml")
     section = path[:1]
     return (
-        set_value(text, section, _get(document.data, section)) if section in document.spots and len(path) > 1 else text
+        set_value(text, section, value_at(document.data, section))
+        if section in document.spots and len(path) > 1
+        else text
     )
 
 
@@ -108,7 +103,8 @@ def _reads_as(text: str, wanted: Any) -> bool:
         return False
 
 
-def _get(data: Any, path: KeyPath) -> Any:
+def value_at(data: Any, path: KeyPath) -> Any:
+    """Return what stands at `path` of read YAML; None where nothing does."""
     for part in path:
         if isinstance(data, dict):
             data = data.get(part)
@@ -146,8 +142,8 @@ def _as_read(value: Any) -> Any:
 
 
 def _pruned(data: Any, path: KeyPath) -> Any:
-    while path and _get(data, path) == {}:
-        _get(data, path[:-1]).pop(path[-1])
+    while path and value_at(data, path) == {}:
+        value_at(data, path[:-1]).pop(path[-1])
         path = path[:-1]
     return data
 
@@ -169,7 +165,7 @@ def rebase(text: str, recipe_dir: Path, target_dir: Path) -> str:
     """
     document = parse_document(text, "recipe.yaml")
     for path, spot in document.spots.items():
-        value = _get(document.data, path)
+        value = value_at(document.data, path)
         if not path or not isinstance(value, str) or spot.key is None:
             continue
         is_path = (path == ("extends",) and value.endswith((".yaml", ".yml"))) or (

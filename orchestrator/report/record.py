@@ -10,7 +10,7 @@ from orchestrator.core.record import to_plain
 from orchestrator.core.text import LANGUAGES
 from orchestrator.diagnose.state import primary_state
 from orchestrator.report.curves import is_by_epoch, trend_line
-from orchestrator.report.measured_record import checkpoints_record, probe_record, telemetry_record
+from orchestrator.report.measured_record import checkpoints_record, measured_record, probe_record, telemetry_record
 from orchestrator.report.privacy import shortener
 from orchestrator.report.sentence import became
 from orchestrator.report.tables import trained_pictures
@@ -60,6 +60,7 @@ def report_record(data: ReportData) -> dict[str, Any]:
         "checkpoints": checkpoints_record(data),
         "telemetry": telemetry_record(data),
         "probe": probe_record(data),
+        "measured": measured_record(data),
         "compared": data.compared,
         "samples": seen.samples if seen else (),
         "dataset": _dataset(data),
@@ -70,6 +71,7 @@ def report_record(data: ReportData) -> dict[str, Any]:
         "versions": data.versions,
         "recipe": data.recipe_text,
         "next_changes": data.next_changes,
+        "next_listed": data.next_listed,
         "notes": data.notes,
     }
     plain: dict[str, Any] = shortener(data).plain(to_plain(body))

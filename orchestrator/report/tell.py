@@ -20,6 +20,7 @@ from orchestrator.core.text import Text, plural
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
 from orchestrator.report.telemetry_cost import telemetry_cost
+from orchestrator.report.tell_runs import one_line
 from orchestrator.report.watcher import short_path
 from orchestrator.run.model import Ending, nothing_trained
 
@@ -222,6 +223,8 @@ def finished(
     cost = telemetry_cost(report.case.observations, report.outcome)
     if cost is not None:
         terminal.show_line(cost.to(language), console)
+    if report.compared is not None:
+        terminal.show_line(one_line(report.compared).to(language), console)
     shown = {name: short_path(path) for name, path in files.items()}
     headline = report.headline.to(language)
     terminal.show_end(

@@ -226,6 +226,27 @@ def show_line(text: str, console: Console) -> None:
     console.print(_line((text, "")))
 
 
+def show_heading(text: str, console: Console) -> None:
+    """Print one bold line."""
+    console.print(_line((text, "bold")))
+
+
+def show_proposed(
+    change: Change, rule: str, why: str, remarks: Sequence[str], language: Language, console: Console
+) -> None:
+    """Print one change of the next recipe with the rule that asks for it and what that rule found."""
+    console.print(_line((f"  {_change(change, language)}", "cyan"), (f"  {rule}", "dim")))
+    for text in (why, *remarks):
+        console.print(_line((f"    {text}", "")))
+
+
+def show_diff(rows: Iterable[tuple[str, str]], console: Console) -> None:
+    """Print (`add` | `del` | `same` | `hunk`, line) rows."""
+    styles = {"add": "green", "del": "red", "hunk": "dim"}
+    for look, line in rows:
+        console.print(_line((line, styles.get(look, ""))))
+
+
 def show_page(markdown: str, console: Console) -> None:
     """Print a page: rendered on a terminal, as it is in a pipe."""
     if console.is_terminal:

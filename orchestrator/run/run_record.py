@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orchestrator
 from orchestrator.backends.protocol import Trainer
+from orchestrator.core.errors import RecordError
+from orchestrator.core.finding import Problem
 from orchestrator.core.record import HIDDEN, read_record, write_record
 from orchestrator.core.text import Text
 from orchestrator.run.model import Ending, Outcome
@@ -95,6 +97,16 @@ def write_run_record(rundir: RunDir, record: RunRecord) -> None:
 def read_run_record(rundir: RunDir) -> RunRecord:
     """Read `run.json` back. Raises RecordError when it is absent, damaged, or from a newer version of the tool."""
     body = read_record(rundir.run_json, KIND, VERSION)
+    try:
+        return _record_of(body)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        name = rundir.run_json.name
+        what = Text(f"{name} is no record of a run ({error!r})", f"{name} 不是训练记录（{error!r}）")
+        why = Text("a field is missing or of another kind", "缺少字段，或字段类型不同")
+        raise RecordError([Problem("bad-record", what, why)]) from error
+
+
+def _record_of(body: Mapping[str, Any]) -> RunRecord:
     return RunRecord(
         body["status"],
         body["name"],
@@ -152,7 +164,7 @@ def _launch_of(command: Command) -> Launch:
 
 
 def _trainer_of(body: dict[str, Any]) -> Trainer:
-    paths = {name: Path(body[name]) for name in ("python", "root", "options_dir") if body.get(name) is not None}
+    paths = {name: Path(body[name]) for name in ("python", "root", "options_dir", "launcher") if body.get(name) is not None}
     return Trainer(**{**body, **paths})
 
 

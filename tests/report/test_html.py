@@ -421,7 +421,7 @@ def test_labels_are_complete_and_used() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "labels.py")
     wanted = set(re.findall(r"\bt\('([a-z_]+)'\s*[,)]", template)) | set(re.findall(r"\blabel\(\s*\"([a-z_]+)\"", code))
     assert wanted <= set(LABELS)
-    prefixes = ("level_", "kind_", "place_", "ending_", "confidence_", "source_", "unseen_")
+    prefixes = ("level_", "kind_", "place_", "ending_", "confidence_", "source_", "unseen_", "data_")
     unused = [
         key for key in LABELS if not re.search(rf"['\"]{key}['\"]", template + code) and not key.startswith(prefixes)
     ]
