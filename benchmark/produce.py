@@ -89,12 +89,41 @@ class Place:
         """Diffusers folder of the trainer's base."""
         return self.rig / "base-trained" if trainer == "sd15" and self.rig else POCKET_BASE
 
+    def lay_pictures(self, job: Job) -> Path:
+        """Draw the pictures of a run and fresh ones of the same kind; returns the folder they lie in."""
+        config, here = CONFIGS[job.config], self.work / job.trainer / job.name
+        kind = "own" if job.fault == HEALTHY else FAULTS[job.fault].pictures
+        write_folder(here / "pictures", draw_training(config, job.seed, kind))
+        write_folder(here / "fresh", draw_fresh(config))
+        return here
+
+    def recipe_of(self, job: Job) -> str:
+        """Return the recipe of a run."""
+        images = self.work / job.trainer / job.name / "pictures"
+        base = self.base(job.trainer) if job.trainer == "sd15" else None
+        return recipe_text(job.trainer, job.config, job.fault, job.seed, images=images, base=base)
+
     def neutral(self) -> dict[str, str]:
         """Paths of this machine to what stands for them in what is kept, longest first."""
         pairs = {str(self.work): "/work", str(ROOT): "/lora", sys.prefix: "/lora/.venv"}
         if self.rig is not None:
             pairs[str(self.rig)] = "/rig"
         return dict(sorted(pairs.items(), key=lambda pair: -len(pair[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A run that has ended."""
+
+    rundir: RunDir
+    plan: Plan
+    code: int
+    """Exit code of the trainer."""
+    seconds: float
+    truth: dict[str, Any]
+    """Losses of the base and of each file, as `truth.py` measures them."""
+    weights: object
+    """Update norms per file and module."""
 
 
 class Zygote:
@@ -142,17 +171,23 @@ class Worker:
 
     def make(self, job: Job) -> dict[str, Any]:
         """Train, measure and keep one run; returns what `about.json` holds."""
-        rundir, plan, command, record = self._lay_down(job)
-        environment = {**command.environment, **({"SD_SMALL_UNET": "1"} if job.trainer == "sd15" else {})}
-        zygote = self._zygote(job.trainer, Path(command.argv[0]), Path(str(record.trainer.root)), environment)
+        here = self._place.lay_pictures(job)
+        made = self.run_recipe(job.trainer, here, self._place.recipe_of(job))
+        about = about_of(job, made.plan, made.code, made.seconds, made.truth)
+        pack(made.rundir, self._place.kept(job), about, made.weights, self._place.neutral())
+        return about
+
+    def run_recipe(self, trainer: str, here: Path, text: str) -> Made:
+        """Train and measure the recipe `text` with the pictures in `here`. Raises RuntimeError where it is refused."""
+        rundir, plan, command, record = self._lay_down(here, text)
+        environment = {**command.environment, **({"SD_SMALL_UNET": "1"} if trainer == "sd15" else {})}
+        zygote = self._zygote(trainer, Path(command.argv[0]), Path(str(record.trainer.root)), environment)
         rundir.attempt_dir.mkdir(parents=True, exist_ok=True)
         code, seconds = zygote.run(list(command.argv), rundir.root, rundir.console_log, dict(environment))
         self._end(rundir, record, code, seconds)
-        truth = self._truth(job, zygote, command.argv[0], rundir, plan)
+        truth = self._truth(trainer, zygote, command.argv[0], rundir, plan)
         weights = truth.pop("weights")
-        about = about_of(job, plan, code, seconds, truth)
-        pack(rundir, self._place.kept(job), about, weights, self._place.neutral())
-        return about
+        return Made(rundir, plan, code, seconds, truth, weights)
 
     def close(self) -> None:
         """End the interpreters."""
@@ -165,20 +200,13 @@ class Worker:
             self._zygotes[trainer] = Zygote(python, home, MODULES[trainer], environment)
         return self._zygotes[trainer]
 
-    def _lay_down(self, job: Job) -> tuple[RunDir, Plan, Command, RunRecord]:
-        """Pictures, recipe and the compiled run folder."""
-        config = CONFIGS[job.config]
-        here = self._place.work / job.trainer / job.name
-        kind = "own" if job.fault == HEALTHY else FAULTS[job.fault].pictures
-        write_folder(here / "pictures", draw_training(config, job.seed, kind))
-        write_folder(here / "fresh", draw_fresh(config))
-        base = self._place.base(job.trainer) if job.trainer == "sd15" else None
+    def _lay_down(self, here: Path, text: str) -> tuple[RunDir, Plan, Command, RunRecord]:
+        """Recipe and the compiled run folder."""
         recipe = here / "recipe.yaml"
-        text = recipe_text(job.trainer, job.config, job.fault, job.seed, images=here / "pictures", base=base)
         recipe.write_text(text, encoding="utf-8")
         prepared = prepare(recipe)
         if prepared.is_refused or prepared.plan is None or prepared.build is None:
-            raise RuntimeError(f"{job.name} is refused: " + "; ".join(p.what.en for p in prepared.problems))
+            raise RuntimeError(f"{here.name} is refused: " + "; ".join(p.what.en for p in prepared.problems))
         plan, resolved = prepared.plan, dump_resolved(prepared.loaded)
         own: dict[str, str | bytes] = {"recipe.yaml": text, "recipe.resolved.yaml": resolved}
         rundir = create_run(here / "runs", plan.name, prepared.build, extra_files=own)
@@ -194,11 +222,11 @@ class Worker:
         outcome = judge_outcome(Launched(code, seconds, None, tail=tail), rundir)
         write_run_record(rundir, end_record(record, outcome))
 
-    def _truth(self, job: Job, zygote: Zygote, python: str, rundir: RunDir, plan: Plan) -> dict[str, Any]:
+    def _truth(self, trainer: str, zygote: Zygote, python: str, rundir: RunDir, plan: Plan) -> dict[str, Any]:
         """Measure base and network files on training and fresh pictures, in the trainer's interpreter."""
         question, answer = rundir.attempt_dir / "truth-job.json", rundir.attempt_dir / "truth.json"
         asked = {
-            "base": str(self._place.base(job.trainer)),
+            "base": str(self._place.base(trainer)),
             "train": str(rundir.root / plan.subsets[0].image_dir),
             "fresh": str(rundir.root.parents[1] / "fresh"),
             "files": [str(path) for path in sorted(rundir.output.glob("*.safetensors"))],
@@ -208,7 +236,9 @@ class Worker:
         log = rundir.attempt_dir / "truth.log"
         code, _ = zygote.run([python, str(ROOT / "benchmark/truth.py"), str(question)], rundir.root, log, {})
         if code:
-            raise RuntimeError(f"{job.name}: measuring ended with {code}: {log.read_text(errors='replace')[-2000:]}")
+            raise RuntimeError(
+                f"{rundir.root.name}: measuring ended with {code}: {log.read_text(errors='replace')[-2000:]}"
+            )
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
         return found
 

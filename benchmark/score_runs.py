@@ -1,8 +1,8 @@
 """Score the diagnosis on the kept runs of real trainers: `python -m benchmark.score_runs [--runs DIR] [--trainer sd15] [--markdown]`.
 
 The label of a run is what an independent measure says became of it (`about.json`: loss on its training pictures and on fresh ones of the
-same kind, over fixed noise, for every saved file), not what was planted. A planted fault without effect is benign: nothing of severity
-`fix` or worse may be said. Sound runs are one class here: that measure cannot tell `converged` from `learning`.
+same kind, over fixed noise, for every saved file), and what was planted where it did harm: fresh pictures worse than the healthy twin's by
+more than three jitters. A planted fault without harm is benign: nothing of severity `fix` or worse may be said. Sound runs are one class here: that measure cannot tell `converged` from `learning`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from benchmark.faults import FAULTS, HEALTHY
 from benchmark.kept import ABOUT, observations, opened, read_about
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.finding import State
+from orchestrator.diagnose.course import course
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.state import primary_state
 from orchestrator.report.judged import read_own
@@ -35,8 +36,7 @@ SAME, DAMAGED, LOST = 0.8, 10.0, 100.0
 """Percent against the base: no change at most; damage at least on both sets; a lost model at least on fresh pictures."""
 REBOUND = 3.0
 """Percent that fresh pictures end above their best file in a run that memorised."""
-WORTH = 0.2
-"""Share of the twin's gain that a run cut short has to miss."""
+JITTERS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,23 @@ def truth_of(about: Mapping[str, Any]) -> Truth:
     return Truth(change(files[-1], "train"), fresh[-1], best, is_nan=not math.isfinite(fresh[-1]))
 
 
-def label_of(truth: Truth, fault: str, twin: Truth | None) -> str:
-    """Return the state that the measure allows. `twin`: the healthy run of the same configuration and seed."""
+def label_of(truth: Truth, fault: str, twin: Truth | None, jitter: float) -> str:
+    """Return the states that the measure allows, joined by `|`.
+
+    `twin`: the healthy run of the same configuration and seed, `jitter`: of its probe, percent. A planted fault counts where fresh pictures ended
+    worse than the twin's by more than three jitters: then what was planted is allowed beside what was measured.
+    """
+    measured = measured_state(truth)
+    planted = FAULTS[fault].state if fault != HEALTHY else None
+    if planted is None or twin is None or measured == planted:
+        return measured
+    if truth.is_nan or truth.fresh - twin.fresh > JITTERS * jitter:
+        return "|".join(dict.fromkeys([*([] if measured == SOUND else measured.split("|")), planted]))
+    return measured
+
+
+def measured_state(truth: Truth) -> str:
+    """Return what the independent measure says became of the run; two joined by `|` where it cannot tell them apart."""
     if truth.is_nan or truth.fresh >= LOST:
         return State.BROKEN.value
     if truth.train > SAME and truth.fresh > SAME:
@@ -103,20 +118,8 @@ def label_of(truth: Truth, fault: str, twin: Truth | None) -> str:
         return f"{State.BROKEN.value}|{State.UNSTABLE.value}" if is_damaged else State.UNSTABLE.value
     if truth.fresh - truth.best_fresh > REBOUND or (truth.train < -SAME and truth.fresh > SAME):
         return State.OVERFIT.value
-    if abs(truth.train) <= SAME and abs(truth.fresh) <= SAME:
-        return State.NOT_LEARNING.value
-    return _label_of_gain(truth, fault, twin)
-
-
-def _label_of_gain(truth: Truth, fault: str, twin: Truth | None) -> str:
-    """Tell a run that gained less than it could have from a sound one."""
-    is_short = twin is not None and truth.fresh > (1 - WORTH) * twin.fresh and truth.fresh - twin.fresh > 1
-    if fault == "steps-fifth" and is_short:
-        return State.UNDERTRAINED.value
-    planted = FAULTS[fault].state if fault != HEALTHY else None
-    if planted == "not-learning" and is_short:
-        return f"{State.NOT_LEARNING.value}|{State.UNDERTRAINED.value}"
-    return SOUND
+    is_same = abs(truth.train) <= SAME and abs(truth.fresh) <= SAME
+    return State.NOT_LEARNING.value if is_same else SOUND
 
 
 def load_case(folder: Path) -> Case:
@@ -132,17 +135,24 @@ def score_all(runs: Path, trainers: Sequence[str]) -> list[Scored]:
         folder for trainer in trainers for folder in sorted((runs / trainer).glob("*")) if (folder / ABOUT).is_file()
     ]
     abouts = {folder: read_about(folder) for folder in folders}
-    twins = {_key(about): truth_of(about) for about in abouts.values() if about["fault"] == HEALTHY}
-    return [_scored(folder, about, twins.get(_key(about))) for folder, about in abouts.items()]
+    sound = {_key(about): folder for folder, about in abouts.items() if about["fault"] == HEALTHY}
+    twins = {key: (truth_of(abouts[folder]), jitter_of(load_case(folder))) for key, folder in sound.items()}
+    return [_scored(folder, about, *twins.get(_key(about), (None, math.nan))) for folder, about in abouts.items()]
+
+
+def jitter_of(case: Case) -> float:
+    """Return the jitter of a run's decisive probe curve, percent; NaN without one."""
+    seen = course(case)
+    return seen.jitter if seen is not None else math.nan
 
 
 def _key(about: Mapping[str, Any]) -> tuple[str, str, int]:
     return about["trainer"], about["config"], about["seed"]
 
 
-def _scored(folder: Path, about: Mapping[str, Any], twin: Truth | None) -> Scored:
+def _scored(folder: Path, about: Mapping[str, Any], twin: Truth | None, jitter: float) -> Scored:
     truth = truth_of(about)
-    label = label_of(truth, about["fault"], twin)
+    label = label_of(truth, about["fault"], twin, jitter)
     verdict = judge(load_case(folder), "after", reraise=True)
     primary = primary_state(verdict)
     said = SOUND if primary.state in {State.CONVERGED, State.LEARNING} else primary.state.value

@@ -33,14 +33,15 @@ def choose_changes(verdict: Verdict) -> Chosen:
     """Choose from what the fired findings advise.
 
     The finding that says what became of the run comes first, then the others, worst first. Safe changes are applied, then one `try` of a
-    finding that is to be looked at or mended; at most three in all, one per key, one that moves the learning rate.
+    finding that says what became of the run or is to be mended; at most three in all, one per key, one that moves the learning rate. What
+    is only to be looked at changes nothing by itself: a rule of thumb is no reason to touch a run that went well.
     """
     ordered = _ordered(verdict)
     applied: list[Change] = []
     for change in _advised(ordered):
         if change.is_safe and len(applied) < MAX_CHANGES and _fits(change, applied):
             applied.append(change)
-    worth = [finding for finding in ordered if finding.severity.rank <= Severity.WATCH.rank]
+    worth = [f for f in ordered if f.state is not None or f.severity.rank <= Severity.FIX.rank]
     trial = next((c for c in _advised(worth) if not c.is_safe and _fits(c, applied)), None)
     if trial is not None and len(applied) < MAX_CHANGES:
         applied.append(trial)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LEAST_PROBES = 6
 """Fewer have no shape: a lowest point, something before it and something after it, and a jitter to hold them against."""
+LEARNED = 3.0
+"""Jitters that a gain has to exceed to be one."""
 LATE = 1 / 3
 """Share of the run whose slope says whether it still went on."""
 STILL = 0.07
@@ -113,6 +115,8 @@ class Ending:
     """Likewise in the last quarter."""
     error: float
     """Standard error of `third`, from the jitter; NaN where that is unknown."""
+    due: float
+    """Share of the run's summed learning rates that fell into the last third, 0 ... 1: what an even course would have brought there."""
     is_fitted: bool
     """From an exponential approach fitted to the whole curve; else from a straight line through the last third."""
 
@@ -135,12 +139,13 @@ def ending(case: Case, curve: ProbeCurve) -> Ending | None:
         so_far = summed_lr_at(case, step) if step >= 1 else 0.0
         return so_far / whole if whole and so_far is not None else step / last
 
+    due = 1 - done(last * 2 / 3)
     fit = fit_saturation([0.0, *(done(s) for s, _ in pairs)], [0.0, *(c for _, c in pairs)])
     reach = max(MOST_MISFIT * shaking(curve), STILL / 2 * abs(curve.last))
     if fit is None or not fit.spread <= reach:
-        return Ending(line.rate * last * LATE, line.rate * last / 4, line.error * last * LATE, is_fitted=False)
+        return Ending(line.rate * last * LATE, line.rate * last / 4, line.error * last * LATE, due, is_fitted=False)
     third, quarter = fit.fall(done(last * 2 / 3)), fit.fall(done(last * 3 / 4))
-    return Ending(third, quarter, min(jitter, line.error * last * LATE), is_fitted=True)
+    return Ending(third, quarter, min(jitter, line.error * last * LATE), due, is_fitted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,19 @@ def change_at(curve: ProbeCurve, step: float) -> float:
             return before[1] + share * (change - before[1])
         before = (float(at), change)
     return before[1]
+
+
+def has_learned(seen: Course) -> bool:
+    """Return whether all curves ended better than the base model by more than three jitters."""
+    return all(curve.last < -LEARNED * noise(curve) for curve in (seen.train, seen.held_out) if curve is not None)
+
+
+def is_at_rest(case: Case, seen: Course) -> bool:
+    """Return whether the run learned and then came to rest, by all curves."""
+    curves = [curve for curve in (seen.train, seen.held_out) if curve is not None]
+    ends = [ending(case, curve) for curve in curves]
+    is_quiet = all(end is not None and is_still(curve, end) for curve, end in zip(curves, ends, strict=True))
+    return has_learned(seen) and is_quiet and is_at_best(seen.decisive)
 
 
 def surety(case: Case, ratio: float, *, least: float = 2.0) -> Confidence:

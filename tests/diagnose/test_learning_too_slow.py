@@ -18,7 +18,7 @@ def test_a_small_even_gain_in_a_long_run_wants_a_higher_rate() -> None:
 
 
 def test_short_large_finished_or_doubtful_gains_are_not_slow() -> None:
-    catches_not(RULE, recorded(EVEN, every=50), Status.CLEAR)
+    catches_not(RULE, recorded(EVEN, every=7), Status.CLEAR)  # not a hundred steps yet
     catches_not(RULE, recorded([3 * change for change in EVEN]), Status.CLEAR)
     catches_not(RULE, recorded(approach(-1.2, rate=20)), Status.CLEAR)
     catches_not(RULE, recorded(shaken(EVEN, 0.7)), Status.CLEAR)

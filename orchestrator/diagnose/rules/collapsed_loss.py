@@ -41,12 +41,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
-from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant, unet_lr
+from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant
 from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.measured import explained
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import collapse_start, window_means
 
@@ -135,7 +135,6 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
             f"Around step {step} the model was lost for a while; it came back damaged.",
             f"第 {step} 步前后模型一度失效；虽有恢复，但已受损。",
         )
-    better = lower_lr(case, LR_FACTOR)
     return SAYS.fired(
         Severity.STOP if is_lost else Severity.FIX,
         confidence,
@@ -150,7 +149,7 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
                 "Start again from the base model with a tenth of the learning rate and a warm-up of 5 %.",
                 "从底模重新开始，学习率降为十分之一，并预热 5 %。",
             ),
-            () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
+            lower_rates(case, LR_FACTOR),
         ),
         state=State.BROKEN if is_lost else None,
     )

@@ -35,9 +35,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, changed, course, noise, surety
-from orchestrator.diagnose.facts import NO_RUN, setting, unet_lr
+from orchestrator.diagnose.facts import NO_RUN, setting
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _fired(case: Case, curve: ProbeCurve) -> Finding:
     since = _onset(curve)
-    better, clip = lower_lr(case, LR_FACTOR), setting(case, "max_grad_norm")
-    changes = [] if better is None else [Change("train.unet_lr", better, unet_lr(case), is_safe=True)]
+    clip = setting(case, "max_grad_norm")
+    changes = [*lower_rates(case, LR_FACTOR)]
     if isinstance(clip, (int, float)) and (clip == 0 or clip > 1):
         changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
     return SAYS.fired(

@@ -2,7 +2,7 @@
 
 ## What it looks for
 
-A small gain that grew in a straight line to the very end of a long run.
+A small gain that grew in a straight line to the very end.
 
 ## Why it matters
 
@@ -10,8 +10,9 @@ More steps would cost hours; a higher learning rate costs nothing.
 
 ## How we tell
 
-The fixed probe on the training pictures: better than the base by more than three jitters and by less than 1.6 %, after 1000 steps or more, and
-the last third of the run brought its full share of it (a quarter or more of the whole).
+The fixed probe on the training pictures: better than the base by more than three jitters and by less than 1.6 %, after 100 steps or more, and
+the last third of the run brought its full share of it: three quarters or more of what its share of the summed learning rates would bring
+on an even course. A run whose rate is right has bent by then.
 
 ## What to change
 
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
 
 LITTLE = 1.6
 """Percent gained; see Sources."""
-LEAST_STEPS = 1000
-EVEN = 0.25
-"""Share of the gain that the last third brought, at least; an even course brings a third."""
+LEAST_STEPS = 100
+EVEN = 0.75
+"""What the last third brought at least, of what its share of the summed learning rates is due on an even course."""
 JITTERS = 3.0
 LR_FACTOR = 2.0
 
@@ -63,11 +64,16 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
         return
     gain, jitter = -curve.last, noise(curve)
-    share = line.third / gain if gain > 0 else 0.0
+    share = line.third / gain / line.due if gain > 0 and line.due > 0 else 0.0
     steps = planned_steps(case) or curve.steps[-1]
     facts = [
         changed(curve, LITTLE),
-        Evidence(Text("share of it in the last third", "其中末三分之一所占份额"), significant(share, 2), EVEN, PROBE),
+        Evidence(
+            Text("last third, of what is due on an even course", "末三分之一，相对匀速应有的份额"),
+            significant(share, 2),
+            EVEN,
+            PROBE,
+        ),
     ]
     is_small_and_real = JITTERS * jitter < gain < LITTLE
     if steps < LEAST_STEPS or not is_small_and_real or share < EVEN:

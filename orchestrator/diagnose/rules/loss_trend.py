@@ -37,10 +37,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
-from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, raw_loss, significant, unet_lr
+from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, raw_loss, significant
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, half_change, minimum_detectable_change
 
@@ -108,8 +108,6 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _rising(case: Case, change: float, least: float, evidence: list[Evidence]) -> Finding:
-    better = lower_lr(case, LR_FACTOR)
-    changes = () if better is None else (Change("train.unet_lr", better, unet_lr(case)),)
     return SAYS.fired(
         Severity.WATCH,
         Confidence.LOW,
@@ -124,7 +122,7 @@ def _rising(case: Case, change: float, least: float, evidence: list[Evidence]) -
                 "Compare an early checkpoint with the last; next time a third of the learning rate.",
                 "把早期检查点与最后一个作比较；下次学习率取三分之一。",
             ),
-            changes,
+            lower_rates(case, LR_FACTOR, is_safe=False),
         ),
     )
 

@@ -17,6 +17,8 @@ of different ranks comparable. Outside the wide range: look at it. Outside the n
 times the range, Lion a tenth to a third of it. Prodigy, D-Adaptation and Adafactor's relative step find their own step size: not
 looked at. SGD needs quite other rates: not looked at.
 
+Where the fixed probe measured that the run learned, that counts and the range is only told.
+
 ## What to change
 
 The nearest rate inside the range is shown. If you changed rank or alpha, check that their ratio is meant.
@@ -82,6 +84,16 @@ def check(case: Case) -> Iterator[Finding]:
     is_high = effective > narrow_high
     target = narrow_high if is_high else narrow_low
     better = significant(target / effective * lr)
+    worked = _worked(case)
+    if worked is not None:
+        yield SAYS.fired(
+            Severity.INFO,
+            Confidence.HIGH,
+            worked,
+            evidence=evidence,
+            where=where(case, "unet_lr") or where(case, "learning_rate"),
+        )
+        return
     yield SAYS.fired(
         Severity.INFO if wide_low <= effective <= wide_high else Severity.WATCH,
         Confidence.MEDIUM,
@@ -93,6 +105,22 @@ def check(case: Case) -> Iterator[Finding]:
             (Change("train.unet_lr", better, lr),),
         ),
         where=where(case, "unet_lr") or where(case, "learning_rate"),
+    )
+
+
+def _worked(case: Case) -> Text | None:
+    """Return that the rate did its work, where the probe measured it: then the presets' range is no argument any more."""
+    if case.observations is None:
+        return None
+    from orchestrator.diagnose.course import course, has_learned
+
+    seen = course(case)
+    if seen is None or not has_learned(seen):
+        return None
+    gain = -seen.decisive.last
+    return Text(
+        f"The learning rate lies outside what presets use, and it worked: measured, the run ended {gain:.1f} % better than its base model.",
+        f"学习率超出预设的常用范围，但确实有效：实测训练结果比底模好 {gain:.1f} %。",
     )
 
 

@@ -39,8 +39,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
-from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting, unet_lr
+from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import first_nonfinite_step
 
@@ -176,10 +176,8 @@ def _fix(case: Case, step: int) -> Fix:
         "Use the last checkpoint before that step. Next time: a learning rate of a third, gradients clipped at 1.",
         "使用该步之前的最后一个检查点。下次把学习率降到三分之一，梯度裁剪设为 1。",
     )
-    changes: list[Change] = []
-    better, clip = lower_lr(case, LR_FACTOR), setting(case, "max_grad_norm")
-    if better is not None:
-        changes.append(Change("train.unet_lr", better, unet_lr(case), is_safe=True))
+    changes = [*lower_rates(case, LR_FACTOR)]
+    clip = setting(case, "max_grad_norm")
     if isinstance(clip, (int, float)) and (clip == 0 or clip > 1):
         changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
     return Fix(advice, tuple(changes))

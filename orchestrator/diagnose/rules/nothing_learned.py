@@ -160,4 +160,4 @@ def _raised(case: Case) -> float | None:
     return better if better > lr else None
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("still-falling", "loss-trend"))
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("learning-too-slow", "still-falling", "loss-trend"))

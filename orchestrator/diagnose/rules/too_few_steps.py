@@ -15,6 +15,8 @@ Fewer than 400 steps: look at it; fewer than 800: good to know. For a style 800 
 more, the lower of the two numbers is enough. Each picture seen fewer than 10 times: look at it; fewer than 30 times: good to
 know. The pocket trainer's model is small and learns in hundreds of steps: 100 and 150.
 
+Where the fixed probe measured that the run had come to rest, that counts and the rule of thumb is only told.
+
 ## What to change
 
 More epochs (`train.max_train_epochs`), a higher `train.target_steps`, or for few pictures a higher `num_repeats`. Where the band
@@ -79,6 +81,10 @@ def check(case: Case) -> Iterator[Finding]:
     if steps >= rather_few and (seen is None or seen >= LEAST_EXPOSURES[1]):
         yield SAYS.clear(Text(f"{steps} steps are enough to learn from.", f"{steps} 步足够学习。"), evidence)
         return
+    rested = _rested(case, steps)
+    if rested is not None:
+        yield SAYS.fired(Severity.INFO, Confidence.HIGH, rested, evidence=evidence)
+        return
     is_few = steps < few or (seen is not None and seen < LEAST_EXPOSURES[0])
     yield SAYS.fired(
         Severity.WATCH if is_few else Severity.INFO,
@@ -89,6 +95,21 @@ def check(case: Case) -> Iterator[Finding]:
         ),
         evidence=evidence,
         fix=Fix(LONGER_AT_BAND if is_held_short(case) else RAISE),
+    )
+
+
+def _rested(case: Case, steps: int) -> Text | None:
+    """Return that the rule of thumb does not hold here, where the probe measured that the run had come to rest."""
+    if case.observations is None:
+        return None
+    from orchestrator.diagnose.course import course, is_at_rest
+
+    seen = course(case)
+    if seen is None or not is_at_rest(case, seen):
+        return None
+    return Text(
+        f"{steps} steps are fewer than courses ask for, and they were enough: measured, the run had come to rest.",
+        f"{steps} 步少于教程的建议，但已足够：实测训练已趋于平稳。",
     )
 
 

@@ -34,11 +34,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Finding, Fix, Severity, State
+from orchestrator.core.finding import Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, changed, course, shaken, shaking, surety
-from orchestrator.diagnose.facts import NO_RUN, unet_lr
+from orchestrator.diagnose.facts import NO_RUN
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _fired(case: Case, curve: ProbeCurve, jitter: float, *, is_held: bool) -> Finding:
-    better = lower_lr(case, 0.3 if jitter > STRONGLY else 0.5)
     return SAYS.fired(
         Severity.FIX,
         surety(case, jitter / SHAKING),
@@ -91,7 +90,7 @@ def _fired(case: Case, curve: ProbeCurve, jitter: float, *, is_held: bool) -> Fi
                 "Lower the learning rate; a cosine schedule calms the end of the run.",
                 "降低学习率；余弦调度可让训练末段更平稳。",
             ),
-            () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
+            lower_rates(case, 0.3 if jitter > STRONGLY else 0.5),
         ),
         state=State.UNSTABLE,
     )

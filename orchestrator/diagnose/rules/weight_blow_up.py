@@ -35,12 +35,12 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
-from orchestrator.diagnose.facts import NO_RUN, significant, unet_lr
+from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rates import summed_lr_at
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.weights import growth_exponent
 
@@ -93,7 +93,6 @@ def _judge(case: Case, seen: WeightGrowth, group: str) -> Finding:
     is_narrow = narrow is not None and narrow < NARROW and growth.rms[-1] > LARGER * median(growth.rms)
     if not is_steep and not is_narrow:
         return SAYS.clear(Text("The weights grew no faster than their steps.", "权重的增长没有快于步数。"), facts)
-    better = lower_lr(case, LR_FACTOR)
     return SAYS.fired(
         Severity.FIX,
         Confidence.MEDIUM,
@@ -113,7 +112,7 @@ def _judge(case: Case, seen: WeightGrowth, group: str) -> Finding:
                 "Half the learning rate; `network.scale_weight_norms: 1` limits it further.",
                 "学习率减半；`network.scale_weight_norms: 1` 可进一步限制。",
             ),
-            () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
+            lower_rates(case, LR_FACTOR),
         ),
         state=State.UNSTABLE,
     )

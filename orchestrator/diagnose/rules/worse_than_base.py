@@ -34,11 +34,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import lower_lr
 from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, Course, changed, course, noise, surety
-from orchestrator.diagnose.facts import NO_RUN, significant, unet_lr
+from orchestrator.diagnose.facts import NO_RUN, significant
+from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ def _fired(case: Case, seen: Course, lowest: float, facts: list[Evidence]) -> Fi
     is_by_heart = seen.held_out is not None and seen.train is not None and seen.train.last < -3 * noise(seen.train)
     if seen.train is not None and seen.held_out is not None:
         facts = [*facts, changed(seen.train)]
-    better = lower_lr(case, LR_FACTOR)
     who = ("Pictures it did not see", "没有见过的图片") if seen.held_out is not None else ("Its pictures", "训练图片")
     why = (
         Text("It learned its pictures by heart and nothing else.", "它只是死记了训练图片。")
@@ -102,7 +101,7 @@ def _fired(case: Case, seen: Course, lowest: float, facts: list[Evidence]) -> Fi
                 "A third of the learning rate; then look at captions and trigger word.",
                 "学习率取三分之一；再检查标注与触发词。",
             ),
-            () if better is None else (Change("train.unet_lr", better, unet_lr(case), is_safe=True),),
+            lower_rates(case, LR_FACTOR),
         ),
         state=State.OVERFIT if is_by_heart else State.UNSTABLE,
     )
