@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 MAX_CHANGES = 3
 """More changes at once and nobody can tell which one helped."""
 LR_KEYS = ("train.unet_lr", "train.learning_rate", "train.text_encoder_lr", "network.network_alpha")
-"""Keys that all move the learning rate; never two of them in one next recipe."""
+"""Keys that all move the learning rate; one move of it in one next recipe."""
+RATE_KEYS = ("train.unet_lr", "train.text_encoder_lr")
+"""Where one finding asks for both, they are one rate moved in one direction: applied together, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,19 @@ def choose_changes(verdict: Verdict) -> Chosen:
     """Choose from what the fired findings advise.
 
     The finding that says what became of the run comes first, then the others, worst first. Safe changes are applied, then one `try` of a
-    finding that says what became of the run or is to be mended; at most three in all, one per key, one that moves the learning rate. What
-    is only to be looked at changes nothing by itself: a rule of thumb is no reason to touch a run that went well.
+    finding that says what became of the run or is to be mended; at most three in all, one per key, one move of the learning rate (of its
+    parts, U-Net and text encoder, together). What is only to be looked at changes nothing by itself: a rule of thumb is no reason to touch
+    a run that went well.
     """
     ordered = _ordered(verdict)
     applied: list[Change] = []
-    for change in _advised(ordered):
-        if change.is_safe and len(applied) < MAX_CHANGES and _fits(change, applied):
-            applied.append(change)
+    for move in _moves(ordered):
+        if _is_safe(move) and _fits(move, applied):
+            applied += move
     worth = [f for f in ordered if f.state is not None or f.severity.rank <= Severity.FIX.rank]
-    trial = next((c for c in _advised(worth) if not c.is_safe and _fits(c, applied)), None)
-    if trial is not None and len(applied) < MAX_CHANGES:
-        applied.append(trial)
+    applied += next((move for move in _moves(worth) if not _is_safe(move) and _fits(move, applied)), ())
     kept: list[Change] = []
-    for change in _advised(ordered):
+    for change in (change for move in _moves(ordered) for change in move):
         # Two rules may ask for the same value, one of them less surely.
         if not any(change.key == other.key and change.value == other.value for other in (*applied, *kept)):
             kept.append(change)
@@ -64,12 +65,25 @@ def _ordered(verdict: Verdict) -> list[Finding]:
     return [*(f for f in fired if f is cause), *(f for f in fired if f is not cause)]
 
 
-def _advised(findings: Sequence[Finding]) -> Iterator[Change]:
+def _moves(findings: Sequence[Finding]) -> Iterator[tuple[Change, ...]]:
+    """Yield what is advised, in order: single changes, and the parts of one learning rate together."""
     for finding in findings:
-        yield from finding.fix.changes if finding.fix is not None else ()
+        changes = finding.fix.changes if finding.fix is not None else ()
+        rate = tuple(change for change in changes if change.key in RATE_KEYS)
+        for change in changes:
+            if change not in rate:
+                yield (change,)
+            elif change is rate[0]:
+                yield rate
 
 
-def _fits(change: Change, others: Sequence[Change]) -> bool:
-    if any(change.key == other.key for other in others):
+def _is_safe(move: Sequence[Change]) -> bool:
+    return all(change.is_safe for change in move)
+
+
+def _fits(move: Sequence[Change], others: Sequence[Change]) -> bool:
+    """Return whether a move can be made besides others: few enough, no key twice, one move of the learning rate."""
+    if len(others) + len(move) > MAX_CHANGES or any(c.key == other.key for c in move for other in others):
         return False
-    return change.key not in LR_KEYS or not any(other.key in LR_KEYS for other in others)
+    moves_rate = any(change.key in LR_KEYS for change in move)
+    return not moves_rate or not any(other.key in LR_KEYS for other in others)

@@ -12,8 +12,22 @@ def test_an_end_that_is_surely_the_base_is_nothing() -> None:
     assert finding.state is State.NOT_LEARNING
     assert finding.confidence is Confidence.HIGH
     assert finding.fix is not None
-    # Three times 1e-6 is still below what works for the family.
-    assert [(c.key, c.value) for c in finding.fix.changes] == [("train.unet_lr", 7e-5)]
+    # 1e-6 is below what works for the family: its middle.
+    assert [(c.key, c.value) for c in finding.fix.changes] == [("train.unet_lr", 1.3e-4)]
+
+
+def test_a_rate_within_the_familys_range_is_tripled_up_to_its_top() -> None:
+    for before, after in ((7e-5, 2.1e-4), (1.5e-4, 2.5e-4)):
+        fix = catches(RULE, recorded(shaken([0.0] * 12, 0.02), unet_lr=before)).fix
+        assert fix is not None
+        assert [(c.key, c.value) for c in fix.changes] == [("train.unet_lr", after)]
+
+
+def test_an_alpha_that_divides_the_update_away_is_raised_instead_of_the_rate() -> None:
+    fix = catches(RULE, recorded([0.0] * 12, unet_lr=1e-4, network_dim=32, network_alpha=0.001)).fix
+    assert fix is not None
+    assert [(c.key, c.value) for c in fix.changes] == [("network.network_alpha", 16.0)]
+    assert "alpha / rank" in fix.advice.en
 
 
 def test_no_rate_is_advised_above_the_familys_or_for_prodigy() -> None:

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
     ENABLE_PROBE,
@@ -44,6 +44,7 @@ from orchestrator.diagnose.course import (
     plateau_step,
 )
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, significant
+from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     steps, since = planned_steps(case), plateau_step(curve)
     shorter = round(since * SPARE / 10) * 10
-    changes = (Change("train.target_steps", shorter, steps),) if steps and 0 < shorter < steps else ()
+    changes = new_length(case, shorter) if steps and shorter < steps else ()
     yield SAYS.fired(
         Severity.INFO,
         Confidence.MEDIUM,

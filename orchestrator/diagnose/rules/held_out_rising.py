@@ -36,10 +36,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, changed, course, noise, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
+from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
 
@@ -107,7 +108,7 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     better = max(curve.best_step, curve.steps[0])
     steps = planned_steps(case)
     shorter = round(better * SPARE / 10) * 10
-    changes = (Change("train.target_steps", shorter, steps, is_safe=True),) if steps and 0 < shorter < steps else ()
+    changes = new_length(case, shorter, is_safe=True) if steps and shorter < steps else ()
     return SAYS.fired(
         Severity.FIX,
         surety(case, rise / limit),

@@ -16,7 +16,7 @@ on an even course. A run whose rate is right has bent by then.
 
 ## What to change
 
-`train.unet_lr` times 2, not more steps.
+`train.unet_lr` times 2 up to the top of the family's range, from below that range to its middle; not more steps.
 
 ## When it is wrong
 
@@ -32,10 +32,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, changed, course, ending, noise
-from orchestrator.diagnose.facts import NO_RUN, is_adaptive, planned_steps, significant, unet_lr
+from orchestrator.diagnose.facts import NO_RUN, planned_steps, significant
+from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -79,8 +80,6 @@ def check(case: Case) -> Iterator[Finding]:
     if steps < LEAST_STEPS or not is_small_and_real or share < EVEN:
         yield SAYS.clear(Text("It was not merely slow.", "并非只是学得慢。"), facts)
         return
-    lr = unet_lr(case)
-    better = significant(lr * LR_FACTOR) if lr and not is_adaptive(case) else None
     yield SAYS.fired(
         Severity.FIX,
         Confidence.MEDIUM,
@@ -91,8 +90,8 @@ def check(case: Case) -> Iterator[Finding]:
         why=Text("The learning rate is low for this subject.", "对该主题而言学习率偏低。"),
         evidence=facts,
         fix=Fix(
-            Text("Twice the learning rate, the same steps.", "学习率加倍，步数不变。"),
-            () if better is None else (Change("train.unet_lr", better, lr),),
+            Text("A higher learning rate, the same steps.", "提高学习率，步数不变。"),
+            raise_rates(case, LR_FACTOR),
         ),
         state=State.NOT_LEARNING,
     )

@@ -17,8 +17,9 @@ be said.
 
 ## What to change
 
-`train.unet_lr` times 3, not above what is usual for the family. Where the rate is usual already: `network.network_alpha` (1 at a high rank
-divides the update), and whether the parts are trained at all. Prodigy wants a learning rate of 1.
+Where alpha is below a sixteenth of the rank and the learning rate does not make up for it: half the rank as `network.network_alpha`. Else
+`train.unet_lr`: from below the family's range to its middle (geometric mean), inside it times 3 up to its top; the text encoder's rate in
+proportion, up to half of it. Where the rate is usual already: whether the parts are trained at all. Prodigy wants a learning rate of 1.
 
 ## When it is wrong
 
@@ -35,13 +36,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.bands import not_comparable, usual_rates
 from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, Course, changed, course, noise, shaken, surety
-from orchestrator.diagnose.facts import NO_RUN, is_adaptive, number, significant, unet_lr
+from orchestrator.diagnose.facts import NO_RUN, significant
+from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals.raw import effective_lr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +56,6 @@ Z = 2.33
 """98 % of a normal distribution within, 1 % on each side."""
 JITTERS = 3.0
 LR_FACTOR = 3.0
-LR_CAP = 1e-3
-"""No more than this with Adam-like optimizers where the family's range is unknown."""
 
 SAYS = Says("R050", "nothing-learned")
 
@@ -115,7 +113,6 @@ def _learned(case: Case, seen: Course) -> Finding:
 
 
 def _fired(case: Case, curve: ProbeCurve, end: float, error: float) -> Finding:
-    better = _raised(case)
     return SAYS.fired(
         Severity.FIX,
         surety(case, SAME / (abs(end) + Z * error)),
@@ -136,28 +133,28 @@ def _fired(case: Case, curve: ProbeCurve, end: float, error: float) -> Finding:
             ),
             shaken(curve),
         ],
-        fix=Fix(
-            Text(
-                "Three times the learning rate; look at `network.network_alpha` where the rank is high.",
-                "学习率提高到三倍；秩较高时检查 `network.network_alpha`。",
-            ),
-            () if better is None else (Change("train.unet_lr", better, unet_lr(case)),),
-        ),
+        fix=_fix(case),
         state=State.NOT_LEARNING,
     )
 
 
-def _raised(case: Case) -> float | None:
-    """Return three times the rate, at least the bottom and at most the top of the family's range; None where it stands there already."""
-    lr, alpha, rank = unet_lr(case), number(case, "network_alpha"), number(case, "network_dim")
-    if not lr or is_adaptive(case):
-        return None
-    better, cap = lr * LR_FACTOR, LR_CAP
-    if alpha and rank and not_comparable(case) is None:
-        low, cap = (limit / effective_lr(1.0, alpha, rank) for limit in usual_rates(case)[:2])
-        better = max(better, low)
-    better = significant(min(better, cap))
-    return better if better > lr else None
+def _fix(case: Case) -> Fix:
+    changes = raise_rates(case, LR_FACTOR)
+    if any(change.key == "network.network_alpha" for change in changes):
+        return Fix(
+            Text(
+                "alpha / rank divides the update away: half the rank as `network.network_alpha`, with the same learning rate.",
+                "alpha/秩 抵消了更新：学习率不变，`network.network_alpha` 取秩的一半。",
+            ),
+            changes,
+        )
+    return Fix(
+        Text(
+            "A higher learning rate: three times, or the middle of what is usual for the family; look at `network.network_alpha` where the rank is high.",
+            "提高学习率：三倍，或取该系列常用范围的中间值；秩较高时检查 `network.network_alpha`。",
+        ),
+        changes,
+    )
 
 
 RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("learning-too-slow", "still-falling", "loss-trend"))

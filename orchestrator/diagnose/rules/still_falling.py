@@ -37,10 +37,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, Course, changed, course, ending, late_share, noise, surety
 from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
+from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, jitter, minimum_detectable_change
 
@@ -137,7 +138,7 @@ def _probed(case: Case, seen: Course) -> Finding:
             Text("It was not falling any more, or not surely.", "已不再下降，或无法确定仍在下降。"), facts
         )
     steps = planned_steps(case)
-    changes = (Change("train.target_steps", math.ceil(steps * MORE / 10) * 10, steps),) if steps else ()
+    changes = new_length(case, math.ceil(steps * MORE / 10) * 10) if steps else ()
     return SAYS.fired(
         Severity.WATCH,
         surety(case, min(shares) / LEAST_SHARE, least=1.5),
@@ -175,7 +176,7 @@ def _judge(case: Case, held_out: Series) -> Finding:
             confidence=Confidence.LOW,
         )
     steps = planned_steps(case)
-    changes = (Change("train.target_steps", math.ceil(steps * MORE / 10) * 10, steps),) if steps else ()
+    changes = new_length(case, math.ceil(steps * MORE / 10) * 10) if steps else ()
     return SAYS.fired(
         Severity.WATCH,
         Confidence.LOW,
