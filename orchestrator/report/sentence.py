@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.state import primary_state
+from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.run.model import nothing_trained
 
 if TYPE_CHECKING:
@@ -88,3 +89,17 @@ def became(data: ReportData) -> Became:
     found = primary_state(data.verdict)
     sureness = None if found.state is State.INCONCLUSIVE else SURENESS[found.confidence]
     return Became(LOOKS[found.state], NAMES[found.state], SENTENCES[found.state], sureness, found.because)
+
+
+def end_lines(data: ReportData) -> tuple[Text, ...]:
+    """Return what the end of a run says of it in a terminal: what became of it, and which files to use."""
+    state = became(data)
+    sure = state.sureness or Text("", "")
+    lines = [Text(f"{state.sentence.en} {sure.en}".rstrip(), f"{state.sentence.zh}{sure.zh}")]
+    window = checkpoint_window(data.case, data.verdict)
+    if window is not None and window.candidates:
+        names = ", ".join(candidate.path.rsplit("/", 1)[-1] for candidate in window.candidates)
+        lines.append(Text(f"try these files: {names}", f"可试用这些文件：{names}"))
+    elif window is not None:
+        lines.append(window.because)
+    return tuple(lines)

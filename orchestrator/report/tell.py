@@ -19,6 +19,7 @@ from orchestrator.core.record import to_plain
 from orchestrator.core.text import Text, plural
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
+from orchestrator.report.sentence import end_lines
 from orchestrator.report.telemetry_cost import telemetry_cost
 from orchestrator.report.tell_runs import one_line
 from orchestrator.report.watcher import short_path
@@ -225,6 +226,8 @@ def finished(
         terminal.show_line(cost.to(language), console)
     if report.compared is not None:
         terminal.show_line(one_line(report.compared).to(language), console)
+    for text in end_lines(report):
+        terminal.show_line(text.to(language), console)
     shown = {name: short_path(path) for name, path in files.items()}
     headline = report.headline.to(language)
     terminal.show_end(
