@@ -142,7 +142,7 @@ def diagnose(path: Path, output: Path | None, form: str, lang: Language) -> int:
 @in_form
 @in_language
 def next_(run: Path, output: Path | None, form: str, lang: Language) -> int:
-    """Show the recipe that follows from a run, with the reason of each change.
+    """Show the recipe that follows from a run, and why.
 
     RUN is a run folder. Its next.yaml can be run as it is; -o writes it elsewhere, over nothing.
     """
@@ -157,7 +157,7 @@ def next_(run: Path, output: Path | None, form: str, lang: Language) -> int:
 @in_form
 @in_language
 def compare(runs: tuple[Path, ...], form: str, lang: Language) -> int:
-    """Show what differs between runs, and what that did to the probe.
+    """Show what differs between runs, and what it did.
 
     Each RUN is a run folder; all are judged again by the same rules. Nothing is written.
     """

@@ -132,10 +132,13 @@ def following(found: Following, form: str, language: Language, written: Path | N
     for heading, changes in ((applied, found.proposal.applied), (LATER, found.proposal.listed)):
         if changes or heading is applied:
             terminal.show_line(heading.to(language), console)
+        said: Text | None = None
         for one in changes:
             rule = one.rule if one.change.is_safe or heading is LATER else f"{TRY.to(language)}: {one.rule}"
-            remarks = [NOT_THERE.to(language)] if one.change in found.not_in_file else []
-            terminal.show_proposed(one.change, rule, one.why.to(language), remarks, language, console)
+            remarks = [one.why] if one.why != said else []
+            remarks += [NOT_THERE] if one.change in found.not_in_file else []
+            said = one.why
+            terminal.show_proposed(one.change, rule, [text.to(language) for text in remarks], language, console)
     if found.diff:
         terminal.show_line(Text("difference:", "差异：").to(language), console)
         terminal.show_diff(found.diff, console)

@@ -231,13 +231,14 @@ def show_heading(text: str, console: Console) -> None:
     console.print(_line((text, "bold")))
 
 
-def show_proposed(
-    change: Change, rule: str, why: str, remarks: Sequence[str], language: Language, console: Console
-) -> None:
-    """Print one change of the next recipe with the rule that asks for it and what that rule found."""
+def show_proposed(change: Change, rule: str, remarks: Sequence[str], language: Language, console: Console) -> None:
+    """Print one change of the next recipe with the rule that asks for it, and what else is to be said of it."""
+    from rich.padding import Padding
+
     console.print(_line((f"  {_change(change, language)}", "cyan"), (f"  {rule}", "dim")))
-    for text in (why, *remarks):
-        console.print(_line((f"    {text}", "")))
+    for text in remarks:
+        line = _line((text, ""))
+        console.print(Padding(line, (0, 0, 0, 4)) if console.is_terminal else _line(("    ", ""), (text, "")))
 
 
 def show_diff(rows: Iterable[tuple[str, str]], console: Console) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.problem_text import column_width
+from tests.report.kept_run import keep_run, write_recipe
+
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
 
 
@@ -80,6 +83,10 @@ def test_language_comes_from_the_locale(sd15_recipe: Path) -> None:
         (["check", "missing.yaml"], 2, "missing.yaml"),
         (["diagnose", "nowhere"], 2, "nowhere"),
         (["explain", "nan-los"], 2, "nan-loss"),
+        (["compare"], 2, "two run folders"),
+        (["compare", "nowhere", "."], 2, "no such folder"),
+        (["next", "nowhere"], 2, "no run folder of this tool"),
+        (["next", "."], 2, "no run.json"),
         (["check", "."], 2, "directory"),
         (["new", "bob", "--from", "missing.yaml", "--images", "."], 2, "missing.yaml"),
     ],
@@ -253,6 +260,69 @@ def test_explain_without_a_rule_lists_them(tmp_path: Path) -> None:
     assert any("\u4e00" <= letter <= "\u9fff" for letter in nan["title"])
 
 
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the runs cup-001 and cup-002; the second one shook."""
+    folder = tmp_path_factory.mktemp("two")
+    recipe = write_recipe(folder)
+    keep_run(recipe)
+    keep_run(recipe, ["train.unet_lr=0.5", "train.target_steps=120"], gain=-0.3)
+    return folder
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_runs_side_by_side(language: str, two_runs: Path) -> None:
+    done = lora_run("compare", "runs/cup-001", "runs/cup-002", "--lang", language, cwd=two_runs)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["cup-001", "cup-002"]
+    (lr,) = [line for line in lines if "train.unet_lr" in line]
+    assert lr.split()[-2:] == ["0.002", "0.5"]
+    (held,) = [line for line in lines if ("held-out pictures" if language == "en" else "留出图片相对") in line]
+    assert float(held.split()[-2]) < -35 < 25 < float(held.split()[-1])
+    assert all(column_width(line) <= 80 for line in lines)
+
+
+def test_runs_side_by_side_for_programs(two_runs: Path) -> None:
+    body = json.loads(lora_run("compare", "runs/cup-001", "runs/cup-002", "--format", "json", cwd=two_runs).stdout)
+    assert (body["exit_code"], body["names"]) == (0, ["cup-001", "cup-002"])
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+    assert set(body) - {"exit_code"} == set(schema["$defs"]["comparison"]["required"])
+    told = json.loads((two_runs / "runs" / "cup-002" / "report.json").read_text(encoding="utf-8"))["compared"]
+    assert {key: value for key, value in body.items() if key != "exit_code"} == told
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_follows_from_a_run(language: str, two_runs: Path) -> None:
+    done = lora_run("next", "runs/cup-002", "--lang", language, cwd=two_runs)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "cup-002 -> runs/cup-002/next.yaml"
+    assert lines[-1] == "lora-run runs/cup-002/next.yaml"
+    (change,) = [line for line in lines if line.startswith("  train.unet_lr: 0.5 -> ")]
+    rule = change.split("  ")[2].split()
+    assert rule[0].startswith("R")
+    assert any(line.startswith("+ ") and rule[1] in line for line in lines)
+
+
+def test_what_follows_is_written_elsewhere_but_over_nothing(two_runs: Path) -> None:
+    done = lora_run("next", "runs/cup-002", "-o", "second.yaml", "--format", "json", cwd=two_runs)
+    body = json.loads(done.stdout)
+    assert (done.returncode, body["written"]) == (0, "second.yaml")
+    assert all(one["is_in_file"] and one["rule"] for one in body["applied"])
+    assert lora_run("check", "second.yaml", cwd=two_runs).returncode in (0, 1)
+    again = lora_run("next", "runs/cup-002", "-o", "second.yaml", cwd=two_runs)
+    assert again.returncode == 2
+    assert "there already" in again.stderr
+
+
+def test_a_run_ends_with_what_changed_since_the_one_before(two_runs: Path) -> None:
+    done = lora_run("diagnose", "runs/cup-002", "-o", "again", cwd=two_runs)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("against cup-001: ")]
+    assert "train.unet_lr 0.002 -> 0.5" in line
+    assert "(was -39" in line
+
+
 def test_the_schema_is_the_shipped_one(tmp_path: Path) -> None:
     done = lora_run("schema", cwd=tmp_path)
     shipped = Path(__file__).parents[2] / "recipes" / "recipe.schema.json"
@@ -260,7 +330,7 @@ def test_the_schema_is_the_shipped_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "run", "check", "plan", "compile", "new", "diagnose", "explain", "doctor", "board"]
+    "verb", ["", "run", "check", "plan", "compile", "new", "diagnose", "compare", "next", "explain", "doctor", "board"]
 )
 def test_help_fits_a_terminal_and_cuts_nothing(verb: str, tmp_path: Path) -> None:
     done = lora_run(*([verb] if verb else []), "--help", cwd=tmp_path, COLUMNS="80")
