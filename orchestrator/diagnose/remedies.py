@@ -17,8 +17,8 @@ TEXT_SHARE = 0.5
 """Of the U-Net's rate; what a text encoder gets at most in practitioners' courses (a tenth to a half)."""
 LEAST_SCALE = 1 / 16
 """alpha / rank: alpha 1 at rank 16 is the smallest ratio in published presets that is meant."""
-USUAL_SCALE = 0.5
-"""alpha / rank of kohya's own documents; the other usual one is 1."""
+USUAL_SCALES = (0.5, 1.0)
+"""alpha / rank: of kohya's own documents, and of ai-toolkit's presets."""
 LR_CAP = 1e-3
 """No more than this with Adam-like optimizers where the family's range is unknown."""
 
@@ -105,15 +105,19 @@ def _raised(case: Case, lr: float, factor: float) -> float:
 
 
 def _usual_alpha(case: Case, lr: float) -> float | None:
-    """Return half the rank as alpha where alpha is far too small for a rate that is high enough by itself; else None."""
+    """Return a usual alpha where it is far too small for a rate that is high enough by itself; else None.
+
+    Of the two usual ones, half the rank and the rank, that with which the rate lies nearer to the middle of the family's range.
+    """
     alpha, rank = number(case, "network_alpha"), number(case, "network_dim")
     if not alpha or not rank or alpha >= LEAST_SCALE * rank:
         return None
-    usual = significant(USUAL_SCALE * rank, 3)
+    usual = [significant(scale * rank, 3) for scale in USUAL_SCALES]
     if not_comparable(case) is not None:
-        return usual
-    low, _, _, most = usual_rates(case)
-    now, then = effective_lr(lr, alpha, rank), effective_lr(lr, usual, rank)
+        return usual[0]
+    low, high, _, most = usual_rates(case)
+    best = min(usual, key=lambda one: abs(math.log(effective_lr(lr, one, rank) / math.sqrt(low * high))))
+    now, then = effective_lr(lr, alpha, rank), effective_lr(lr, best, rank)
     # A rate above the range that makes up for a small alpha on purpose would destroy the model with a usual one.
     is_nearer = now < low <= then and max(then / most, 1.0) < low / now
-    return usual if is_nearer else None
+    return best if is_nearer else None

@@ -26,7 +26,7 @@ def test_a_rate_within_the_familys_range_is_tripled_up_to_its_top() -> None:
 def test_an_alpha_that_divides_the_update_away_is_raised_instead_of_the_rate() -> None:
     fix = catches(RULE, recorded([0.0] * 12, unet_lr=1e-4, network_dim=32, network_alpha=0.001)).fix
     assert fix is not None
-    assert [(c.key, c.value) for c in fix.changes] == [("network.network_alpha", 16.0)]
+    assert [(c.key, c.value) for c in fix.changes] == [("network.network_alpha", 32.0)]
     assert "alpha / rank" in fix.advice.en
 
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Severity, Status
+import pytest
+
+from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rules.still_falling import HELD_OUT, RULE
-from tests.diagnose.cases import catches, catches_not, observed, series
+from tests.diagnose.cases import catches, catches_not, observed, plan, series, step_plan
+from tests.diagnose.recorded import recorded, step_records
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
@@ -44,3 +48,38 @@ def test_raw_loss_alone_is_never_enough() -> None:
 
 def test_few_measurements_are_not_enough() -> None:
     catches_not(RULE, _held_out(FALLING[:5]), Status.INCONCLUSIVE)
+
+
+def _decaying(end_rate: float, views: float = 8.0) -> Case:
+    """A run under a cosine schedule whose probe approaches its level, `end_rate` time constants over the whole run."""
+    count = 1200
+    lr = [0.5 * (1 + math.cos(math.pi * n / count)) for n in range(count)]
+    done = [sum(lr[: 100 * (n + 1)]) / sum(lr) for n in range(12)]
+    curve = [-20 * (1 - math.exp(-end_rate * part)) for part in done]
+    return recorded(
+        curve, [0.8 * change for change in curve], steps=step_records(count, lr=lr),
+        plan=plan(steps=step_plan(count, exposures=views)),
+    )  # fmt: skip
+
+
+def test_a_schedule_that_ends_does_not_pass_for_a_plateau() -> None:
+    finding = catches(RULE, _decaying(1.0), Severity.WATCH)
+    assert finding.state is State.UNDERTRAINED
+    assert "learning rate had ended" in finding.message.en
+    assert "plateau-reached" in RULE.suppresses
+
+
+def test_the_steps_asked_for_follow_the_bend_of_the_curve() -> None:
+    # 95 % of the way take 3 time constants: one is done, and of a nearly straight course not more than three times is guessed.
+    for rate, steps in ((1.3, 2770), (1.0, 3600), (0.2, 3600)):
+        fix = catches(RULE, _decaying(rate)).fix
+        assert fix is not None
+        assert [(c.key, c.value) for c in fix.changes] == [("train.target_steps", pytest.approx(steps, abs=30))]
+
+
+def test_a_run_that_came_to_rest_before_its_schedule_is_clear() -> None:
+    catches_not(RULE, _decaying(4.0), Status.CLEAR)
+
+
+def test_pictures_seen_often_enough_may_lie_still() -> None:
+    catches_not(RULE, _decaying(1.0, views=60.0), Status.CLEAR)

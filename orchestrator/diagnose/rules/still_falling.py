@@ -11,7 +11,9 @@ Too short a run is the cheapest fault to cure, if one knows of it.
 ## How we tell
 
 The fixed probe: better than the base model by three jitters, the end its best, and a line through the last third says that the last quarter
-of the run brought more than 12 % of the whole gain, by more than twice its error. With held-out pictures they have to show it too.
+of the run brought more than 12 % of the whole gain, by more than twice its error. With held-out pictures they have to show it too. A
+schedule that ends near zero makes any curve lie still. Where each picture was seen fewer than 30 times, it is therefore enough that the last
+third brought more than 48 % of what its share of the summed learning rates would on an even course (12 of the 25 % that a quarter brings).
 
 Without telemetry, the held-out loss per epoch, where it has at least 6 values: its last value is its lowest, it fell by more than 1 % and four
 times its jitter, and the last quarter still brought more than 12 %; confidence is then low. The raw training loss cannot carry this: in its last
@@ -19,11 +21,12 @@ quarter only a fall several times larger than any real one would stand out. Then
 
 ## What to change
 
-`train.target_steps` times 1.5, not more at once.
+1.5 to 3 times the steps: as many as take an exponential approach with such an end to 95 % of its level, the longest of the curves'.
+`train.max_train_epochs` where the recipe names it (it decides then), else `train.target_steps`.
 
 ## When it is wrong
 
-A cosine schedule ends with tiny steps, so that the loss lies still whatever is left to learn; that is then not seen. The lowest held-out
+How far a run with a decayed learning rate could still have gone is read from the bend of its curve, not seen. The lowest held-out
 loss and the best likeness are not the same moment.
 
 ## Sources
@@ -40,7 +43,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, Course, changed, course, ending, late_share, noise, surety
-from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
+from orchestrator.diagnose.facts import LONGER_AT_BAND, NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, jitter, minimum_detectable_change
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.core.observation import Series
+    from orchestrator.diagnose.course import Ending
+    from orchestrator.diagnose.signals.probe import ProbeCurve
 
 HELD_OUT = "loss/validation/epoch_average"
 LEAST_VALUES = 6
@@ -63,8 +68,14 @@ LEARNED = 3.0
 """Jitters that a gain has to exceed to be one."""
 ERRORS = 2.0
 """Standard errors that the fall of the last third has to exceed."""
-MORE = 1.5
-"""Times the steps to try next."""
+FEW_VIEWS = 30.0
+"""Times each picture is seen; published presets begin at about 50."""
+DUE = LEAST_SHARE / 0.25
+"""The same as part of what an even course brings, for runs whose learning rate had all but ended by then."""
+MORE, MOST = 1.5, 3.0
+"""Times the steps to try next: at least, and at most where the course asks for more. Beyond that it is guessed, not measured."""
+REACHED = 0.95
+"""Part of the way to its level that the next run is to go."""
 
 SAYS = Says("R035", "still-falling")
 
@@ -125,11 +136,19 @@ def _probed(case: Case, seen: Course) -> Finding:
         )
         for share in shares
     ]
+    paces = [_pace(c, line) if line is not None else 0.0 for c, line in zip(curves, lines, strict=True)]
+    facts += [
+        Evidence(
+            Text("pace of the last third, even course = 1", "末三分之一的速度，匀速为 1"), significant(pace), DUE, PROBE
+        )
+        for pace in paces
+    ]
+    is_short = case.plan is not None and case.plan.steps.exposures_per_image < FEW_VIEWS
     is_falling = all(
         line is not None
         and curve.last < -LEARNED * noise(curve)
         and curve.is_best_near_end
-        and share > LEAST_SHARE
+        and (share > LEAST_SHARE or (is_short and _pace(curve, line) > DUE))
         and line.third > ERRORS * line.error
         for curve, line, share in zip(curves, lines, shares, strict=True)
     )
@@ -137,20 +156,52 @@ def _probed(case: Case, seen: Course) -> Finding:
         return SAYS.clear(
             Text("It was not falling any more, or not surely.", "已不再下降，或无法确定仍在下降。"), facts
         )
+    times = max(_times(c, line) for c, line in zip(curves, lines, strict=True) if line is not None)
+    return _fired(case, min(shares), min(paces), times, facts)
+
+
+def _fired(case: Case, share: float, pace: float, times: float, facts: list[Evidence]) -> Finding:
     steps = planned_steps(case)
-    changes = new_length(case, math.ceil(steps * MORE / 10) * 10) if steps else ()
+    changes = new_length(case, math.ceil(steps * times / 10) * 10) if steps else ()
+    said = (
+        Text(f"the last quarter brought {share:.0%} of the gain.", f"最后四分之一带来了 {share:.0%} 的收益。")
+        if share > LEAST_SHARE
+        else Text(
+            f"it lay still only because the learning rate had ended, at {pace:.0%} of an even pace.",
+            f"曲线变平只是因为学习率已降完，速度仍为匀速的 {pace:.0%}。",
+        )
+    )
     return SAYS.fired(
         Severity.WATCH,
-        surety(case, min(shares) / LEAST_SHARE, least=1.5),
+        surety(case, max(share / LEAST_SHARE, pace / DUE), least=1.5),
         Text(
-            f"It was still getting better when it stopped: the last quarter brought {min(shares):.0%} of the gain.",
-            f"停止时仍在变好：最后四分之一带来了 {min(shares):.0%} 的收益。",
+            f"It was still getting better when it stopped: {said.en}",
+            f"停止时仍在变好：{said.zh}",
         ),
         why=Text("The run was too short for this learning rate.", "以该学习率而言训练太短。"),
         evidence=facts,
-        fix=Fix(Text("Half as many steps again.", "步数增加一半。"), changes),
+        fix=Fix(
+            Text(f"About {times:.1f} times the steps.", f"步数约为 {times:.1f} 倍。") if changes else LONGER_AT_BAND,
+            changes,
+        ),
         state=State.UNDERTRAINED,
     )
+
+
+def _pace(curve: ProbeCurve, line: Ending) -> float:
+    """Return what the last third brought as part of what its share of the summed learning rates is due on an even course."""
+    return line.third / -curve.last / line.due if curve.last < 0 and line.due > 0 else 0.0
+
+
+def _times(curve: ProbeCurve, line: Ending) -> float:
+    """Return how many times the steps take an exponential approach with such an end to 95 % of its level, within `MORE` and `MOST`."""
+    share = line.third / -curve.last
+    low, high = 1e-3, 50.0
+    for _ in range(40):
+        rate = (low + high) / 2
+        late = (math.exp(-rate * (1 - line.due)) - math.exp(-rate)) / -math.expm1(-rate)
+        low, high = (rate, high) if late > share else (low, rate)
+    return min(MOST, max(MORE, -math.log(1 - REACHED) / high))
 
 
 def _judge(case: Case, held_out: Series) -> Finding:
@@ -190,4 +241,4 @@ def _judge(case: Case, held_out: Series) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check)
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("plateau-reached", "early-plateau"))
