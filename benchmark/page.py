@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark import score, score_runs, score_simulated, stock
+from benchmark import heal, score, score_runs, score_simulated, stock
 from benchmark.baselines import BASELINES
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def main() -> None:
     parts: list[Callable[[], list[str]]] = [
         lambda: real_part("sd15", "Planted faults, real sd-scripts"),
         lambda: real_part("pocket", "Planted faults, pocket"),
+        heal.heal_part,
         lambda: simulated_part(given.runs_per_kind),
         lambda: stock_part(given.stock),
     ]
