@@ -35,5 +35,6 @@ def recorder_settings(plan: Plan) -> str | None:
         "probe_timesteps": list(PROBE_TIMESTEPS),
         "probe_seed": PROBE_SEED,
         "total_steps": plan.steps.total_steps,
+        "trigger": plan.trigger,
     }
     return json.dumps(content, indent=2) + "\n"

@@ -71,7 +71,7 @@ class Probe:
     is_on: bool
     """False: the LoRA was switched off, which is the base model."""
     when: str
-    """`start`, `train` or `end`."""
+    """`start`, `train`, `end`; `no-trigger`: at the end, with captions that lack the trigger, of pictures whose captions hold it."""
     timesteps: tuple[float, ...]
     """(T,)"""
     pictures: tuple[int, ...]

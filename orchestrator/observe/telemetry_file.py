@@ -26,7 +26,7 @@ MAX_GROUPS: Final = 64
 VERSION: Final = 1
 FILE_NAME: Final = re.compile(r"rank(\d{1,5})\.jsonl")
 """Of the process with that rank."""
-_WHEN: Final = ("start", "train", "end")
+_WHEN: Final = ("start", "train", "end", "no-trigger")
 
 
 class _WrongValueError(Exception):

@@ -177,6 +177,7 @@ class Hooks:
                 ds = [one.detach().clone() if hasattr(one, "detach") else one for one in (g["d"] for g in groups)]
         self.recorder.step_done(call["global_step"], ds)
         self.guard.run("probe", self.probe.after_step, call["global_step"])
+        self.guard.run("no-trigger-probe", self.probe.after_end, call["global_step"])
 
 
 def objective(args: Any, noise_scheduler: Any) -> str:

@@ -13,8 +13,9 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from .captions import without_trigger
 from .lines import rounded
-from .probe_batches import ProbeBatch, build, choose, map_tensors
+from .probe_batches import NotPossible, ProbeBatch, build, choose, map_tensors
 from .settings import probe_interval
 from .untouched import attributes, evaluating, multiplier_zero, random_states
 
@@ -31,10 +32,6 @@ TOLERANCE = 5.0
 """Timesteps may come back in bfloat16 (steps of 4 at 900) or cut to whole numbers."""
 
 
-class NotPossible(Exception):  # noqa: N818  a reason, told as a note
-    """Why there is no probe in this run."""
-
-
 class Probe:
     """Decides when to measure, and measures."""
 
@@ -49,10 +46,10 @@ class Probe:
         self._call: dict[str, Any] = {}
         self._network: Any = None
         self._batches: list[ProbeBatch] = []
-        self._indices: list[int] = []
         self._interval = 0
         self.is_running = False
         self.is_on = False
+        self._has_ended = False
 
     def start(self, trainer: Any, call: dict[str, Any]) -> None:
         """Before the first training batch: choose the pictures and measure the base model."""
@@ -79,8 +76,36 @@ class Probe:
             self.is_on = False
             self._measure("end", number, is_on=True)
             self._measure("end", number, is_on=False)
+            self._has_ended = True
         elif number % self._interval == 0:
             self._measure("train", number, is_on=True)
+
+    def after_end(self, number: int) -> None:
+        """After the last probe, once: the same with the LoRA on and without the trigger in the captions."""
+        trigger = self._recorder.settings.trigger
+        if not self._has_ended or trigger is None:
+            return
+        self._has_ended = False
+        began = time.perf_counter()
+        try:
+            batches = self._batches_without(trigger)
+        except NotPossible as reason:
+            self._recorder.note("no-trigger-probe", str(reason))
+            return
+        finally:
+            self._recorder.probe_seconds += time.perf_counter() - began
+        self._measure("no-trigger", number, is_on=True, batches=batches)
+
+    def _batches_without(self, trigger: str) -> list[ProbeBatch]:
+        """The batches in which a caption holds the trigger, without it; told are the pictures that it was taken from."""
+        found = []
+        with self._everything_kept():
+            for batch in self._batches:
+                content, shown = without_trigger(batch.content, trigger, self._trainer, self._call)
+                found += [ProbeBatch(batch.keys, content, batch.place, shown)] if shown else []
+        if not found:
+            raise NotPossible("no caption of the probe holds the trigger")
+        return found
 
     def turn_off(self) -> None:
         """No further probes, after an error in one."""
@@ -114,12 +139,15 @@ class Probe:
         with random_states():
             self._seed(0)
             self._batches = build(chosen, batch_size) + build(held_out, batch_size)
-            for batch in self._batches:
+            for place, batch in enumerate(self._batches):
+                batch.place = place
                 self._keep_latents(batch.content)
                 if self._scale != 1.0 and batch.content.get("text_encoder_outputs_list") is not None:
                     rates = batch.content["text_encoder_outputs_list"]
                     rates[-1] = rates[-1] * 0  # Anima keeps the caption dropout rates behind the cached outputs
-        self._indices = [pictures.index(key, "") for batch in self._batches for key in batch.keys]
+        for batch in self._batches:
+            for key in batch.keys:
+                pictures.index(key, "")
 
     def _keep_latents(self, content: dict[str, Any]) -> None:
         """Encode the pixels once, as `process_batch` would each time."""
@@ -145,7 +173,8 @@ class Probe:
         torch.manual_seed(self._recorder.settings.probe_seed + number)
         random.seed(self._recorder.settings.probe_seed + number)
 
-    def _measure(self, when: str, number: int, *, is_on: bool) -> None:
+    def _measure(self, when: str, number: int, *, is_on: bool, batches: list[ProbeBatch] | None = None) -> None:
+        batches = self._batches if batches is None else batches
         began = time.perf_counter()
         found: list[Any] = []
         self.is_running = True
@@ -153,8 +182,7 @@ class Probe:
             with self._everything_kept(), contextlib.ExitStack() as stack:
                 if not is_on:
                     stack.enter_context(multiplier_zero(self._network))
-                for place, batch in enumerate(self._batches):
-                    found.append(self._evaluate(place, batch))
+                found += [self._evaluate(batch) for batch in batches]
             values = [tensor.cpu().double() for tensor in found]
         except BaseException:
             self.turn_off()
@@ -173,7 +201,7 @@ class Probe:
                 "on": is_on,
                 "when": when,
                 "t": list(self._recorder.settings.probe_timesteps),
-                "i": self._indices,
+                "i": [self._pictures.index(key, "") for batch in batches for key in batch.shown_keys],
                 "l": [[rounded(value, 9) for value in row] for row in losses],
                 "g": [[rounded(value, 9) for value in row] for row in targets],
                 "s": round(spent, 4),
@@ -181,8 +209,8 @@ class Probe:
         )
         self._recorder.flush()
 
-    def _evaluate(self, place: int, batch: ProbeBatch) -> Any:
-        """Mean squared error and mean squared target, (timesteps, pictures, 2)."""
+    def _evaluate(self, batch: ProbeBatch) -> Any:
+        """Mean squared error and mean squared target of the pictures to be told, (timesteps, pictures, 2)."""
         import torch
 
         rows: list[Any] = []
@@ -191,7 +219,7 @@ class Probe:
             result = None
             for order, timestep in enumerate(self._recorder.settings.probe_timesteps):
                 fix_timestep(self._call["args"], timestep)
-                self._seed(1 + place * len(self._recorder.settings.probe_timesteps) + order)
+                self._seed(1 + batch.place * len(self._recorder.settings.probe_timesteps) + order)
                 result = self._originals["get_noise_pred_and_target"](self._trainer, *arguments, **named)
                 rows.append(self._row(result, timestep))
                 self._after_forward(batch)
@@ -206,7 +234,8 @@ class Probe:
             del self._trainer.get_noise_pred_and_target
         if not rows:
             raise NotPossible("process_batch did not call get_noise_pred_and_target")
-        return torch.stack(rows)
+        told = torch.stack(rows)
+        return told if batch.shown is None else told[:, batch.shown]
 
     def _row(self, result: Any, timestep: float) -> Any:
         import torch

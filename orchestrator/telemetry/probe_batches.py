@@ -27,12 +27,25 @@ UNALTERED: dict[str, Any] = {
 """Settings of a subset without which its pictures and captions come as they are."""
 
 
+class NotPossible(Exception):  # noqa: N818  a reason, told as a note
+    """Why there is no probe in this run."""
+
+
 @dataclass(slots=True)
 class ProbeBatch:
     """Pictures of one size, as the trainer would get them; tensors on the CPU."""
 
     keys: list[str]
     content: dict[str, Any]
+    place: int = 0
+    """Among all batches of the probe: decides the noise."""
+    shown: list[int] | None = None
+    """Places of the pictures whose errors are told; None: all."""
+
+    @property
+    def shown_keys(self) -> list[str]:
+        """Keys of the pictures whose errors are told."""
+        return self.keys if self.shown is None else [self.keys[place] for place in self.shown]
 
 
 def choose(group: Any, most: int, without: Collection[str] = ()) -> list[tuple[Any, int, str]]:

@@ -30,6 +30,8 @@ class Settings:
     probe_timesteps: tuple[float, ...] = TIMESTEPS
     probe_seed: int = SEED
     total_steps: int | None = None
+    trigger: str | None = None
+    """Word taken out of the captions for one more probe at the end; None: no such probe."""
 
 
 def default_interval(total_steps: int) -> int:
@@ -70,6 +72,7 @@ def read_settings(path: Path) -> Settings:
         probe_timesteps=timesteps,
         probe_seed=_whole(content, "probe_seed", path.name) or SEED,
         total_steps=_whole(content, "total_steps", path.name),
+        trigger=_word(content, "trigger", path.name),
     )
 
 
@@ -81,3 +84,11 @@ def _whole(content: dict[str, object], key: str, file: str) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{file}: {key} must be a whole number of at least 1, found {value!r}")
     return value
+
+
+def _word(content: dict[str, object], key: str, file: str) -> str | None:
+    """A text, or None where the key is absent, null or blank."""
+    value = content.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{file}: {key} must be a text, found {value!r}")
+    return value.strip() or None if value else None

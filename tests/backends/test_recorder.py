@@ -46,6 +46,7 @@ def test_the_recorder_stands_before_the_entry_script(family: str, mode: str) -> 
         "probe_timesteps": [100, 300, 500, 700, 900],
         "probe_seed": 20260101,
         "total_steps": 80,
+        "trigger": make_plan(family).trigger,
     }
 
 

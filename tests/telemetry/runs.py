@@ -49,6 +49,7 @@ def train(
     kind: type[toy.NetworkTrainer] | None = None,
     change: Callable[[Hooks], None] | None = None,
     every: int | None = None,
+    trigger: str | None = None,
     **changes: Any,
 ) -> Run:
     """A run; without a folder nothing is recorded."""
@@ -56,7 +57,7 @@ def train(
     kind = kind or trainer_class()
     recorder = None
     if folder is not None:
-        recorder = Recorder(Settings(mode, folder, probe_every_steps=every), 0, 1, "toy")
+        recorder = Recorder(Settings(mode, folder, probe_every_steps=every, trigger=trigger), 0, 1, "toy")
         hooks = Hooks(recorder, Guard(recorder), "toy")
         hooks.install(kind)
         if change is not None:

@@ -53,3 +53,28 @@ def signatures(folder: Path, names: Iterable[str]) -> dict[str, dict[str, list[s
         together = base | methods(own[0])
         found[entry] = {name: together[name] for name in names}
     return found
+
+
+STRATEGY_FILES = tuple(f"strategy_{one}" for one in ("sd", "sdxl", "sd3", "flux", "lumina", "hunyuan_image", "anima"))
+
+
+def recorded_strategies() -> dict[str, dict[str, list[str]]]:
+    """File below `library/` -> method of its text strategies -> parameters without a default, as recorded."""
+    table: dict[str, dict[str, list[str]]] = json.loads(TABLE.read_text())["strategies"]
+    return table
+
+
+def strategies(folder: Path, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """The same as the source has it; methods that a file's own classes lack are left out."""
+    found = {}
+    for file in STRATEGY_FILES:
+        kinds = classes(folder / "library" / f"{file}.py").values()
+        text = [kind for kind in kinds if kind.name.endswith(("TokenizeStrategy", "TextEncodingStrategy"))]
+        assert len(text) == 2, file
+        own = [node for kind in text for node in kind.body if isinstance(node, ast.FunctionDef)]
+        found[file] = {
+            node.name: parameters(node)[: len(node.args.args) - 1 - len(node.args.defaults)]
+            for node in own
+            if node.name in names
+        }
+    return found

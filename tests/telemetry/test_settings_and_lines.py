@@ -36,11 +36,17 @@ def test_settings_have_defaults_and_ignore_what_is_unknown(tmp_path: Path) -> No
         ({"probe_timesteps": [0, 500]}, "must lie between 0 and 1000"),
         ({"probe_every_steps": -1}, "probe_every_steps must be a whole number"),
         ({"probe_pictures": True}, "probe_pictures must be a whole number"),
+        ({"trigger": 3}, "trigger must be a text, found 3"),
     ],
 )
 def test_wrong_settings_are_told(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         _read(tmp_path, **changes)
+
+
+def test_no_trigger_is_none(tmp_path: Path) -> None:
+    found = [_read(tmp_path, trigger=word).trigger for word in (None, "", "  ", " alice xyz ")]
+    assert found == [None, None, None, "alice xyz"]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.telemetry import captions
 from orchestrator.telemetry.entry import main_block
 from orchestrator.telemetry.hooks import CALLED, NEEDED
 from orchestrator.telemetry.probe import fix_timestep
 from orchestrator.telemetry.settings import TIMESTEPS
 from tests.backends.test_argspec import rig_folder
-from tests.telemetry.source import ENTRIES, classes, methods, recorded, signatures
+from tests.telemetry.source import ENTRIES, classes, methods, recorded, recorded_strategies, signatures, strategies
 
 POCKET = Path(__file__).parents[2] / "orchestrator" / "backends" / "pocket" / "trainer" / "train_network.py"
 
@@ -25,8 +26,19 @@ POCKET = Path(__file__).parents[2] / "orchestrator" / "backends" / "pocket" / "t
 def test_recorded_signatures_hold_what_is_read(entry: str) -> None:
     for name, needed in NEEDED.items():
         assert set(needed) <= set(recorded()[entry][name]), name
-    for name, needed in CALLED.items():
+    for name, needed in (CALLED | captions.CALLED).items():
         assert tuple(recorded()[entry][name]) == needed, name
+
+
+@pytest.mark.parametrize("file", recorded_strategies())
+def test_recorded_text_strategies_take_what_is_passed(file: str) -> None:
+    """In order; the names of tokens and weights differ from model to model."""
+    found = recorded_strategies()[file]
+    assert {"tokenize", "encode_tokens"} <= set(found)
+    for name, parameters in found.items():
+        assert len(parameters) == len(captions.STRATEGIES[name]), name
+    if file in ("strategy_sd", "strategy_sdxl"):
+        assert set(found) == set(captions.STRATEGIES)
 
 
 def test_pocket_has_the_same_methods() -> None:
@@ -41,7 +53,8 @@ def test_pocket_has_the_same_methods() -> None:
 @pytest.mark.rig
 def test_the_source_has_the_recorded_signatures() -> None:
     folder = rig_folder() / "sd-scripts"
-    assert signatures(folder, [*NEEDED, *CALLED]) == recorded()
+    assert signatures(folder, [*NEEDED, *CALLED, *captions.CALLED]) == recorded()
+    assert strategies(folder, captions.STRATEGIES) == recorded_strategies()
     for entry in ENTRIES:
         block = main_block((folder / f"{entry}.py").read_text())
         assert block is not None
@@ -67,6 +80,29 @@ def test_the_order_of_a_step_is_the_expected_one() -> None:
     places = [text.index(one) for one in wanted]
     assert places == sorted(places)
     assert "self.assert_extra_args(args, train_dataset_group, val_dataset_group)" in source
+
+
+@pytest.mark.rig
+def test_text_comes_into_the_batch_as_it_is_made_anew() -> None:
+    """Each caption tokenized for itself, and encoders of cached outputs either kept (SDXL) or freed (the others)."""
+    folder = rig_folder() / "sd-scripts"
+    kinds = classes(folder / "library" / "train_util.py")
+    item = ast.unparse(next(n for n in kinds["BaseDataset"].body if getattr(n, "name", "") == "__getitem__"))
+    assert "input_ids = [ids[0] for ids in self.tokenize_strategy.tokenize(caption)]" in item
+    assert "torch.nn.functional.pad(x, (0, max_len - x.shape[0]))" in item
+    for entry in ENTRIES:
+        own = next(k for k in classes(folder / f"{entry}.py").values() if k.name.endswith("NetworkTrainer"))
+        is_freed = "is_text_encoder_not_needed_for_training" in methods(own)
+        assert is_freed == (entry != "sdxl_train_network"), entry
+    batch = next(
+        node
+        for node in classes(folder / "train_network.py")["NetworkTrainer"].body
+        if isinstance(node, ast.FunctionDef) and node.name == "process_batch"
+    )
+    text = ast.unparse(batch)
+    for wanted in ("tokenize_strategy.tokenize_with_weights(batch['captions'])", "batch['input_ids_list']",
+                   "batch.get('text_encoder_outputs_list', None)"):  # fmt: skip
+        assert wanted in text
 
 
 @pytest.mark.rig

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -18,12 +19,43 @@ class BatchIndex(NamedTuple):
     batch_index: int
 
 
-class Dataset:
-    """A list of batches of two; with `images` instead of latents where `is_cached` is false."""
+class Tokenizing:
+    """A number for each word: captions have tokens of different lengths."""
 
-    def __init__(self, folder: str, count: int, *, is_cached: bool) -> None:
+    def tokenize(self, text: str | list[str]) -> list[torch.Tensor]:
+        texts = [text] if isinstance(text, str) else text
+        words = [one.replace(",", " ").split() for one in texts]
+        return [torch.stack([torch.tensor([ord(word[-1]) for word in one], dtype=torch.long) for one in words])]
+
+
+def padded(captions: list[str]) -> torch.Tensor:
+    """Tokens of captions, (B, longest)."""
+    rows = [Tokenizing().tokenize(caption)[0][0] for caption in captions]
+    longest = max(1, *map(len, rows))
+    return torch.stack([torch.nn.functional.pad(row, (0, longest - len(row))) for row in rows])
+
+
+class Encoding:
+    def __init__(self) -> None:
+        self.t5_dropout_rate = 0.5
+
+    def encode_tokens(
+        self, tokenizing: Tokenizing, models: list[Any], tokens: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        kept = float(random.random() >= self.t5_dropout_rate)
+        return [models[0](tokens[0].float().mean(1, keepdim=True) / 100 * kept)]
+
+
+class Dataset:
+    """A list of batches of two; with `images` instead of latents where `is_cached` is false.
+
+    `text`: the batch holds tokens (`ids`), ready outputs of the text encoder (`outputs`) or captions alone.
+    """
+
+    def __init__(self, folder: str, count: int, *, is_cached: bool, text: str | None = None) -> None:
         self.caching_mode = None
         self.is_cached = is_cached
+        self.text = text
         subset = SimpleNamespace(shuffle_caption=True, caption_dropout_rate=0.2, flip_aug=True)
         keys = [f"{folder}/{number:03d}.png" for number in range(count)]
         self.image_data = {
@@ -56,12 +88,22 @@ class Dataset:
             captions.append("" if is_dropped else ", ".join(words))
             is_flipped = subset.flip_aug and random.random() < 0.5
             pixels.append(info.latents.flip(2) if is_flipped else info.latents)
-        return {
+        return self._text(captions) | {
             "captions": captions,
             "loss_weights": torch.ones(len(captions)),
             "latents": torch.stack(pixels) if self.is_cached else None,
             "images": None if self.is_cached else torch.stack(pixels),
             "custom_attributes": [{} for _ in captions],
+        }
+
+    def _text(self, captions: list[str]) -> dict[str, Any]:
+        ids = [padded(captions)]
+        encoding = Encoding()
+        encoding.t5_dropout_rate = 0.0
+        outputs = [*encoding.encode_tokens(Tokenizing(), [torch.nn.Identity()], ids), torch.ones(len(captions))]
+        return {
+            "input_ids_list": ids if self.text == "ids" else None,
+            "text_encoder_outputs_list": outputs if self.text == "outputs" else None,
         }
 
 
@@ -95,6 +137,9 @@ class Accelerator:
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizers = [optimizer]
 
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def unwrap_model(self, model: Any) -> Any:
         return model
 
@@ -114,6 +159,9 @@ class NetworkTrainer:
 
     def encode_images_to_latents(self, args: Any, vae: Any, images: torch.Tensor) -> torch.Tensor:
         return images + 0.01 * torch.randn_like(images)
+
+    def get_models_for_text_encoding(self, args: Any, accelerator: Any, text_encoders: list[Any]) -> list[Any]:
+        return text_encoders
 
     def on_validation_step_end(
         self, args: Any, accelerator: Any, network: Any, text_encoders: Any, unet: Any, batch: Any, weight_dtype: Any
@@ -136,7 +184,10 @@ class NetworkTrainer:
         timesteps = torch.randint(low, high, size) if low < high else torch.full(size, high)
         share = (timesteps / 1000).reshape(-1, 1, 1, 1)
         with torch.set_grad_enabled(is_train):
-            return unet(network.lora(latents * (1 - share) + noise * share)), noise, timesteps, None
+            shown = latents * (1 - share) + noise * share
+            if text_encoder_conds:
+                shown = shown + text_encoder_conds[0].reshape(-1, 1, 1, 1)
+            return unet(network.lora(shown)), noise, timesteps, None
 
     def process_batch(
         self, batch: Any, text_encoders: Any, unet: Any, network: Any, vae: Any, noise_scheduler: Any, vae_dtype: Any,
@@ -146,8 +197,12 @@ class NetworkTrainer:
         latents = batch["latents"]
         if latents is None:
             latents = self.encode_images_to_latents(args, vae, batch["images"])
+        states = batch["text_encoder_outputs_list"] or []
+        if args.text in ("ids", "captions"):
+            ids = batch["input_ids_list"] or [padded(batch["captions"])]
+            states = text_encoding_strategy.encode_tokens(tokenize_strategy, text_encoders, ids)
         prediction, target, _, _ = self.get_noise_pred_and_target(
-            args, accelerator, noise_scheduler, latents, batch, [], unet, network, weight_dtype, train_unet,
+            args, accelerator, noise_scheduler, latents, batch, states, unet, network, weight_dtype, train_unet,
             is_train=is_train,
         )  # fmt: skip
         return torch.nn.functional.mse_loss(prediction, target)
@@ -155,8 +210,9 @@ class NetworkTrainer:
     def train(self, args: Any) -> None:
         torch.manual_seed(args.seed)
         random.seed(args.seed)
-        training = Dataset("/data/2_thing", 5, is_cached=args.is_cached)
-        held_out = Dataset("/data/1_held", 3, is_cached=args.is_cached) if args.has_held_out else None
+        training = Dataset("/data/2_thing", 5, is_cached=args.is_cached, text=args.text)
+        held_out = Dataset("/data/1_held", 3, is_cached=args.is_cached, text=args.text) if args.has_held_out else None
+        encoders = [torch.nn.Identity()] if args.has_text_encoders else []
         self.assert_extra_args(args, training, held_out)
         network, unet = Network(), torch.nn.Linear(2, 2).requires_grad_(requires_grad=False)
         unet.train()
@@ -170,8 +226,8 @@ class NetworkTrainer:
                 batch = training[micro % len(training)]
                 micro += 1
                 loss = self.process_batch(
-                    batch, [], unet, network, None, SimpleNamespace(), torch.float32, torch.float32, accelerator, args,
-                    SimpleNamespace(t5_dropout_rate=0.5), None, is_train=True,
+                    batch, encoders, unet, network, None, SimpleNamespace(), torch.float32, torch.float32, accelerator,
+                    args, Encoding(), Tokenizing(), is_train=True, train_text_encoder=args.text != "outputs",
                 )  # fmt: skip
                 loss.backward()
                 self.losses.append(loss.item())
@@ -189,6 +245,7 @@ def arguments(**changes: Any) -> SimpleNamespace:
     values = {
         "seed": 3, "max_train_steps": 16, "gradient_accumulation_steps": 2, "is_cached": True, "has_held_out": True,
         "min_timestep": None, "max_timestep": None, "max_grad_norm": 0.05, "fails_at": None, "validation_ends": 0,
+        "text": None, "has_text_encoders": True, "weighted_captions": False,
     }  # fmt: skip
     return SimpleNamespace(**(values | changes))
 
