@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.observation import Observations
 from orchestrator.core.telemetry import Picture, Probe, Telemetry
@@ -17,33 +19,64 @@ def _probe(step: int, level: float, *, is_on: bool = True, when: str = "train", 
     return Probe(step, is_on, when, TIMESTEPS, PICTURES, rows, ((1.0,) * 3,) * 6)
 
 
-def _case(without: float | None, *, end: float = 0.9, spread: float = 0.0, kind: str = "character") -> Case:
+def _case(
+    without: float | None,
+    *,
+    end: float = 0.8,
+    spread: float = 0.0,
+    kind: str = "character",
+    notes: tuple[str, ...] = (),
+    shown: int = 6,
+) -> Case:
+    """Six pictures, learned from 1 to `end`; their loss at the end is `without` where the captions lack the trigger."""
     probes = [_probe(0, 1.0, is_on=False, when="start")]
     probes += [_probe(s, 1 + (end - 1) * s / 400) for s in (100, 200, 300, 400)]
     if without is not None:
-        probes.append(_probe(400, without, when=NO_TRIGGER, spread=spread))
+        last = _probe(400, without, when=NO_TRIGGER, spread=spread)
+        cut = slice(shown)
+        last = replace(last, pictures=last.pictures[cut], losses=last.losses[cut], targets=last.targets[cut])
+        probes.append(last)
     told = tuple(Picture(i, f"10_a/{i}.png") for i in PICTURES)
-    seen = Observations(telemetry=Telemetry("probe", pictures=told, probes=tuple(probes)))
+    seen = Observations(telemetry=Telemetry("probe", pictures=told, probes=tuple(probes), notes=notes))
     subject = {"kind": kind, "trigger": "alicexyz", "class_tokens": "girl"}
     return Case(recipe=recipe(subject=subject), observations=seen)
 
 
-def test_a_word_that_changes_nothing_is_caught() -> None:
-    catches(RULE, _case(0.9, spread=0.02), Severity.WATCH)
+def test_a_word_that_changes_nothing_is_told() -> None:
+    catches(RULE, _case(0.8, spread=0.005), Severity.INFO)
+
+
+def test_a_word_that_changes_little_is_told_though_it_changes_it_for_sure() -> None:
+    found = catches(RULE, _case(0.804, spread=0.0001), Severity.INFO)
+    assert found.evidence[1].value is not None
+    assert float(found.evidence[1].value) > 0
+    assert "at most 2" in found.message.en
 
 
 def test_a_word_that_is_bound_is_clear() -> None:
-    catches_not(RULE, _case(0.96, spread=0.01), Status.CLEAR)
+    catches_not(RULE, _case(0.88, spread=0.01), Status.CLEAR)
+
+
+def test_pictures_that_disagree_say_nothing() -> None:
+    catches_not(RULE, _case(0.83, spread=0.1), Status.INCONCLUSIVE)
+    catches_not(RULE, _case(0.815, spread=0.02), Status.INCONCLUSIVE)
 
 
 def test_nothing_learned_and_styles_are_no_question() -> None:
     catches_not(RULE, _case(1.0, end=1.0, spread=0.02), Status.NOT_APPLICABLE)
-    catches_not(RULE, _case(0.9, kind="style"), Status.NOT_APPLICABLE)
+    catches_not(RULE, _case(0.8, kind="style"), Status.NOT_APPLICABLE)
 
 
 def test_without_the_second_probe_nobody_can_say() -> None:
     catches_not(RULE, _case(None), Status.INCONCLUSIVE)
     catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
+    catches_not(RULE, _case(0.8, shown=3), Status.INCONCLUSIVE)
+
+
+def test_why_there_is_no_second_probe_is_told() -> None:
+    case = _case(None, notes=("held-out: x", "no-trigger-probe: no caption of the probe holds the trigger"))
+    found = catches_not(RULE, case, Status.INCONCLUSIVE)
+    assert found.message.en.endswith(": no caption of the probe holds the trigger.")
 
 
 def test_a_probe_without_the_trigger_is_no_point_of_the_curve() -> None:
@@ -52,4 +85,4 @@ def test_a_probe_without_the_trigger_is_no_point_of_the_curve() -> None:
     assert seen.telemetry is not None
     curve = probe_curve(seen.telemetry.probes, PICTURES)
     assert curve is not None
-    assert round(curve.last, 6) == -10
+    assert round(curve.last, 6) == -20

@@ -443,3 +443,10 @@ def test_a_link_out_of_a_foreign_folder_is_not_followed(tmp_path: Path) -> None:
     (inside / "rank0.jsonl").symlink_to(outside)
     seen, _, _ = read_foreign(inside)
     assert seen.telemetry is None
+
+
+def test_a_probe_without_the_trigger_is_kept_beside_the_last_one(tmp_path: Path) -> None:
+    probes = [probe(2, when="end"), probe(2, when="no-trigger"), probe(2, when="no-such")]
+    seen = read(write(tmp_path, head(), picture(0), picture(1), step(1), *probes, end(2)))
+    assert [(one.step, one.when, one.is_on) for one in seen.probes] == [(2, "end", True), (2, "no-trigger", True)]
+    assert len(seen.damage) == 1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAUNCHER = Path(__file__).parents[2] / "orchestrator" / "telemetry" / "launcher.py"
+SETTINGS = {"version": 1, "mode": "probe", "folder": "telemetry", "trigger": "glyph man"}
 CASES: Mapping[str, Mapping[str, Any]] = {
     "cached latents, validation": {"cache_latents": True, "validate_every_n_epochs": 1},
     "everything drawn anew": {
@@ -51,7 +52,7 @@ def _run(folder: Path, rig: Path, changes: Mapping[str, Any], *, is_recorded: bo
         "log_with": "tensorboard",
     }  # fmt: skip
     (folder / "train.toml").write_text(tomlkit.dumps(values | dict(changes)))
-    (folder / "telemetry.json").write_text(json.dumps({"version": 1, "mode": "probe", "folder": "telemetry"}))
+    (folder / "telemetry.json").write_text(json.dumps(SETTINGS))
     script = str(rig / "sd-scripts" / "train_network.py")
     started = [str(LAUNCHER), "telemetry.json", script] if is_recorded else [script]
     command = [
@@ -92,8 +93,11 @@ def test_a_recorded_run_is_the_plain_run(tmp_path: Path, case: str) -> None:
     base = [line for line in lines if line["k"] == "p" and not line["on"]]
     assert [line["n"] for line in base] == [0, 8]
     assert base[0]["l"] == base[1]["l"]
-    on = [line for line in lines if line["k"] == "p" and line["on"]]
-    assert len(on) == 8
+    *on, without = [line for line in lines if line["k"] == "p" and line["on"]]
+    assert [line["when"] for line in (*on, without)] == ["train"] * 7 + ["end", "no-trigger"]
+    assert without["i"] == on[-1]["i"]
+    assert without["g"] == on[-1]["g"]
+    assert all(row != other for row, other in zip(without["l"], on[-1]["l"], strict=True))
     assert all(line["l"] != base[0]["l"] for line in on)
     assert sum(line["held_out"] for line in lines if line["k"] == "pic") == 3
     assert all(index >= 0 for line in lines if line["k"] == "s" for index in line["i"])

@@ -38,6 +38,7 @@ from orchestrator.diagnose.course import LEAST_PROBES, PROBE
 from orchestrator.diagnose.facts import NO_RUN, raw_loss, significant
 from orchestrator.diagnose.measured import probe_curves, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.probe import NO_TRIGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
-    on = sum(1 for probe in seen.probes if probe.is_on)
+    on = sum(1 for probe in seen.probes if probe.is_on and probe.when != NO_TRIGGER)
     curves = probe_curves(case)
     drift = curves.base_drift if curves is not None else math.nan
     facts = [Evidence(Text("probes", "探针次数"), on, LEAST_PROBES, PROBE)]

@@ -1,35 +1,45 @@
-"""The trigger word does nothing measurable.
+"""The pictures come without the trigger word.
 
 ## What it looks for
 
-A probe of the same pictures, timesteps and noise with captions that lack the trigger: is its loss any higher?
+At the end the recorder probes the same pictures, timesteps and noise once more, with the trigger taken out of the captions. How much of
+what was learned goes with it?
 
 ## Why it matters
 
-A subject that is learned without its word comes with every prompt, and the word calls nothing.
+What is learned without its word comes with every prompt, and the word calls little of its own. That is no fault where one file holds
+one subject; it is where two LoRAs are to be used together, or the class must stay what it was.
 
 ## How we tell
 
-Mean log ratio of the two losses over pictures, at the last step that was probed both ways, with a 95 % interval over pictures. It fires
-where the interval includes zero although the pictures were learned. At least four pictures.
+Over all pictures that were probed both ways, held-out ones too: the mean of log(loss without / loss with the trigger), with its 95 %
+interval over pictures, against a tenth of what was learned (the mean of log(base loss / loss)). It fires where the upper end lies below
+that tenth. It is clear where the lower end is above zero and the mean above the tenth. Else it is inconclusive: four pictures say little.
+Training pictures that are not learned are no question, and fewer than four pictures no answer.
 
 ## What to change
 
-Put the trigger first in each caption (`dataset.keep_tokens: 1` keeps it there while the rest is shuffled), remove tags that name
-what the trigger is to mean, and train the text encoder a little.
+Nothing for one subject in a file of its own. Where the class must stay: a folder of other pictures of it with `concepts.is_reg: true`.
+Where the word is to say more: trigger first in each caption (`dataset.keep_tokens: 1` keeps it there), fewer tags that always stand beside
+it, some `train.text_encoder_lr`.
 
 ## When it is wrong
 
-A style need not have a word. The second probe is not recorded yet: until a recorder writes it this rule says inconclusive.
+Sound runs fire it: the pictures and the rest of the captions show the subject already, so little is left for the word. Hence never more
+than a note. Words behind the text encoder's last token are cut off and do nothing; the loss says nothing of the likeness of what a
+prompt without the word draws. A style need not have a word. Captions that all lack the trigger cannot be asked: see `missing-trigger`.
 
 ## Sources
 
-The loss with and without a word is what classifier-free guidance rests on. Not calibrated: low confidence.
+Own runs of 2026-11 on a CPU. Sound runs, figure and tower: 1, 1 and 2 % of what was learned went with the word on a small latent model, 4
+and 31 % with real sd-scripts on a small SD 1.x base. Captions that describe other pictures, so that the word alone fits: 55 %. A style's
+word: 8, 11 and 20 %. A tenth lies between the two groups of the subjects; six runs are no calibration.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
@@ -38,16 +48,35 @@ from orchestrator.diagnose.course import PROBE
 from orchestrator.diagnose.facts import NO_RUN, kind, significant
 from orchestrator.diagnose.measured import probe_curves, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals.probe import NO_TRIGGER, percent, picture_interval
+from orchestrator.diagnose.signals.probe import NO_TRIGGER, base_losses, percent, picture_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.core.telemetry import Probe, Telemetry
 
 LEAST_PICTURES = 4
+SHARE = 0.1
+"""Of what was learned: less than this going with the word leaves nine tenths that come without it."""
+NOTE = "no-trigger-probe: "
+"""What the recorder's note begins with where it could not probe without the trigger."""
 
 SAYS = Says("R065", "trigger-weak")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the word is worth, in logarithms of losses."""
+
+    step: int
+    pictures: int
+    mean: float
+    """Mean over pictures of log(loss without / loss with the trigger)."""
+    low: float
+    high: float
+    """95 % interval over pictures."""
+    learned: float
+    """Mean over the same pictures of log(base loss / loss with the trigger)."""
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -59,23 +88,41 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(Text("A style need not have a word.", "画风不一定需要触发词。"))
         return
     seen = telemetry(case)
-    pair = _pair(seen) if seen is not None else None
-    ratios = _ratios(*pair) if pair is not None else []
-    if pair is None or len(ratios) < LEAST_PICTURES:
-        yield SAYS.inconclusive(
-            Text("The pictures were not probed without the trigger.", "没有去掉触发词再作探针测量。"),
-            Text(
-                f"A probe without the trigger over at least {LEAST_PICTURES} pictures.",
-                f"至少 {LEAST_PICTURES} 张图片、去掉触发词的探针。",
-            ),
-        )
+    effect = trigger_effect(seen) if seen is not None else None
+    if effect is None:
+        yield SAYS.inconclusive(_reason(seen), _needs())
         return
     curves = probe_curves(case)
     train = curves.train if curves is not None else None
-    if train is None or not train.has_learned:
+    if train is None or not train.has_learned or effect.learned <= 0:
         yield SAYS.not_applicable(Text("Nothing was learned that a word could call.", "没有学到可由触发词唤起的内容。"))
         return
-    yield _judge(ratios, pair[0].step)
+    yield _judge(effect)
+
+
+def trigger_effect(seen: Telemetry) -> Effect | None:
+    """Return the effect at the last step that was probed both ways; None for fewer than `LEAST_PICTURES` pictures."""
+    import numpy as np
+
+    pair = _pair(seen)
+    if pair is None:
+        return None
+    base = base_losses(seen.probes)
+    rows = []
+    with_word, without = _logs(pair[0]), _logs(pair[1])
+    for picture in sorted(set(with_word) & set(without)):
+        on, off = with_word[picture], without[picture]
+        shared = [t for t in on if t in off and (picture, t) in base]
+        if shared:
+            gone = math.fsum(off[t] - on[t] for t in shared) / len(shared)
+            learned = math.fsum(math.log(base[picture, t]) - on[t] for t in shared) / len(shared)
+            rows.append((gone, learned))
+    if len(rows) < LEAST_PICTURES:
+        return None
+    values = np.array(rows)
+    lows, highs = picture_interval(values[:, :1])
+    mean, learned = (float(value) for value in values.mean(axis=0))
+    return Effect(pair[0].step, len(rows), mean, float(lows[0]), float(highs[0]), learned)
 
 
 def _pair(seen: Telemetry) -> tuple[Probe, Probe] | None:
@@ -85,58 +132,93 @@ def _pair(seen: Telemetry) -> tuple[Probe, Probe] | None:
     return (both[-1], without[both[-1].step]) if both else None
 
 
-def _ratios(with_word: Probe, without: Probe) -> list[float]:
-    """Return mean log(loss without / loss with) per picture, over the timesteps both hold."""
-    rows = dict(zip(without.pictures, without.losses, strict=True))
-    result = []
-    for picture, row in zip(with_word.pictures, with_word.losses, strict=True):
-        other = dict(zip(without.timesteps, rows.get(picture, ()), strict=False))
-        logs = [
-            math.log(other[t] / loss)
-            for t, loss in zip(with_word.timesteps, row, strict=True)
-            if 0 < loss < math.inf and 0 < other.get(t, 0.0) < math.inf
-        ]
-        if logs:
-            result.append(math.fsum(logs) / len(logs))
-    return result
+def _logs(probe: Probe) -> Mapping[int, Mapping[float, float]]:
+    """Return picture -> timestep -> log of the loss; unusable losses left out."""
+    return {
+        picture: {t: math.log(loss) for t, loss in zip(probe.timesteps, row, strict=True) if 0 < loss < math.inf}
+        for picture, row in zip(probe.pictures, probe.losses, strict=True)
+    }
 
 
-def _judge(ratios: list[float], step: int) -> Finding:
-    import numpy as np
+def _reason(seen: Telemetry | None) -> Text:
+    told = [note.removeprefix(NOTE) for note in seen.notes if note.startswith(NOTE)] if seen is not None else []
+    en, zh = "The pictures were not probed without the trigger", "没有去掉触发词再作探针测量"
+    return Text(f"{en}: {told[-1]}.", f"{zh}：{told[-1]}。") if told else Text(f"{en}.", f"{zh}。")
 
-    lows, highs = picture_interval(np.array(ratios)[:, None])
-    mean, low, high = (percent(v) for v in (math.fsum(ratios) / len(ratios), float(lows[0]), float(highs[0])))
-    facts = [
+
+def _needs() -> Text:
+    return Text(
+        f"A probe without the trigger over at least {LEAST_PICTURES} pictures whose captions hold it.",
+        f"至少 {LEAST_PICTURES} 张标注含触发词的图片、去掉触发词的探针。",
+    )
+
+
+def _evidence(effect: Effect) -> list[Evidence]:
+    limit = significant(percent(SHARE * effect.learned), 3)
+    return [
         Evidence(
             Text("loss without the trigger against with it", "去掉触发词后的损失变化"),
-            significant(mean, 3),
-            0,
+            significant(percent(effect.mean), 3),
+            limit,
             PROBE,
             "%",
         ),
-        Evidence(Text("lower end of its 95 % interval", "95 % 区间下限"), significant(low, 3), 0, PROBE, "%"),
-        Evidence(Text("upper end", "上限"), significant(high, 3), None, PROBE, "%"),
+        Evidence(
+            Text("lower end of its 95 % interval", "95 % 区间下限"), significant(percent(effect.low), 3), 0, PROBE, "%"
+        ),
+        Evidence(Text("upper end", "上限"), significant(percent(effect.high), 3), limit, PROBE, "%"),
+        Evidence(
+            Text("share of what was learned that goes with the word", "随触发词消失的学习成果占比"),
+            significant(100 * effect.mean / effect.learned, 2),
+            100 * SHARE,
+            PROBE,
+            "%",
+        ),
+        Evidence(Text("pictures", "图片数"), effect.pictures, LEAST_PICTURES, PROBE),
     ]
-    if low > 0:
+
+
+def _judge(effect: Effect) -> Finding:
+    facts, limit = _evidence(effect), SHARE * effect.learned
+    share = 100 * effect.mean / effect.learned
+    if effect.high < limit:
+        return _fired(effect, facts)
+    if effect.low > 0 and effect.mean >= limit:
         return SAYS.clear(
-            Text(f"Without the trigger the loss is {mean:.1f} % higher.", f"去掉触发词后损失高 {mean:.1f} %。"), facts
+            Text(
+                f"Without the trigger {share:.0f} % of what was learned is gone.",
+                f"去掉触发词后，学习成果消失 {share:.0f} %。",
+            ),
+            facts,
         )
-    return SAYS.fired(
-        Severity.WATCH,
-        Confidence.LOW,
+    return SAYS.inconclusive(
         Text(
-            f"At step {step} the pictures are learned as well without the trigger: the word is hardly bound.",
-            f"第 {step} 步时去掉触发词损失并无差别：触发词几乎没有绑定。",
+            f"Without the trigger the loss changes by {percent(effect.low):+.1f} to {percent(effect.high):+.1f} %: too wide to tell.",
+            f"去掉触发词后损失变化 {percent(effect.low):+.1f} 至 {percent(effect.high):+.1f} %，区间过宽，无法判断。",
+        ),
+        Text("More pictures in the probe: hold some out.", "让更多图片参与探针：留出一些验证图片。"),
+        facts,
+    )
+
+
+def _fired(effect: Effect, facts: list[Evidence]) -> Finding:
+    share = max(0.0, 100 * effect.high / effect.learned)
+    return SAYS.fired(
+        Severity.INFO,
+        Confidence.MEDIUM,
+        Text(
+            f"At step {effect.step} at most {share:.1f} % of what was learned hangs on the trigger: the subject comes without it.",
+            f"第 {effect.step} 步时，学习成果中至多 {share:.1f} % 依赖触发词：不写触发词也会出现该主题。",
         ),
         why=Text(
-            "What always stands beside the trigger in the captions takes its meaning.",
-            "标注中总与触发词同时出现的词夺走了它的含义。",
+            "Every picture shows the subject and the rest of the caption names it: little is left for the word. Usual for one subject.",
+            "每张图片都是该主题，标注的其余部分也在描述它，留给触发词的很少。单一主题时很常见。",
         ),
         evidence=facts,
         fix=Fix(
             Text(
-                "Trigger first in each caption (`dataset.keep_tokens: 1`), fewer tags that say the same, some learning rate for the text encoder.",
-                "触发词置于标注之首（`dataset.keep_tokens: 1`），删去同义标签，给文本编码器少量学习率。",
+                "Nothing for one subject. Where the class must stay as it was: a folder of other pictures of it with `concepts.is_reg: true`.",
+                "单一主题无需处理。若要保持该类别原貌：另加一个同类图片文件夹并设 `concepts.is_reg: true`。",
             )
         ),
     )
