@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.core.finding import Confidence
 from orchestrator.diagnose.course import (
+    SAMPLE,
     Course,
     change_at,
     course,
@@ -119,6 +120,16 @@ def test_a_change_between_probes_lies_on_the_line() -> None:
 
 
 def test_evidence_of_twice_its_limit_and_enough_probes_is_sure() -> None:
-    assert surety(recorded([-5.0] * 8), 2.0) is Confidence.HIGH
-    assert surety(recorded([-5.0] * 8), 1.9) is Confidence.MEDIUM
-    assert surety(recorded([-5.0] * 7), 9.0) is Confidence.MEDIUM
+    assert surety(recorded([-5.0] * 8), 2.0, is_about_others=False) is Confidence.HIGH
+    assert surety(recorded([-5.0] * 8), 1.9, is_about_others=False) is Confidence.MEDIUM
+    assert surety(recorded([-5.0] * 7), 9.0, is_about_others=False) is Confidence.MEDIUM
+
+
+def test_two_held_out_pictures_or_none_do_not_speak_surely_for_others() -> None:
+    assert surety(recorded([-5.0] * 8), 9.0) is Confidence.MEDIUM
+    held = recorded([-5.0] * 8, [-5.0] * 8)
+    seen = course(held)
+    assert seen is not None
+    assert seen.held_out is not None
+    expected = Confidence.HIGH if len(seen.held_out.pictures) >= SAMPLE else Confidence.MEDIUM
+    assert surety(held, 9.0) is expected

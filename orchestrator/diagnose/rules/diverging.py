@@ -81,7 +81,7 @@ def _fired(case: Case, curve: ProbeCurve) -> Finding:
         changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
     return SAYS.fired(
         Severity.STOP,
-        surety(case, curve.last / WORSE, least=1.3),
+        surety(case, curve.last / WORSE, least=1.3, is_about_others=False),
         Text(
             f"With the LoRA the training pictures are {curve.last:.0f} % worse than without it, from about step {since} on.",
             f"使用该 LoRA 时，训练图片的损失比不用时差 {curve.last:.0f} %，约从第 {since} 步开始。",

@@ -17,7 +17,8 @@ be said.
 
 ## What to change
 
-Where alpha is below a sixteenth of the rank and the learning rate does not make up for it: half the rank as `network.network_alpha`. Else
+Where alpha is below a sixteenth of the rank and the learning rate does not make up for it: half the rank, or the rank, as
+`network.network_alpha`, whichever puts the rate nearer to the middle of the family's range. Else
 `train.unet_lr`: from below the family's range to its middle (geometric mean), inside it times 3 up to its top; the text encoder's rate in
 proportion, up to half of it. Where the rate is usual already: whether the parts are trained at all. Prodigy wants a learning rate of 1.
 
@@ -115,7 +116,7 @@ def _learned(case: Case, seen: Course) -> Finding:
 def _fired(case: Case, curve: ProbeCurve, end: float, error: float) -> Finding:
     return SAYS.fired(
         Severity.FIX,
-        surety(case, SAME / (abs(end) + Z * error)),
+        surety(case, SAME / (abs(end) + Z * error), is_about_others=False),
         Text(
             f"Nothing measurable was learned: with the LoRA the training pictures' loss is {curve.last:+.2f} % from the base model's.",
             f"没有学到可测量的东西：使用 LoRA 后训练图片的损失与底模仅差 {curve.last:+.2f} %。",
@@ -143,8 +144,8 @@ def _fix(case: Case) -> Fix:
     if any(change.key == "network.network_alpha" for change in changes):
         return Fix(
             Text(
-                "alpha / rank divides the update away: half the rank as `network.network_alpha`, with the same learning rate.",
-                "alpha/秩 抵消了更新：学习率不变，`network.network_alpha` 取秩的一半。",
+                "alpha / rank divides the update away: a usual `network.network_alpha`, with the same learning rate.",
+                "alpha/秩 抵消了更新：学习率不变，`network.network_alpha` 取常用值。",
             ),
             changes,
         )

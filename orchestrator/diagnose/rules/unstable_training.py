@@ -10,9 +10,9 @@ The learning rate is too high for what there is to learn. The raw loss does not 
 
 ## How we tell
 
-The jitter of the fixed probe: how far neighbouring probes lie from a smooth curve. It grows with the learning rate (0.01 % at 1e-7, 2 %
-at 1e-4 in full fine-tunes of SD1.5). Above 0.6 %, and the run ended no better than its base model by three jitters: unstable. A jitter
-above 0.6 % in a run that gained far more than it is told, but is no fault by itself.
+The jitter of the fixed probe on the training pictures: how far neighbouring probes lie from a smooth curve. It grows with the learning
+rate (0.01 % at 1e-7, 2 % at 1e-4 in full fine-tunes of SD1.5). Above 0.6 % and above 6 % of all that the run gained: unstable. The jitter of
+a run that gained far more is no fault.
 
 ## What to change
 
@@ -24,7 +24,8 @@ A probe of few pictures in a run with dropout or augmentation shakes more. Fewer
 
 ## Sources
 
-Jitter of deterministic evaluations in 47 public SD1.5 runs: 0.01 % (lr 1e-7) to 2.0 % (lr 1e-4). "Oscillation of the loss curve means a
+Jitter of deterministic evaluations in 47 public SD1.5 runs: 0.01 % (lr 1e-7) to 2.0 % (lr 1e-4). Share of the gain in labelled runs of one
+seed: sound 1.1 to 2.3 %, learned by heart 0.5 to 4.2 %, ten times the rate on sd-scripts 8 % and more. "Oscillation of the loss curve means a
 learning rate that is too high" (practitioners' courses) is not borne out: the raw loss at batch 1 has a standard deviation above its
 mean in every run.
 """
@@ -34,10 +35,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Finding, Fix, Severity, State
+from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, changed, course, shaken, shaking, surety
-from orchestrator.diagnose.facts import NO_RUN
+from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, changed, course, shaken, shaking, surety
+from orchestrator.diagnose.facts import NO_RUN, significant
+from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -48,8 +50,8 @@ if TYPE_CHECKING:
 
 SHAKING, STRONGLY = 0.6, 2.0
 """Jitter in percentage points; see Sources."""
-JITTERS = 3.0
-"""Better than the base by more than this many jitters is a gain that the shaking does not hide."""
+SHARE = 0.06
+"""Of the gain on the training pictures; see Sources."""
 
 SAYS = Says("R048", "unstable-training")
 
@@ -60,31 +62,42 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_RUN)
         return
     seen = course(case)
-    jitter = math.nan if seen is None else shaking(seen.decisive)
-    if seen is None or not math.isfinite(jitter):
+    if seen is None or not math.isfinite(shaking(seen.train or seen.decisive)):
         yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
         return
-    curve, is_held = seen.decisive, seen.held_out is not None
-    evidence = [shaken(curve, SHAKING), changed(curve, is_held_out=is_held)]
-    if jitter <= SHAKING or curve.last < -JITTERS * jitter:
-        yield SAYS.clear(Text("The probe shakes less than the run gained.", "探针的抖动小于训练的收益。"), evidence)
+    curve = seen.train or seen.decisive
+    rates = lr_account(case)
+    jitter = shaking(curve, jumps=rates.main.restarts if rates is not None else ())
+    if not math.isfinite(jitter):
+        jitter = shaking(curve)
+    share = jitter / -curve.last if curve.last < 0 else math.inf
+    evidence = [
+        shaken(curve, SHAKING),
+        changed(curve),
+        Evidence(Text("jitter, as a share of the gain", "抖动占收益的份额"), significant(share, 2), SHARE, PROBE),
+    ]
+    if jitter <= SHAKING or share <= SHARE:
+        yield SAYS.clear(
+            Text("The probe shakes little against what the run gained.", "与训练的收益相比，探针抖动很小。"), evidence
+        )
         return
-    yield _fired(case, curve, jitter, is_held=is_held)
+    yield _fired(case, curve, jitter, evidence)
 
 
-def _fired(case: Case, curve: ProbeCurve, jitter: float, *, is_held: bool) -> Finding:
+def _fired(case: Case, curve: ProbeCurve, jitter: float, evidence: list[Evidence]) -> Finding:
+    gain = max(0.0, -curve.last)
     return SAYS.fired(
         Severity.FIX,
-        surety(case, jitter / SHAKING),
+        surety(case, jitter / SHAKING, is_about_others=False),
         Text(
-            f"Quality jumps by {jitter:.1f} % from probe to probe, and the run ended no better than its base model beyond that.",
-            f"探针之间的质量跳动达 {jitter:.1f} %，且训练结果没有超出该幅度地优于底模。",
+            f"Quality jumps by {jitter:.1f} % from probe to probe, in a run that gained {gain:.1f} % on its own pictures.",
+            f"探针之间的质量跳动达 {jitter:.1f} %，而训练在自己的图片上只获益 {gain:.1f} %。",
         ),
         why=Text(
             "The learning rate is too high: each step undoes part of the one before.",
             "学习率过高：每一步都抵消前一步的一部分。",
         ),
-        evidence=[shaken(curve, SHAKING), changed(curve, is_held_out=is_held)],
+        evidence=evidence,
         fix=Fix(
             Text(
                 "Lower the learning rate; a cosine schedule calms the end of the run.",
