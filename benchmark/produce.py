@@ -263,7 +263,7 @@ def all_jobs(trainers: list[str], seeds: list[int]) -> list[Job]:
 def say(about: dict[str, Any]) -> str:
     """One line about a run: losses of the base and of the final file, training and fresh pictures."""
     truth = about["truth"]
-    final = next(iter(truth["files"].values())) if truth["files"] else {}
+    final = list(truth["files"].values())[-1] if truth["files"] else {}
     gains = [f"{kind} {100 * (final[kind] / truth['base'][kind] - 1):+.1f} %" for kind in final]
     return f"{about['steps']} steps, {about['seconds']} s, exit {about['exit_code']}: {', '.join(gains) or 'no file'}"
 

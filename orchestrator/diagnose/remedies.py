@@ -46,7 +46,7 @@ def raise_rates(case: Case, factor: float) -> tuple[Change, ...]:
     lr = unet_lr(case)
     if not lr or is_adaptive(case):
         return ()
-    alpha = _usual_alpha(case, lr)
+    alpha = usual_alpha(case, lr)
     if alpha is not None:
         return (Change("network.network_alpha", alpha, number(case, "network_alpha")),)
     better = _raised(case, lr, factor)
@@ -104,7 +104,7 @@ def _raised(case: Case, lr: float, factor: float) -> float:
     return significant(min(better, cap))
 
 
-def _usual_alpha(case: Case, lr: float) -> float | None:
+def usual_alpha(case: Case, lr: float) -> float | None:
     """Return a usual alpha where it is far too small for a rate that is high enough by itself; else None.
 
     Of the two usual ones, half the rank and the rank, that with which the rate lies nearer to the middle of the family's range.

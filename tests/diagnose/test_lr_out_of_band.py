@@ -68,3 +68,9 @@ def test_learning_rate_stands_in_for_unet_lr() -> None:
         Case(settings={"learning_rate": 1e-2, "network_dim": 8, "network_alpha": 8}, family="sdxl"),
         Severity.WATCH,
     )
+
+
+def test_a_tiny_alpha_asks_for_a_usual_one_and_no_monstrous_rate() -> None:
+    fix = catches(RULE, _case(1e-4, network_alpha=1e-6)).fix
+    assert fix is not None
+    assert [(change.key, change.value) for change in fix.changes] == [("network.network_alpha", 16.0)]

@@ -21,7 +21,7 @@ Where the fixed probe measured that the run learned, that counts and the range i
 
 ## What to change
 
-The nearest rate inside the range is shown. If you changed rank or alpha, check that their ratio is meant.
+The nearest rate inside the range is shown; where alpha is far too small for a rate that is usual by itself, a usual alpha. If you changed rank or alpha, check that their ratio is meant.
 
 ## When it is wrong
 
@@ -44,6 +44,7 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import not_comparable, usual_rates
 from orchestrator.diagnose.facts import bounds, number, significant, unet_lr, where
+from orchestrator.diagnose.remedies import usual_alpha
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import effective_lr
 
@@ -100,11 +101,24 @@ def check(case: Case) -> Iterator[Finding]:
         _message(effective, is_high, narrow_low, narrow_high),
         why=_why(is_high),
         evidence=evidence,
-        fix=Fix(
-            Text(f"Try `train.unet_lr: {short_number(better)}`.", f"可试 `train.unet_lr: {short_number(better)}`。"),
-            (Change("train.unet_lr", better, lr),),
-        ),
+        fix=_fix(case, lr, better),
         where=where(case, "unet_lr") or where(case, "learning_rate"),
+    )
+
+
+def _fix(case: Case, lr: float, better: float) -> Fix:
+    alpha = usual_alpha(case, lr)
+    if alpha is not None:
+        return Fix(
+            Text(
+                f"Try `network.network_alpha: {short_number(alpha)}`.",
+                f"可试 `network.network_alpha: {short_number(alpha)}`。",
+            ),
+            (Change("network.network_alpha", alpha, number(case, "network_alpha")),),
+        )
+    return Fix(
+        Text(f"Try `train.unet_lr: {short_number(better)}`.", f"可试 `train.unet_lr: {short_number(better)}`。"),
+        (Change("train.unet_lr", better, lr),),
     )
 
 

@@ -12,7 +12,7 @@ Too short a run is the cheapest fault to cure, if one knows of it.
 
 The fixed probe: better than the base model by three jitters, the end its best, and a line through the last third says that the last quarter
 of the run brought more than 12 % of the whole gain, by more than twice its error. With held-out pictures they have to show it too. A
-schedule that ends near zero makes any curve lie still. Where each picture was seen fewer than 30 times, it is therefore enough that the last
+schedule that ends near zero makes any curve lie still. Where each picture was seen fewer than 50 times, which is where published presets begin, it is therefore enough that the last
 third brought more than 48 % of what its share of the summed learning rates would on an even course (12 of the 25 % that a quarter brings).
 
 Without telemetry, the held-out loss per epoch, where it has at least 6 values: its last value is its lowest, it fell by more than 1 % and four
@@ -68,8 +68,8 @@ LEARNED = 3.0
 """Jitters that a gain has to exceed to be one."""
 ERRORS = 2.0
 """Standard errors that the fall of the last third has to exceed."""
-FEW_VIEWS = 30.0
-"""Times each picture is seen; published presets begin at about 50."""
+FEW_VIEWS = 50.0
+"""Times each picture is seen: where published presets begin."""
 DUE = LEAST_SHARE / 0.25
 """The same as part of what an even course brings, for runs whose learning rate had all but ended by then."""
 MORE, MOST = 1.5, 3.0
