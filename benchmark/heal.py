@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.faults import CONFIGS, FAULTS, HEALTHY, TRAINERS, faults_of
 from benchmark.kept import ABOUT, observations, opened, read_about
+from benchmark.produce import Job, Place, RefusedRecipeError, Worker
 from benchmark.score_runs import RUNS, SAME, truth_of
 from orchestrator.core.finding import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from benchmark.produce import Job, Place, Worker
     from orchestrator.core.rundir import RunDir
     from orchestrator.diagnose.rule import Case
 
@@ -109,7 +109,9 @@ def follow(text: str, run: Callable[[str, int], Ran]) -> tuple[tuple[Attempt, ..
     for number in range(MOST_ATTEMPTS + 1):
         try:
             ran = run(text, number)
-        except RuntimeError as error:  # a next recipe that is refused, or a run that cannot be measured, heals nothing
+        except (
+            RefusedRecipeError
+        ) as error:  # a next recipe that is refused heals nothing; whatever else fails says nothing about it
             if number == 0:
                 raise
             return tuple(attempts), str(error)
@@ -297,8 +299,6 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Follow the chains that are not kept yet."""
-    from benchmark.produce import Job, Place, Worker
-
     args = arguments()
     rig = Path(args.rig).resolve() if args.rig else None
     place = Place(args.work.resolve(), rig, args.runs.resolve())
@@ -319,6 +319,7 @@ def main() -> None:
             chain = Healer(place, worker).heal(job)
         except Exception:  # noqa: BLE001  one chain that fails must not end the others
             print(f"{job.trainer} {job.name}\n{traceback.format_exc()}", flush=True)
+            worker = Worker(place)  # its interpreters may be what failed
             continue
         write_chain(args.out, chain)
         twins = twins_of(args.runs, job.trainer).get(job.config)

@@ -57,6 +57,10 @@ MODULES = {
 }  # fmt: skip
 
 
+class RefusedRecipeError(RuntimeError):
+    """A recipe that `lora-run` would not train."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One run to make."""
@@ -178,7 +182,7 @@ class Worker:
         return about
 
     def run_recipe(self, trainer: str, here: Path, text: str) -> Made:
-        """Train and measure the recipe `text` with the pictures in `here`. Raises RuntimeError where it is refused."""
+        """Train and measure the recipe `text` with the pictures in `here`. Raises RefusedRecipeError where it is refused."""
         rundir, plan, command, record = self._lay_down(here, text)
         environment = {**command.environment, **({"SD_SMALL_UNET": "1"} if trainer == "sd15" else {})}
         zygote = self._zygote(trainer, Path(command.argv[0]), Path(str(record.trainer.root)), environment)
@@ -206,7 +210,7 @@ class Worker:
         recipe.write_text(text, encoding="utf-8")
         prepared = prepare(recipe)
         if prepared.is_refused or prepared.plan is None or prepared.build is None:
-            raise RuntimeError(f"{here.name} is refused: " + "; ".join(p.what.en for p in prepared.problems))
+            raise RefusedRecipeError(f"{here.name} is refused: " + "; ".join(p.what.en for p in prepared.problems))
         plan, resolved = prepared.plan, dump_resolved(prepared.loaded)
         own: dict[str, str | bytes] = {"recipe.yaml": text, "recipe.resolved.yaml": resolved}
         rundir = create_run(here / "runs", plan.name, prepared.build, extra_files=own)

@@ -12,6 +12,7 @@ import pytest
 from benchmark import heal
 from benchmark.faults import FAULTS
 from benchmark.heal import Attempt, Chain, Ran, Twins, follow, is_healed, recipe_faults
+from benchmark.produce import RefusedRecipeError
 from orchestrator.report.next_recipe import next_recipe
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def test_a_chain_that_asks_for_nothing_ends_although_it_is_not_well() -> None:
 def test_a_next_recipe_that_is_refused_ends_the_chain_unhealed() -> None:
     def run(text: str, number: int) -> Ran:
         if number:
-            raise RuntimeError("the rate is refused")
+            raise RefusedRecipeError("the rate is refused")
         return ran(text, "broken", -50.0, 0.1)
 
     attempts, error = follow(RECIPE, run)
@@ -91,9 +92,19 @@ def test_a_next_recipe_that_is_refused_ends_the_chain_unhealed() -> None:
 
 def test_a_planted_recipe_that_is_refused_is_no_chain() -> None:
     def run(_text: str, _number: int) -> Ran:
-        raise RuntimeError("no such base")
+        raise RefusedRecipeError("no such base")
 
-    with pytest.raises(RuntimeError, match="no such base"):
+    with pytest.raises(RefusedRecipeError, match="no such base"):
+        follow(RECIPE, run)
+
+
+def test_a_trainer_that_is_killed_is_not_the_advices_fault() -> None:
+    def run(text: str, number: int) -> Ran:
+        if number:
+            raise RuntimeError("ended with -15")
+        return ran(text, "broken", 90.0, 0.1)
+
+    with pytest.raises(RuntimeError, match="-15"):
         follow(RECIPE, run)
 
 
