@@ -154,6 +154,12 @@ def is_healed(chain: Chain, twins: Twins) -> bool:
     return not chain.error and last is not None and last <= twins.mean + twins.allowed
 
 
+def is_ill(chain: Chain, twins: Twins) -> bool:
+    """Whether the planted run did worse than the healthy ones: what did no harm cannot be healed, and does not count."""
+    planted = chain.attempts[0].fresh
+    return planted is None or planted > twins.mean + twins.allowed
+
+
 class Healer:
     """Runs the recipes of chains, one after the other."""
 
@@ -239,7 +245,8 @@ def heal_part(heals: Path = HEALS, runs: Path = RUNS) -> list[str]:
         "",
         f"A recipe with a planted fault is run, and then what the diagnosis makes of it, at most {MOST_ATTEMPTS} times. Healed: with the last file,",
         "pictures no run saw are at most two standard deviations between seeds worse than with the healthy runs (pooled over configurations, at least",
-        f"{LEAST_ALLOWED} percentage points). The loss on them is given against the base model, from the planted run to the last.",
+        f"{LEAST_ALLOWED} percentage points). The loss on them is given against the base model, from the planted run to the last. What was",
+        "planted without harm does not count.",
         "",
     ]
     if not chains:
@@ -250,7 +257,8 @@ def heal_part(heals: Path = HEALS, runs: Path = RUNS) -> list[str]:
 
 
 def _healed_of(trainer: str, chains: Sequence[Chain], twins: Mapping[str, Twins]) -> list[str]:
-    known = [chain for chain in chains if chain.config in twins]
+    listed = [chain for chain in chains if chain.config in twins]
+    known = [chain for chain in listed if is_ill(chain, twins[chain.config])]
     healed = [chain for chain in known if is_healed(chain, twins[chain.config])]
     share = len(healed) / len(known) if known else 0.0
     verdict = "reached" if share >= GOAL else "not reached"
@@ -259,7 +267,7 @@ def _healed_of(trainer: str, chains: Sequence[Chain], twins: Mapping[str, Twins]
         "",
         "| configuration | planted | seed | fresh pictures | healthy | changes, run by run | healed |",
         "|---|---|---|---|---|---|---|",
-        *(_row(chain, twins[chain.config]) for chain in known),
+        *(_row(chain, twins[chain.config]) for chain in listed),
         "",
     ]
 
@@ -267,7 +275,14 @@ def _healed_of(trainer: str, chains: Sequence[Chain], twins: Mapping[str, Twins]
 def _row(chain: Chain, twins: Twins) -> str:
     course = " -> ".join("lost" if one.fresh is None else f"{one.fresh:+.1f} %" for one in chain.attempts)
     changed = "; ".join(_told(one.changes) for one in chain.attempts if one.changes) or "none"
-    said = "yes" if is_healed(chain, twins) else "no" + (f": {chain.error}" if chain.error else "")
+    is_fine = not is_ill(chain, twins)
+    said = (
+        "was not ill"
+        if is_fine
+        else "yes"
+        if is_healed(chain, twins)
+        else "no" + (f": {chain.error}" if chain.error else "")
+    )
     healthy = f"{twins.mean:+.1f} % (up to {twins.mean + twins.allowed:+.1f})"
     return f"| {chain.config} | {chain.fault} | {chain.seed} | {course} | {healthy} | {changed} | {said} |"
 

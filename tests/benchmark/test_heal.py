@@ -150,9 +150,10 @@ def test_a_chain_is_kept_and_read_back_and_told(tmp_path: Path) -> None:
     attempts, _ = follow(RECIPE, Trainer())
     whole = Chain("pocket", "style", "lr-x10", 1, attempts)
     lost = replace(whole, fault="lr-nan", attempts=attempts[:1])
-    for one in (whole, lost):
+    harmless = replace(whole, fault="lr-x30", attempts=attempts[2:])
+    for one in (whole, lost, harmless):
         heal.write_chain(tmp_path / "heals", one)
-    assert heal.read_chains(tmp_path / "heals") == [lost, whole]
+    assert heal.read_chains(tmp_path / "heals") == [lost, whole, harmless]
     for seed in (1, 2):
         keep_healthy(tmp_path / "runs", "style", seed, -50.0)
     page = "\n".join(heal.heal_part(tmp_path / "heals", tmp_path / "runs"))
