@@ -40,18 +40,27 @@ def choose_changes(verdict: Verdict) -> Chosen:
     a run that went well.
     """
     ordered = _ordered(verdict)
+    worth = [f for f in ordered if f.state is not None or f.severity.rank <= Severity.FIX.rank]
     applied: list[Change] = []
+    # What answers the run's state comes before the safe changes of lesser findings: they must not keep it from the learning rate.
+    cause = [finding for finding in ordered[:1] if finding.state is not None]
+    trial = next((move for move in _moves(cause) if not _is_safe(move)), ()) if not _has_safe(cause) else ()
+    applied += trial
     for move in _moves(ordered):
         if _is_safe(move) and _fits(move, applied):
             applied += move
-    worth = [f for f in ordered if f.state is not None or f.severity.rank <= Severity.FIX.rank]
-    applied += next((move for move in _moves(worth) if not _is_safe(move) and _fits(move, applied)), ())
+    if not trial:
+        applied += next((move for move in _moves(worth) if not _is_safe(move) and _fits(move, applied)), ())
     kept: list[Change] = []
     for change in (change for move in _moves(ordered) for change in move):
         # Two rules may ask for the same value, one of them less surely.
         if not any(change.key == other.key and change.value == other.value for other in (*applied, *kept)):
             kept.append(change)
     return Chosen(tuple(applied), tuple(kept))
+
+
+def _has_safe(findings: Sequence[Finding]) -> bool:
+    return any(_is_safe(move) for move in _moves(findings))
 
 
 def next_changes(verdict: Verdict) -> tuple[Change, ...]:

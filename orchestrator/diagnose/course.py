@@ -33,8 +33,10 @@ LATE = 1 / 3
 """Share of the run whose slope says whether it still went on."""
 EVEN_PACE = 0.48
 """Of an even course over the summed learning rates: faster at the end, and only the schedule made the curve lie still."""
-STILL = 0.07
+STILL = 0.10
 """Share of the whole gain that the last third may still bring, either way, in a run that came to rest."""
+SURE = 1.645
+"""One-sided 95 % of a normal distribution: two one-sided tests (Schuirmann 1987) against that margin."""
 LEAST_JITTER = 0.01
 """Percentage points; what evaluations of almost untouched public models differ by."""
 TO_DEVIATION = 1.4826
@@ -177,17 +179,17 @@ def late_share(curve: ProbeCurve, end: Ending) -> float:
 
 
 def is_still(curve: ProbeCurve, end: Ending) -> bool:
-    """Return whether the last third changed by no more than 7 % of the gain, or by no more than its error."""
-    return abs(end.third) < max(STILL * -curve.last, end.error)
+    """Return whether the last third is equivalent to no change: with 95 % confidence either way within a tenth of the gain."""
+    return abs(end.third) + SURE * end.error < STILL * -curve.last
 
 
 def is_at_best(curve: ProbeCurve) -> bool:
-    """Return whether the end lies within three jitters, or 7 % of the gain, of the best, which is the luckiest of many probes."""
+    """Return whether the end lies within three jitters, or a tenth of the gain, of the best, which is the luckiest of many probes."""
     return curve.last - curve.best < max(3 * shaking(curve), STILL * -curve.best)
 
 
 def plateau_step(curve: ProbeCurve) -> int:
-    """Return the first probed step from which on all probes lie within 7 % of the gain, or one jitter, of the end."""
+    """Return the first probed step from which on all probes lie within a tenth of the gain, or one jitter, of the end."""
     reach = max(STILL * -curve.last, noise(curve))
     since = curve.steps[-1]
     for step, change in zip(reversed(curve.steps), reversed(curve.changes), strict=True):

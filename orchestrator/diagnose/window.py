@@ -10,17 +10,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.core.finding import Confidence, State
+from orchestrator.core.finding import Confidence
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import change_at, course, noise, shaking
 from orchestrator.diagnose.facts import series
 from orchestrator.diagnose.measured import steps_per_epoch
-from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.core.finding import Verdict
     from orchestrator.core.observation import Checkpoint, Series
     from orchestrator.diagnose.course import Course
     from orchestrator.diagnose.rule import Case
@@ -61,7 +59,7 @@ def is_usable(file: Checkpoint) -> bool:
     return file.is_readable and not file.nonfinite_count and not 0 < file.up_count == file.zero_up_count
 
 
-def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
+def checkpoint_window(case: Case) -> Window | None:
     """Return which of the saved files to use; None where no file was saved."""
     files = case.observations.checkpoints if case.observations is not None else ()
     if not files:
@@ -79,22 +77,22 @@ def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     held_out = series(case, HELD_OUT)
     length = steps_per_epoch(case)
     if seen is not None:
-        return _probed(usable, seen, primary_state(verdict).state)
+        return _probed(usable, seen)
     if held_out is not None and length and sum(map(math.isfinite, held_out.values)) > 2:
         return _validated(usable, held_out, length)
     return _unmeasured(usable)
 
 
-def _probed(files: Sequence[Checkpoint], seen: Course, state: State) -> Window:
+def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
     curve, is_held = seen.decisive, seen.held_out is not None
-    better = [f for f in files if change_at(curve, f.step or 0) < 0]
-    if state in {State.BROKEN, State.UNSTABLE} and not better:
+    better = [f for f in files if is_measured(curve, f.step or 0) and change_at(curve, f.step or 0) < 0]
+    if not better:
         words = Text(
             "No saved file was better than the base model: use none of them.",
             "没有哪个保存的文件优于底模：都不要使用。",
         )
         return Window((), Confidence.HIGH, words)
-    chosen, why = (_by_held_out(better or files, curve)) if is_held else _by_training(better or files, curve)
+    chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
     sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
     return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0)), sure, why)
 
@@ -106,7 +104,7 @@ def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[C
     later = [f for f in files if (f.step or 0) >= (left.step or 0)]
     kept = [left]
     for file in later[1:]:
-        if change_at(curve, file.step or 0) > best + max(REBOUND, near - best):
+        if rise(best, change_at(curve, file.step or 0)) > max(REBOUND, rise(best, near)):
             break
         kept.append(file)
     return kept, Text(
@@ -114,6 +112,18 @@ def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[C
         f"{REBOUND:.0f} %. Likeness may still grow to the right.",
         f"由留出图片测得：从与最佳值相差不超过一次抖动的最早文件，到回升 {REBOUND:.0f} % 之前的最后一个文件。靠右可能更像。",
     )
+
+
+def is_measured(curve: ProbeCurve, step: int) -> bool:
+    """Return whether the curve was still finite at a step: after a NaN nothing is known of a file."""
+    finite = [s for s, c in zip(curve.steps, curve.changes, strict=True) if math.isfinite(c)]
+    bad = [s for s, c in zip(curve.steps, curve.changes, strict=True) if not math.isfinite(c)]
+    return bool(finite) and not any(finite[-1] < s <= step for s in bad)
+
+
+def rise(low: float, high: float) -> float:
+    """Return how far a change (%) lies above another, in % of the lower one's level."""
+    return 100 * ((100 + high) / (100 + low) - 1)
 
 
 def _by_training(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:

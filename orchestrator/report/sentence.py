@@ -21,7 +21,7 @@ SENTENCES: dict[State, Text] = {
         "Training learned and destroyed by turns: what the last file is worth is a matter of luck.",
         "训练时好时坏：最后的文件好坏全凭运气。",
     ),
-    State.NOT_LEARNING: Text("This LoRA learned nothing that can be measured.", "这个 LoRA 没有学到任何可测得的东西。"),
+    State.NOT_LEARNING: Text("This LoRA learned next to nothing.", "这个 LoRA 几乎什么都没学到。"),
     State.OVERFIT: Text(
         "This LoRA went on to learn its pictures by heart: an earlier file is the better one.",
         "这个 LoRA 后来开始死记图片：较早的文件更好。",
@@ -96,7 +96,7 @@ def end_lines(data: ReportData) -> tuple[Text, ...]:
     state = became(data)
     sure = state.sureness or Text("", "")
     lines = [Text(f"{state.sentence.en} {sure.en}".rstrip(), f"{state.sentence.zh}{sure.zh}")]
-    window = checkpoint_window(data.case, data.verdict)
+    window = checkpoint_window(data.case)
     if window is not None and window.candidates:
         names = ", ".join(candidate.path.rsplit("/", 1)[-1] for candidate in window.candidates)
         lines.append(Text(f"try these files: {names}", f"可试用这些文件：{names}"))

@@ -164,7 +164,9 @@ def _launch_of(command: Command) -> Launch:
 
 
 def _trainer_of(body: dict[str, Any]) -> Trainer:
-    paths = {name: Path(body[name]) for name in ("python", "root", "options_dir", "launcher") if body.get(name) is not None}
+    paths = {
+        name: Path(body[name]) for name in ("python", "root", "options_dir", "launcher") if body.get(name) is not None
+    }
     return Trainer(**{**body, **paths})
 
 

@@ -74,7 +74,13 @@ def test_the_ending_of_an_approach_is_fitted() -> None:
     assert end.third == pytest.approx(6 * (math.exp(-2) - math.exp(-3)) / (1 - math.exp(-3)), rel=0.05)
     assert end.third > end.quarter > 0
     assert late_share(found.decisive, end) == pytest.approx(end.quarter / 6)
-    assert not is_still(found.decisive, end)
+    assert is_still(found.decisive, end)  # the last third brings 9 %, and a tenth is the margin
+    slower = recorded(approach(-6.0, 12, rate=2))
+    seen = course(slower)
+    assert seen is not None
+    late = ending(slower, seen.decisive)
+    assert late is not None
+    assert not is_still(seen.decisive, late)
 
 
 def test_summed_learning_rates_count_instead_of_steps() -> None:

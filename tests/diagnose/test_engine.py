@@ -247,7 +247,7 @@ def test_one_change_is_tried_and_the_rest_is_listed() -> None:
         )
     )
     chosen = choose_changes(verdict)
-    assert [c.key for c in chosen.applied] == ["train.clip_skip", "train.target_steps"]
+    assert [c.key for c in chosen.applied] == ["train.target_steps", "train.clip_skip"]
     assert [c.key for c in chosen.listed] == ["train.unet_lr", "train.seed"]
 
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.finding import Confidence, Verdict
-from orchestrator.diagnose.engine import judge
+from orchestrator.core.finding import Confidence
 from orchestrator.diagnose.window import Window, checkpoint_window, is_usable
 from tests.diagnose.cases import observed, series
 from tests.diagnose.recorded import approach, file_at, recorded
@@ -19,8 +18,8 @@ FILES = [file_at(step, te=0.001) for step in (200, 400, 600, 800, 1000, 1200)]
 REBOUND = [-1.0, -2.0, -3.0, -3.5, -3.9, -4.0, -3.9, -3.5, -2.5, -1.5, -0.5, 0.5]
 
 
-def _window(case: Case, verdict: Verdict | None = None) -> Window:
-    found = checkpoint_window(case, verdict or judge(case, "after", reraise=True))
+def _window(case: Case) -> Window:
+    found = checkpoint_window(case)
     assert found is not None
     return found
 
@@ -73,7 +72,7 @@ def test_unmeasured_runs_get_the_middle_files() -> None:
 
 def test_no_file_at_all_and_no_usable_one() -> None:
     case = observed([0.1] * 50)
-    assert checkpoint_window(case, judge(case, "after")) is None
+    assert checkpoint_window(case) is None
     lost = [file_at(200, nonfinite_count=3)]
     assert _window(observed(checkpoints=lost)).candidates == ()
 

@@ -14,7 +14,7 @@ calmer than a sound one, because nothing depends on the timestep any more. It is
 With telemetry, for every family and kind of loss: the explained share, 1 minus the unweighted loss over the mean squared target. Two windows of 10 steps in a row
 below 0.1, where the base model has more than 0.4.
 
-Without it, means of 10 steps of `loss/current`, two in a row above 0.6. Sound runs stay under 0.38. With `train.min_snr_gamma` the limit moves
+Without it, means of 6 steps of `loss/current`, two in a row above 0.6. Sound runs stay under 0.40. With `train.min_snr_gamma` the limit moves
 with the mean weight it gives; flow models (flux, sd3) have 1.2. With huber loss, masked loss or debiased estimation the scale is
 another one, and the rule does not decide. Where the first three steps lie there already, the base model itself is named: at the
 first step the LoRA is still zero.
@@ -93,7 +93,7 @@ def check(case: Case) -> Iterator[Finding]:
     start = collapse_start(loss.values, level, WINDOW, PERSISTENCE)
     highest = max((m for m in means if m == m), default=0.0)  # noqa: PLR0124 - NaN is not equal to itself
     evidence = Evidence(
-        Text("highest mean of 10 steps", "10 步均值的最大值"), significant(highest, 3), significant(level, 3), RAW_LOSS
+        Text("highest mean of 6 steps", "6 步均值的最大值"), significant(highest, 3), significant(level, 3), RAW_LOSS
     )
     if start is None:
         yield SAYS.clear(

@@ -40,7 +40,7 @@ from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severi
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, changed, course, noise, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
-from orchestrator.diagnose.remedies import new_length
+from orchestrator.diagnose.remedies import lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
 
@@ -58,6 +58,9 @@ SMALL, LARGE = 0.01, 0.05
 JITTERS = 4.0
 """The rise has to be this many times the noise between neighbours."""
 
+LEARNED = 3.0
+"""Jitters by which the training pictures have to be better than the base, for them to have been learned by heart."""
+LR_FACTOR = 0.3
 SPARE = 1.1
 """Times the best step: where to stop next time."""
 
@@ -105,6 +108,8 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     ]
     if not rise > limit or curve.is_best_near_end:
         return SAYS.clear(Text("Held-out pictures did not get worse again.", "留出图片没有再变差。"), facts)
+    if train is not None and not train.last < -LEARNED * noise(train):
+        return _harmed(case, rise, limit, facts)
     better = max(curve.best_step, curve.steps[0])
     steps = planned_steps(case)
     shorter = round(better * SPARE / 10) * 10
@@ -129,6 +134,28 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     )
 
 
+def _harmed(case: Case, rise: float, limit: float, facts: list[Evidence]) -> Finding:
+    """Say that nothing was learned by heart either: the training pictures are no better, so the rate destroyed what was learned."""
+    return SAYS.fired(
+        Severity.FIX,
+        surety(case, rise / limit),
+        Text(
+            f"Held-out pictures ended {rise:.1%} worse than at their best, and its own pictures are no better than with the base model.",
+            f"留出图片结束时比最佳时差 {rise:.1%}，训练图片也不优于底模。",
+        ),
+        why=Text("The learning rate destroyed what had been learned.", "学习率毁掉了已学到的东西。"),
+        evidence=facts,
+        fix=Fix(
+            Text(
+                "Use an early checkpoint; next time a third of the learning rate.",
+                "使用早期检查点；下次学习率取三分之一。",
+            ),
+            lower_rates(case, LR_FACTOR),
+        ),
+        state=State.UNSTABLE,
+    )
+
+
 def _judge(held_out: Series) -> Finding:
     values = list(held_out.values)
     lowest = min(values)
@@ -147,7 +174,7 @@ def _judge(held_out: Series) -> Finding:
         return SAYS.clear(
             Text("The held-out loss did not turn upwards.", "留出集损失没有回升。"),
             evidence,
-            confidence=Confidence.MEDIUM,
+            confidence=Confidence.LOW,
         )
     return SAYS.fired(
         Severity.WATCH if rise > LARGE else Severity.INFO,

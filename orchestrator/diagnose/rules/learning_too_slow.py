@@ -97,4 +97,10 @@ def check(case: Case) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("still-falling",))
+RULE = Rule(
+    SAYS.id,
+    SAYS.name,
+    "after",
+    check,
+    suppresses=("still-falling", "plateau-reached", "early-plateau", "text-encoder-dominant"),
+)

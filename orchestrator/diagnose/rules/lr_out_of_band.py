@@ -51,6 +51,9 @@ from orchestrator.diagnose.signals.raw import effective_lr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LEAST_GAIN = 1.6
+"""Percent better than the base model below which a rate is not said to have worked: less is nothing, or far too slow."""
+
 SAYS = Says("R023", "lr-out-of-band")
 
 
@@ -132,6 +135,8 @@ def _worked(case: Case) -> Text | None:
     if seen is None or not has_learned(seen):
         return None
     gain = -seen.decisive.last
+    if gain < LEAST_GAIN:
+        return None
     return Text(
         f"The learning rate lies outside what presets use, and it worked: measured, the run ended {gain:.1f} % better than its base model.",
         f"学习率超出预设的常用范围，但确实有效：实测训练结果比底模好 {gain:.1f} %。",

@@ -197,6 +197,7 @@ RULE = Rule(
         "nothing-learned",
         "weight-blow-up",
         "always-clipped",
+        "too-few-steps",
         "held-out-rising",
         "loss-trend",
         "still-falling",

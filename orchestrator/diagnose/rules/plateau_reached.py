@@ -10,8 +10,9 @@ It is good news, and says where to stop next time: further steps only add risk.
 
 ## How we tell
 
-An equivalence test on the last third of the fixed probe: with its error, what it still gained lies within 7 % of the whole gain or within one
-jitter, and its end within one jitter of its best. A flat *raw* loss proves nothing of the kind.
+An equivalence test on the last third of the fixed probe: with 95 % confidence it changed by less than a tenth of the whole gain, either way,
+and its end lies within three jitters, or a tenth of the gain, of its best. What the last third brought, and its error, come from an
+exponential approach fitted to the whole curve. Noise makes this harder to pass. A flat *raw* loss proves nothing of the kind.
 
 ## What to change
 

@@ -11,8 +11,8 @@ The learning rate is too high for what there is to learn. The raw loss does not 
 ## How we tell
 
 The jitter of the fixed probe on the training pictures: how far neighbouring probes lie from a smooth curve. It grows with the learning
-rate (0.01 % at 1e-7, 2 % at 1e-4 in full fine-tunes of SD1.5). Above 0.6 % and above 6 % of all that the run gained: unstable. The jitter of
-a run that gained far more is no fault.
+rate (0.01 % at 1e-7, 2 % at 1e-4 in full fine-tunes of SD1.5). Above 0.6 %, and the run ended no better than its base model by three jitters: unstable. A jitter above 15 % of a real gain is to be looked
+at, no more: neighbouring files differ by so much. The jitter of a run that gained far more is no fault.
 
 ## What to change
 
@@ -25,7 +25,8 @@ A probe of few pictures in a run with dropout or augmentation shakes more. Fewer
 ## Sources
 
 Jitter of deterministic evaluations in 47 public SD1.5 runs: 0.01 % (lr 1e-7) to 2.0 % (lr 1e-4). Share of the gain in labelled runs of one
-seed: sound 1.1 to 2.3 %, learned by heart 0.5 to 4.2 %, ten times the rate on sd-scripts 8 % and more. "Oscillation of the loss curve means a
+seed: sound 1.1 to 2.3 %, learned by heart 0.5 to 4.2 %, ten times the rate on sd-scripts 8 % and more; their gains are larger than those of real LoRAs, so
+no limit was taken from that. "Oscillation of the loss curve means a
 learning rate that is too high" (practitioners' courses) is not borne out: the raw loss at batch 1 has a standard deviation above its
 mean in every run.
 """
@@ -50,8 +51,10 @@ if TYPE_CHECKING:
 
 SHAKING, STRONGLY = 0.6, 2.0
 """Jitter in percentage points; see Sources."""
-SHARE = 0.06
-"""Of the gain on the training pictures; see Sources."""
+SHARE = 0.15
+"""Of the gain on the training pictures: told above this. Plain noise about a sound course that gains eight jitters stays below."""
+JITTERS = 3.0
+"""A gain below this many jitters is hidden by the shaking."""
 
 SAYS = Says("R048", "unstable-training")
 
@@ -76,18 +79,19 @@ def check(case: Case) -> Iterator[Finding]:
         changed(curve),
         Evidence(Text("jitter, as a share of the gain", "抖动占收益的份额"), significant(share, 2), SHARE, PROBE),
     ]
-    if jitter <= SHAKING or share <= SHARE:
+    is_hidden = not curve.last < -JITTERS * jitter
+    if jitter <= SHAKING or (share <= SHARE and not is_hidden):
         yield SAYS.clear(
             Text("The probe shakes little against what the run gained.", "与训练的收益相比，探针抖动很小。"), evidence
         )
         return
-    yield _fired(case, curve, jitter, evidence)
+    yield _fired(case, curve, jitter, evidence, is_hidden=is_hidden)
 
 
-def _fired(case: Case, curve: ProbeCurve, jitter: float, evidence: list[Evidence]) -> Finding:
+def _fired(case: Case, curve: ProbeCurve, jitter: float, evidence: list[Evidence], *, is_hidden: bool) -> Finding:
     gain = max(0.0, -curve.last)
     return SAYS.fired(
-        Severity.FIX,
+        Severity.FIX if is_hidden else Severity.WATCH,
         surety(case, jitter / SHAKING, is_about_others=False),
         Text(
             f"Quality jumps by {jitter:.1f} % from probe to probe, in a run that gained {gain:.1f} % on its own pictures.",
@@ -103,9 +107,9 @@ def _fired(case: Case, curve: ProbeCurve, jitter: float, evidence: list[Evidence
                 "Lower the learning rate; a cosine schedule calms the end of the run.",
                 "降低学习率；余弦调度可让训练末段更平稳。",
             ),
-            lower_rates(case, 0.3 if jitter > STRONGLY else 0.5),
+            lower_rates(case, 0.3 if jitter > STRONGLY else 0.5, is_safe=is_hidden),
         ),
-        state=State.UNSTABLE,
+        state=State.UNSTABLE if is_hidden else None,
     )
 
 

@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, newest_file, significant
+from orchestrator.diagnose.course import course, has_learned
+from orchestrator.diagnose.facts import NO_RUN, newest_file, number, significant
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rates import summed_lr_at
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -96,6 +97,9 @@ def _standstill(case: Case) -> Finding | None:
     groups = [group for group in seen.groups.values() if max(group.rms) > 0] if seen is not None else []
     if seen is None or not groups or any(len(group.steps) < LEAST_FILES for group in groups):
         return None
+    probed = course(case)
+    if number(case, "scale_weight_norms") or (probed is not None and has_learned(probed)):
+        return None  # norms held at a limit, or a probe that shows the weights at work: standing norms are no standing weights
     change = max(max(group.rms) / min(group.rms) - 1 if min(group.rms) > 0 else math.inf for group in groups)
     first, last = groups[0].steps[0], groups[0].steps[-1]
     before, whole = summed_lr_at(case, first), summed_lr_at(case, last)

@@ -96,7 +96,10 @@ def base_losses(probes: Sequence[Probe]) -> dict[tuple[int, float], float]:
     for probe in probes:
         if not probe.is_on:
             for key, loss in _cells(probe).items():
-                logs.setdefault(key, []).append(math.log(loss) if 0 < loss < math.inf else math.nan)
+                if (
+                    0 < loss < math.inf
+                ):  # weights that became NaN spoil the base probe at the end, not the one at the start
+                    logs.setdefault(key, []).append(math.log(loss))
     means = {key: math.fsum(found) / len(found) for key, found in logs.items()}
     return {key: math.exp(mean) for key, mean in means.items() if math.isfinite(mean)}
 
