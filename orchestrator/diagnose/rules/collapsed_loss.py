@@ -189,6 +189,8 @@ RULE = Rule(
         "unstable-training",
         "worse-than-base",
         "weight-blow-up",
+        "nothing-learned",
+        "learning-too-slow",
         "loss-trend",
         "still-falling",
         "held-out-rising",

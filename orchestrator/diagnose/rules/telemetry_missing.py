@@ -57,7 +57,8 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_RUN)
         return
     seen = telemetry(case)
-    if seen is None and raw_loss(case) is None:
+    is_empty = seen is None or not (len(seen.steps) or seen.probes)
+    if (seen is None or is_empty) and raw_loss(case) is None:
         yield SAYS.not_applicable(Text("There was no training to record.", "没有可记录的训练。"))
     elif seen is None:
         mode = case.recipe.telemetry if case.recipe is not None else None
@@ -93,7 +94,7 @@ def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
             ],
             severity=Severity.WATCH,
         )
-    elif on < LEAST_PROBES:
+    elif on < LEAST_PROBES and not seen.damage:
         yield _fired(
             Text(
                 f"Only {on} probes of the run exist; {LEAST_PROBES} are needed for a shape.",
