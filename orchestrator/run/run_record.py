@@ -103,7 +103,11 @@ def read_run_record(rundir: RunDir) -> RunRecord:
         name = rundir.run_json.name
         what = Text(f"{name} is no record of a run ({error!r})", f"{name} 不是训练记录（{error!r}）")
         why = Text("a field is missing or of another kind", "缺少字段，或字段类型不同")
-        raise RecordError([Problem("bad-record", what, why)]) from error
+        fix = Text(
+            "judge the folder without it: move run.json aside and run `lora-run diagnose` again",
+            "可不用它来判断：把 run.json 移到别处，再运行 `lora-run diagnose`",
+        )
+        raise RecordError([Problem("bad-record", what, why, fix)]) from error
 
 
 def _record_of(body: Mapping[str, Any]) -> RunRecord:
