@@ -87,11 +87,6 @@ class RunDir:
         return self.attempt_dir / "telemetry"
 
     @property
-    def report_html(self) -> Path:
-        """The report, one file."""
-        return self.root / "report.html"
-
-    @property
     def report_json(self) -> Path:
         """The same facts for programs."""
         return self.root / "report.json"

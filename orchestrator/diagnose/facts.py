@@ -140,15 +140,6 @@ def newest_file(case: Case) -> Checkpoint | None:
     return max(case.observations.checkpoints, key=lambda c: (c.step or 0, c.epoch or 0))
 
 
-def pictures_per_step(case: Case) -> float | None:
-    """Return how many pictures one optimizer step averages over: batch x accumulation x processes."""
-    batch = number(case, "train_batch_size") or number(case, "batch_size")
-    if batch is None:
-        return None
-    accumulation = number(case, "gradient_accumulation_steps") or 1.0
-    return batch * accumulation * (case.plan.num_processes if case.plan is not None else 1)
-
-
 def planned_steps(case: Case) -> int | None:
     """Return the length of the run in optimizer steps: the plan's, else what the trainer announced."""
     if case.plan is not None:

@@ -10,15 +10,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.core.finding import Confidence
+from orchestrator.core.finding import Confidence, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import change_at, course, noise, shaking
+from orchestrator.diagnose.course import SAME, change_at, course, noise, shaking
 from orchestrator.diagnose.facts import series
 from orchestrator.diagnose.measured import steps_per_epoch
+from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from orchestrator.core.finding import Verdict
     from orchestrator.core.observation import Checkpoint, Series
     from orchestrator.diagnose.course import Course
     from orchestrator.diagnose.rule import Case
@@ -59,37 +61,46 @@ def is_usable(file: Checkpoint) -> bool:
     return file.is_readable and not file.nonfinite_count and not 0 < file.up_count == file.zero_up_count
 
 
-def checkpoint_window(case: Case) -> Window | None:
+def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     """Return which of the saved files to use; None where no file was saved."""
     files = case.observations.checkpoints if case.observations is not None else ()
     if not files:
         return None
     usable = sorted((f for f in files if is_usable(f) and f.step), key=lambda f: (f.step or 0, f.is_final))
-    if not usable and any(is_usable(f) for f in files):
-        words = Text(
-            "At which step these files were saved is not known: compare them by eye.",
-            "不知道这些文件保存于哪一步：请目测比较。",
-        )
-        return Window((), Confidence.LOW, words)
     if not usable:
-        return Window((), Confidence.HIGH, Text("None of these files can be used.", "这些文件都不能使用。"))
+        return _without_steps(files)
     seen = course(case)
-    held_out = series(case, HELD_OUT)
-    length = steps_per_epoch(case)
     if seen is not None:
         return _probed(usable, seen)
+    if primary_state(verdict).state is State.BROKEN:
+        words = Text(
+            "The run is broken and nothing measured says that any of its files is sound.",
+            "训练已损坏，且没有任何测量表明其中有完好的文件。",
+        )
+        return Window((), Confidence.MEDIUM, words)
+    held_out, length = series(case, HELD_OUT), steps_per_epoch(case)
     if held_out is not None and length and sum(map(math.isfinite, held_out.values)) > 2:
         return _validated(usable, held_out, length)
     return _unmeasured(usable)
 
 
+def _without_steps(files: Sequence[Checkpoint]) -> Window:
+    if not any(is_usable(file) for file in files):
+        return Window((), Confidence.HIGH, Text("None of these files can be used.", "这些文件都不能使用。"))
+    words = Text(
+        "At which step these files were saved is not known: compare them by eye.",
+        "不知道这些文件保存于哪一步：请目测比较。",
+    )
+    return Window((), Confidence.LOW, words)
+
+
 def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
     curve, is_held = seen.decisive, seen.held_out is not None
-    better = [f for f in files if is_measured(curve, f.step or 0) and change_at(curve, f.step or 0) < 0]
+    better = [f for f in files if is_measured(curve, f.step or 0) and change_at(curve, f.step or 0) < -SAME]
     if not better:
         words = Text(
-            "No saved file was better than the base model: use none of them.",
-            "没有哪个保存的文件优于底模：都不要使用。",
+            "No saved file was measurably better than the base model: use none of them.",
+            "没有哪个保存的文件可测得地优于底模：都不要使用。",
         )
         return Window((), Confidence.HIGH, words)
     chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)

@@ -47,7 +47,7 @@ def render_html(data: ReportData, language: Language) -> str:
     clean = shortener(data)
     environment = _environment(clean, language)
     seen = data.case.observations
-    window = checkpoint_window(data.case)
+    window = checkpoint_window(data.case, data.verdict)
     charts = all_charts(data, window, language, clean)
     groups = _groups(data)
     state = became(data)

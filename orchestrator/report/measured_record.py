@@ -83,7 +83,7 @@ def checkpoints_record(data: ReportData) -> dict[str, Any]:
         {**{key: item for key, item in to_plain(point).items() if key != "metadata"}, "is_usable": is_usable(point)}
         for point in (seen.checkpoints if seen is not None else ())
     ]
-    return {"files": files, "window": checkpoint_window(data.case)}
+    return {"files": files, "window": checkpoint_window(data.case, data.verdict)}
 
 
 def measured_record(data: ReportData) -> dict[str, Any]:

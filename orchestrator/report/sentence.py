@@ -96,9 +96,7 @@ def end_lines(data: ReportData) -> tuple[Text, ...]:
     state = became(data)
     sure = state.sureness or Text("", "")
     lines = [Text(f"{state.sentence.en} {sure.en}".rstrip(), f"{state.sentence.zh}{sure.zh}")]
-    window = checkpoint_window(data.case)
-    if state.look == "stop" and not any(c.change is not None for c in (window.candidates if window else ())):
-        return tuple(lines)  # a broken run names files only where the probe measured that they are better than none
+    window = checkpoint_window(data.case, data.verdict)
     if window is not None and window.candidates:
         names = ", ".join(candidate.path.rsplit("/", 1)[-1] for candidate in window.candidates)
         lines.append(Text(f"try these files: {names}", f"可试用这些文件：{names}"))

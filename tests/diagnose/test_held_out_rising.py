@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.finding import Severity, Status
+from orchestrator.core.finding import Severity, State, Status
 from orchestrator.diagnose.rules.held_out_rising import HELD_OUT, RULE
 from tests.diagnose.cases import catches, catches_not, observed, series
+from tests.diagnose.recorded import recorded
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
@@ -44,3 +45,13 @@ def test_level_falling_late_or_shaking_is_clear(values: list[float]) -> None:
 def test_without_held_out_pictures_nobody_can_say() -> None:
     catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
     catches_not(RULE, _held_out([0.1, float("nan"), 0.1, 0.1]), Status.INCONCLUSIVE)
+
+
+def test_a_rise_without_better_training_pictures_is_damage_and_no_memory() -> None:
+    both = [-2.0, -4.0, -5.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 0.5, 1.0, 1.0]
+    finding = catches(RULE, recorded(both, both), Severity.FIX)
+    assert finding.state is State.UNSTABLE
+    assert finding.fix is not None
+    assert "train.target_steps" not in {change.key for change in finding.fix.changes}
+    train = [-2.0 * n for n in range(1, 13)]
+    assert catches(RULE, recorded(train, both)).state is State.OVERFIT

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.lr_out_of_band import RULE
 from tests.diagnose.cases import catches, catches_not
+from tests.diagnose.recorded import approach, recorded
 
 
 def _case(lr: float, family: str | None = "sd15", **settings: Any) -> Case:
@@ -74,3 +76,13 @@ def test_a_tiny_alpha_asks_for_a_usual_one_and_no_monstrous_rate() -> None:
     fix = catches(RULE, _case(1e-4, network_alpha=1e-6)).fix
     assert fix is not None
     assert [(change.key, change.value) for change in fix.changes] == [("network.network_alpha", 16.0)]
+
+
+def test_a_rate_that_was_measured_to_work_is_only_told() -> None:
+    settings = {"unet_lr": 2e-3, "network_alpha": 8, "network_dim": 8}
+    worked = replace(recorded(approach(-20.0)), settings=settings, family="sd15", cache={})
+    told = catches(RULE, worked, Severity.INFO)
+    assert "it worked" in told.message.en
+    assert told.fix is None
+    nothing = replace(recorded(approach(-1.0)), settings=settings, family="sd15", cache={})
+    assert catches(RULE, nothing, Severity.WATCH).fix is not None

@@ -52,3 +52,8 @@ def test_a_shaking_end_is_neither() -> None:
 def test_without_telemetry_nobody_can_say() -> None:
     catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
     catches_not(RULE, Case(), Status.NOT_APPLICABLE)
+
+
+def test_a_few_dozen_steps_say_nothing_about_the_rate() -> None:
+    catches_not(RULE, recorded([0.0] * 12, every=7), Status.INCONCLUSIVE)
+    catches(RULE, recorded([0.0] * 12, every=9))

@@ -171,3 +171,10 @@ def test_the_bootstrap_agrees_with_scipy_on_many_pictures() -> None:
 def test_a_loss_beyond_all_numbers_is_infinite_percent() -> None:
     assert signals.percent(1e6) == math.inf
     assert signals.percent(0.0) == 0
+
+
+def test_a_base_that_became_nan_at_the_end_leaves_the_one_at_the_start() -> None:
+    start = Probe(0, False, "start", (100.0,), (0,), ((0.5,),), ((1.0,),))  # noqa: FBT003
+    end = Probe(9, False, "end", (100.0,), (0,), ((math.nan,),), ((1.0,),))  # noqa: FBT003
+    assert signals.base_losses([start, end]) == {(0, 100.0): pytest.approx(0.5)}
+    assert signals.base_losses([end]) == {}

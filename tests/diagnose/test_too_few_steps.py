@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.core.finding import Fix, Severity, Status
@@ -8,6 +10,7 @@ from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.steps_arithmetic import RULE as STEPS_ARITHMETIC
 from orchestrator.diagnose.rules.too_few_steps import RULE
 from tests.diagnose.cases import catches, catches_not, observed, plan, recipe, step_plan
+from tests.diagnose.recorded import approach, recorded
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,10 @@ def test_where_the_band_makes_a_run_longer_it_is_not_blamed() -> None:
 def test_a_small_set_seen_often_enough_asks_for_no_more_steps() -> None:
     catches_not(RULE, _at_band(900, 180.0), Status.CLEAR)
     catches(RULE, _at_band(900, 60.0), Severity.INFO)
+
+
+def test_a_short_run_that_came_to_rest_is_only_told() -> None:
+    rested = replace(recorded(approach(-20.0, rate=12)), plan=plan(steps=step_plan(160, exposures=16)), cache={})
+    assert "come to rest" in catches(RULE, rested, Severity.INFO).message.en
+    going = replace(recorded(approach(-20.0, rate=0.5)), plan=plan(steps=step_plan(160, exposures=16)), cache={})
+    catches(RULE, going, Severity.WATCH)

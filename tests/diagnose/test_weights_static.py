@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rules.weights_static import RULE
 from tests.diagnose.cases import catches, catches_not, checkpoint, observed, series
-from tests.diagnose.recorded import file_at
+from tests.diagnose.recorded import approach, file_at, recorded
 
 
 def test_modules_that_never_moved_are_certain() -> None:
@@ -52,3 +54,11 @@ def test_a_rate_that_was_over_by_then_explains_it() -> None:
     catches_not(RULE, observed(checkpoints=files, further=[over]), Status.CLEAR)
     still_on = series([1e-4] * 400, "lr/unet")
     assert catches(RULE, observed(checkpoints=files, further=[still_on])).confidence is Confidence.HIGH
+
+
+def test_standing_norms_are_no_standing_weights_where_the_probe_or_a_limit_says_so() -> None:
+    files = [file_at(step) for step in (200, 400, 600, 800, 1000, 1200)]
+    catches(RULE, recorded([0.0] * 12, checkpoints=files))
+    catches_not(RULE, recorded(approach(-10.0), checkpoints=files))
+    held = replace(recorded([0.0] * 12, checkpoints=files), settings={"scale_weight_norms": 1.0}, cache={})
+    catches_not(RULE, held)

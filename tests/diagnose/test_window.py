@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.finding import Confidence
+from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.window import Window, checkpoint_window, is_usable
 from tests.diagnose.cases import observed, series
 from tests.diagnose.recorded import approach, file_at, recorded
@@ -19,7 +20,7 @@ REBOUND = [-1.0, -2.0, -3.0, -3.5, -3.9, -4.0, -3.9, -3.5, -2.5, -1.5, -0.5, 0.5
 
 
 def _window(case: Case) -> Window:
-    found = checkpoint_window(case)
+    found = checkpoint_window(case, judge(case, "after", reraise=True))
     assert found is not None
     return found
 
@@ -72,7 +73,7 @@ def test_unmeasured_runs_get_the_middle_files() -> None:
 
 def test_no_file_at_all_and_no_usable_one() -> None:
     case = observed([0.1] * 50)
-    assert checkpoint_window(case) is None
+    assert checkpoint_window(case, judge(case, "after")) is None
     lost = [file_at(200, nonfinite_count=3)]
     assert _window(observed(checkpoints=lost)).candidates == ()
 
@@ -97,3 +98,20 @@ def test_files_of_unknown_steps_are_not_called_useless() -> None:
     assert found.candidates == ()
     assert found.confidence is Confidence.LOW
     assert "by eye" in found.because.en
+
+
+def test_a_broken_run_without_measurement_names_no_file() -> None:
+    case = observed([0.2] * 30 + [1.0] * 100, checkpoints=FILES, network_module="networks.lora")
+    found = _window(case)
+    assert found.candidates == ()
+    assert "broken" in found.because.en
+
+
+def test_files_within_a_percent_of_the_base_are_no_better_than_none() -> None:
+    assert _window(recorded([-0.5] * 12, checkpoints=FILES)).candidates == ()
+
+
+def test_the_rebound_is_held_against_the_level_that_was_reached() -> None:
+    # Two points are 10 % of a loss of 20 %: those files are behind the window.
+    curve = [-50.0, -70.0, -80.0, -80.0, -80.0, -80.0, -78.0, -78.0, -78.0, -78.0, -78.0, -78.0]
+    assert max(step for _, step in _steps(_window(recorded(curve, curve, checkpoints=FILES)))) == 600

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def charts(data: ReportData) -> dict[str, ChartView]:
-    window = checkpoint_window(data.case)
+    window = checkpoint_window(data.case, data.verdict)
     return {chart.name: chart for chart in all_charts(data, window, "en", str).shown}
 
 
@@ -54,7 +54,7 @@ def test_the_probe_is_shown_as_it_was_measured(make_recorded: Make) -> None:
     assert shown["base"] == [0.0, "base model"]
     assert shown["unit"] == " %"
     ((start, end, _),) = shown["shades"]
-    window = checkpoint_window(data.case)
+    window = checkpoint_window(data.case, data.verdict)
     assert window is not None
     assert (start, end) == (window.candidates[0].step, window.candidates[-1].step)
 

@@ -34,6 +34,7 @@ from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severi
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
     ENABLE_PROBE,
+    LEARNED,
     NO_PROBE,
     PROBE,
     change_at,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EARLY, MOST = 0.13, 0.80
-JITTERS = 3.0
 SPARE = 1.1
 """Times the step at which the plateau began: enough of a next run."""
 
@@ -69,7 +69,7 @@ def check(case: Case) -> Iterator[Finding]:
     if curve is None or line is None:
         yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
         return
-    if not curve.last < -JITTERS * noise(curve):
+    if not curve.last < -LEARNED * noise(curve):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))
         return
     share = change_at(curve, EARLY * curve.steps[-1]) / curve.last

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, changed, course, noise, surety
+from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, noise, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
 from orchestrator.diagnose.remedies import lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -58,8 +58,6 @@ SMALL, LARGE = 0.01, 0.05
 JITTERS = 4.0
 """The rise has to be this many times the noise between neighbours."""
 
-LEARNED = 3.0
-"""Jitters by which the training pictures have to be better than the base, for them to have been learned by heart."""
 LR_FACTOR = 0.3
 SPARE = 1.1
 """Times the best step: where to stop next time."""
@@ -93,7 +91,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
-    rise, shake = curve.rebound / 100, noise(curve) / 100
+    # Both against the level of the best probe: a jitter of one point weighs more where half of the loss is gone.
+    rise, shake = curve.rebound / 100, noise(curve) / (100 + curve.best)
     limit = max(SMALL, JITTERS * shake)
     facts = [
         Evidence(

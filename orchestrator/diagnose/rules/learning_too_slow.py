@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, changed, course, ending, noise
+from orchestrator.diagnose.course import ENABLE_PROBE, LEARNED, NO_PROBE, PROBE, changed, course, ending, noise
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, significant
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -47,7 +47,6 @@ LITTLE = 1.6
 LEAST_STEPS = 100
 EVEN = 0.75
 """What the last third brought at least, of what its share of the summed learning rates is due on an even course."""
-JITTERS = 3.0
 LR_FACTOR = 2.0
 
 SAYS = Says("R051", "learning-too-slow")
@@ -76,7 +75,7 @@ def check(case: Case) -> Iterator[Finding]:
             PROBE,
         ),
     ]
-    is_small_and_real = JITTERS * jitter < gain < LITTLE
+    is_small_and_real = LEARNED * jitter < gain < LITTLE
     if steps < LEAST_STEPS or not is_small_and_real or share < EVEN:
         yield SAYS.clear(Text("It was not merely slow.", "并非只是学得慢。"), facts)
         return

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, changed, course, noise, shaken
+from orchestrator.diagnose.course import ENABLE_PROBE, LEARNED, NO_PROBE, changed, course, noise, shaken
 from orchestrator.diagnose.facts import NO_RUN
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 MUCH, VERY_MUCH = 7.0, 15.0
 """Percent better than the base model on training pictures; see Sources."""
-JITTERS = 3.0
 LEAST_FOR_HOLD_OUT = 12
 """Below this many pictures none can be spared."""
 
@@ -65,7 +64,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     curve = seen.train
     facts = [changed(curve, -MUCH), shaken(curve)]
-    if not curve.last < -max(MUCH, JITTERS * noise(curve)):
+    if not curve.last < -max(MUCH, LEARNED * noise(curve)):
         yield SAYS.clear(
             Text("The gain on training pictures is not suspicious.", "训练图片上的收益并不可疑。"),
             facts,

@@ -39,7 +39,20 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, Course, changed, course, noise, shaken, surety
+from orchestrator.diagnose.course import (
+    ENABLE_PROBE,
+    LEARNED,
+    NO_PROBE,
+    PROBE,
+    SAME,
+    Course,
+    changed,
+    course,
+    has_learned,
+    noise,
+    shaken,
+    surety,
+)
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -49,15 +62,12 @@ if TYPE_CHECKING:
 
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-SAME = 0.8
-"""Percent either way that count as nothing; see Sources."""
 LEAST_STEPS = 100
 """Fewer say nothing about a learning rate: a warm-up and a cold optimizer take dozens."""
 LAST = 3
 """Probes at the end that are averaged."""
 Z = 2.33
 """98 % of a normal distribution within, 1 % on each side."""
-JITTERS = 3.0
 LR_FACTOR = 3.0
 
 SAYS = Says("R050", "nothing-learned")
@@ -74,7 +84,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     curve = seen.train or seen.decisive
     end, error = _end(curve)
-    if curve.steps[-1] < LEAST_STEPS and not _has_learned(seen):
+    if curve.steps[-1] < LEAST_STEPS and not has_learned(seen):
         yield SAYS.inconclusive(
             Text(
                 f"{curve.steps[-1]} steps are too few to say that nothing was learned.",
@@ -85,7 +95,7 @@ def check(case: Case) -> Iterator[Finding]:
         )
     elif abs(end) + Z * error < SAME:
         yield _fired(case, curve, end, error)
-    elif _has_learned(seen):
+    elif has_learned(seen):
         yield _learned(case, seen)
     else:
         yield SAYS.inconclusive(
@@ -107,10 +117,6 @@ def _end(curve: ProbeCurve) -> tuple[float, float]:
     return math.fsum(last) / len(last), jitter / math.sqrt(len(last))
 
 
-def _has_learned(seen: Course) -> bool:
-    return all(curve.last < -JITTERS * noise(curve) for curve in (seen.decisive, seen.train or seen.decisive))
-
-
 def _learned(case: Case, seen: Course) -> Finding:
     curve, is_held = seen.decisive, seen.held_out is not None
     return SAYS.clear(
@@ -119,7 +125,7 @@ def _learned(case: Case, seen: Course) -> Finding:
             f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %。",
         ),
         [changed(curve, is_held_out=is_held), shaken(curve)],
-        confidence=surety(case, -curve.last / (JITTERS * noise(curve))) if is_held else Confidence.MEDIUM,
+        confidence=surety(case, -curve.last / (LEARNED * noise(curve))) if is_held else Confidence.MEDIUM,
         state=State.LEARNING,
     )
 

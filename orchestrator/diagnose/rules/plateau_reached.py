@@ -36,6 +36,7 @@ from orchestrator.core.finding import Evidence, Finding, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
     ENABLE_PROBE,
+    LEARNED,
     NO_PROBE,
     PROBE,
     STILL,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.course import Ending
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-JITTERS = 3.0
 SAYS = Says("R052", "plateau-reached")
 
 
@@ -75,7 +75,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     curve = seen.decisive
     facts = [changed(curve, is_held_out=seen.held_out is not None), shaken(curve)]
-    if not all(c.last < -JITTERS * noise(c) for c, _ in lines.values()):
+    if not all(c.last < -LEARNED * noise(c) for c, _ in lines.values()):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))
     elif all(is_still(c, line) for c, line in lines.values()) and is_at_best(curve):
         yield _fired(case, seen, lines, facts)
@@ -98,7 +98,7 @@ def _fired(case: Case, seen: Course, lines: dict[str, tuple[ProbeCurve, Ending]]
     line = lines["held-out" if seen.held_out is not None else "train"][1]
     return SAYS.fired(
         Severity.INFO,
-        surety(case, -curve.last / max(2.0 * JITTERS * noise(curve), 1e-9), least=1.0),
+        surety(case, -curve.last / max(2.0 * LEARNED * noise(curve), 1e-9), least=1.0),
         Text(
             f"It came to rest at about step {since}, {-curve.last:.1f} % better than its base model: more steps add nothing.",
             f"约在第 {since} 步趋于平稳，比底模好 {-curve.last:.1f} %：继续训练不会再有收益。",

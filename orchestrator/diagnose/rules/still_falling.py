@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, Course, changed, course, ending, late_share, noise, surety
+from orchestrator.diagnose.course import LEARNED, PROBE, Course, changed, course, ending, late_share, noise, surety
 from orchestrator.diagnose.facts import LONGER_AT_BAND, NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -64,8 +64,6 @@ LEAST_FALL = 0.01
 """Smaller falls of a deterministic held-out loss go on in runs whose weights hardly move; sound runs fall by 1 to 2 %."""
 JITTERS = 4.0
 """The fall has to be this many times the jitter."""
-LEARNED = 3.0
-"""Jitters that a gain has to exceed to be one."""
 ERRORS = 2.0
 """Standard errors that the fall of the last third has to exceed."""
 FEW_VIEWS = 50.0

@@ -72,11 +72,6 @@ class ProbeCurve:
         return is_better(self.last, self.jitter)
 
     @property
-    def has_ever_learned(self) -> bool:
-        """Whether the best probe was."""
-        return is_better(self.best, self.jitter)
-
-    @property
     def is_best_near_end(self) -> bool:
         """Whether the lowest change is among the last two probes."""
         return self.best_step in self.steps[-2:]
