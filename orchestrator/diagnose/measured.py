@@ -1,6 +1,7 @@
 """What several rules ask about a case, computed once and kept in `case.cache`. None: the source is not there, or too little of it.
 
-Percent are percent (-2.0 is 2 % below), logarithms are natural, steps are optimizer steps from 1.
+Percent are percent (-2.0 is 2 % below), logarithms are natural, steps are optimizer steps from 1. The formulas are loaded when first
+asked for: rules that speak before the run come through here too, and a launch waits for them.
 """
 
 from __future__ import annotations
@@ -10,25 +11,20 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.core.observation import Series
 from orchestrator.diagnose.facts import fact, number, series
-from orchestrator.diagnose.rates import Rates, read_rates
-from orchestrator.diagnose.signals import conditioned as signals
-from orchestrator.diagnose.signals import instability as shaking
-from orchestrator.diagnose.signals import pictures as by_picture
-from orchestrator.diagnose.signals.probe import ProbeCurve, band_gaps, base_drift, base_share, probe_curve
-from orchestrator.diagnose.signals.validation import unmixed_step_validation
-from orchestrator.diagnose.signals.weights import Growth, dead_share, group_growth, norm_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestrator.core.observation import Checkpoint
+    from orchestrator.core.observation import Checkpoint, Series
     from orchestrator.core.telemetry import Telemetry
+    from orchestrator.diagnose.rates import Rates
     from orchestrator.diagnose.rule import Case
-    from orchestrator.diagnose.signals.conditioned import Conditioned
+    from orchestrator.diagnose.signals.conditioned import Change, Conditioned
     from orchestrator.diagnose.signals.instability import Dispersion, Spike
     from orchestrator.diagnose.signals.pictures import Clusters, Contrast, GroupTest, PictureEffect
+    from orchestrator.diagnose.signals.probe import ProbeCurve
+    from orchestrator.diagnose.signals.weights import Growth
 
 T = TypeVar("T")
 STEP_AVERAGE = "loss/validation/step_average"
@@ -126,12 +122,16 @@ def conditioned(case: Case) -> Conditioned | None:
 
 
 def _conditioned(case: Case) -> Conditioned | None:
+    from orchestrator.diagnose.signals.conditioned import condition
+
     seen = telemetry(case)
-    return signals.condition(seen.samples) if seen is not None else None
+    return condition(seen.samples) if seen is not None else None
 
 
-def level_change(case: Case) -> signals.Change | None:
+def level_change(case: Case) -> Change | None:
     """Return the change of the conditioned training loss from the first fifth of the steps to the last, %."""
+    from orchestrator.diagnose.signals import conditioned as signals
+
     found = conditioned(case)
     return signals.level_change(found) if found is not None else None
 
@@ -142,6 +142,8 @@ def probe_curves(case: Case) -> ProbeCurves | None:
 
 
 def _probe_curves(case: Case) -> ProbeCurves | None:
+    from orchestrator.diagnose.signals.probe import band_gaps, base_drift, probe_curve
+
     seen = telemetry(case)
     if seen is None:
         return None
@@ -161,6 +163,9 @@ def explained(case: Case) -> Explained | None:
 
 def _explained(case: Case) -> Explained | None:
     import numpy as np
+
+    from orchestrator.diagnose.signals import instability as shaking
+    from orchestrator.diagnose.signals.probe import base_share
 
     seen = telemetry(case)
     if seen is None or not len(seen.samples):
@@ -184,10 +189,13 @@ def picture_effects(case: Case) -> PictureReport | None:
 def _picture_effects(case: Case) -> PictureReport | None:
     import numpy as np
 
+    from orchestrator.diagnose.signals import pictures as by_picture
+    from orchestrator.diagnose.signals.conditioned import smooth_level
+
     seen, found = telemetry(case), conditioned(case)
     if seen is None or found is None or not found.effects:
         return None
-    flat = found.residuals - signals.smooth_level(found.sample_steps, found.residuals)
+    flat = found.residuals - smooth_level(found.sample_steps, found.residuals)
     rows = by_picture.picture_effects(flat, found.sample_pictures, found.effects)
     order = tuple(sorted(found.effects))
     known = {picture.index: picture for picture in seen.pictures}
@@ -231,6 +239,9 @@ def step_validation(case: Case) -> Series | None:
     passes = sum(1 for step in mixed.steps if step <= length) if mixed is not None and length else 0
     if mixed is None or passes < 2:
         return None
+    from orchestrator.core.observation import Series
+    from orchestrator.diagnose.signals.validation import unmixed_step_validation
+
     values = unmixed_step_validation(mixed.values, passes)
     return Series(STEP_AVERAGE, mixed.steps, array("d", values))
 
@@ -246,16 +257,23 @@ def instability(case: Case) -> Instability | None:
 
 
 def _instability(case: Case) -> Instability | None:
+    from orchestrator.diagnose.signals import instability as shaking
+    from orchestrator.diagnose.signals.conditioned import robust_spread
+
     found = conditioned(case)
     if found is None or len(found.levels) < LEAST_STEPS:
         return None
-    noise = signals.robust_spread(found.levels - shaking.running_level(found.levels))
+    noise = robust_spread(found.levels - shaking.running_level(found.levels))
     dispersion = shaking.over_dispersion(found.levels)
     return Instability(dispersion, shaking.find_spikes(found.steps, found.levels), noise, found.left_out)
 
 
 def lr_account(case: Case) -> Rates | None:
     """Return what the learning rates did, from telemetry, else from the trainer's own series; None where neither has one above 0."""
+    if case.observations is None:
+        return None
+    from orchestrator.diagnose.rates import read_rates
+
     return _once(case, "lr_account", read_rates)
 
 
@@ -265,6 +283,8 @@ def weight_growth(case: Case) -> WeightGrowth | None:
 
 
 def _weight_growth(case: Case) -> WeightGrowth | None:
+    from orchestrator.diagnose.signals.weights import dead_share, group_growth, norm_ratio
+
     files: Sequence[Checkpoint] = case.observations.checkpoints if case.observations is not None else ()
     scanned = [checkpoint for checkpoint in files if checkpoint.is_scanned]
     if not scanned:

@@ -50,6 +50,21 @@ def _started(command: list[str], folder: Path) -> subprocess.CompletedProcess[st
     return subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False)
 
 
+def test_the_collector_rests_while_the_script_is_imported_and_works_again_when_it_runs(tmp_path: Path) -> None:
+    source = """
+import gc
+while_imported = gc.isenabled()
+class NetworkTrainer: pass
+if __name__ == "__main__":
+    print(while_imported, gc.isenabled(), gc.get_threshold())
+"""
+    script = _entry(tmp_path, source)
+    directly = _started([str(script)], tmp_path).stdout.split(maxsplit=2)
+    launched = _started([str(LAUNCHER), str(_settings(tmp_path)), str(script)], tmp_path).stdout.split(maxsplit=2)
+    assert (launched[0], directly[0]) == ("False", "True")
+    assert launched[1:] == directly[1:]
+
+
 def test_a_script_sees_what_it_sees_when_started_itself(tmp_path: Path) -> None:
     script = _entry(tmp_path, TELLING)
     directly = _started([str(script), "3", "--option"], tmp_path)

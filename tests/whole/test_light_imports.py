@@ -70,7 +70,9 @@ import sys
 sys.argv = ['lora-run', RECIPE]
 def stop(event, arguments):
     if event == 'subprocess.Popen' and 'accelerate.commands.launch' in arguments[1]:
-        late = ('orchestrator.report.terminal', 'orchestrator.observe.console', 'orchestrator.diagnose.live')
+        late = ('report.terminal', 'observe.console', 'diagnose.live', 'diagnose.course', 'diagnose.rates',
+                'diagnose.signals.conditioned', 'diagnose.signals.probe', 'diagnose.signals.pictures')
+        late = ['orchestrator.' + name for name in late]
         print([name for name in late if name in sys.modules])
         raise SystemExit(77)
 sys.addaudithook(stop)

@@ -33,10 +33,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.course import PROBE, course
 from orchestrator.diagnose.facts import kind, significant, subject_folders
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.signals.probe import is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +62,10 @@ def check(case: Case) -> Iterator[Finding]:
     if pairs >= LEAST_PAIRS:
         yield SAYS.clear(Text(f"{pairs} pairs.", f"共 {pairs} 对图片。"), facts)
         return
-    early = _learned_early(case)
+    early = _learned_early(case) if case.observations is not None else None
     if early is not None:
+        from orchestrator.diagnose.course import PROBE
+
         facts.append(
             Evidence(
                 Text("loss against the base after a third of the run", "训练三分之一时相对底模的损失"),
@@ -88,6 +88,9 @@ def _pairs(case: Case) -> int | None:
 
 def _learned_early(case: Case) -> tuple[bool, float] | None:
     """Return whether the probe after a third of the run was better than the base, and by what; None without a probe."""
+    from orchestrator.diagnose.course import course
+    from orchestrator.diagnose.signals.probe import is_better
+
     seen = course(case)
     if seen is None:
         return None
