@@ -1,7 +1,7 @@
 """Measure the tool against its peers, interleaved, in CPU seconds of the whole process tree.
 
-usage: bench.py [startup] [check] [console] [scalars] [report] [first-step] [--runs N] [--dir DIR]
-Default: all of them that can run here. `check` and `first-step` compare with real sd-scripts where LORA_RIG names its rig (docs/rig.md).
+usage: bench.py [startup] [check] [console] [scalars] [report] [first-step] [telemetry] [--runs N] [--dir DIR]
+Default: all of them that can run here. `check`, `first-step` and `telemetry` compare with real sd-scripts where LORA_RIG names its rig (docs/rig.md).
 Every figure is min / median / max; a ratio is of medians within one interleaved run.
 """
 
@@ -20,10 +20,13 @@ import time
 from pathlib import Path
 
 import bench_first_step as first
+import bench_telemetry as telemetry
 
 BIN = Path(sys.executable).parent
 RIG = Path(os.environ["LORA_RIG"]) if os.environ.get("LORA_RIG") else None
 Figures = dict[str, list[float]]
+STEPS = 1500
+"""Of a run that is to show what recording costs: the promise holds from there on."""
 
 
 def timed(
@@ -252,6 +255,16 @@ def bench_first_step(runs: int, folder: Path) -> None:
     show("real sd-scripts, small U-Net", first.real_runs(recipes["sd15 on sd-scripts"], runs, folder), unit="s")
 
 
+def bench_telemetry(runs: int, folder: Path) -> None:
+    """What the recorder costs, on 1,500 steps at batch 2 of the small U-Net: three trainings of a few minutes a run."""
+    if not RIG:
+        print("\n## telemetry: skipped, LORA_RIG is not set")
+        return
+    recipe = first.real_recipe(folder, RIG)
+    for measure, figures in telemetry.costs(recipe, runs, STEPS, folder, first.on_rig(folder)).items():
+        show(f"recording on real sd-scripts, small U-Net: {measure}", figures, "off", unit="")
+
+
 BENCHES = {
     "startup": bench_startup,
     "check": bench_check,
@@ -259,6 +272,7 @@ BENCHES = {
     "scalars": bench_scalars,
     "report": bench_report,
     "first-step": bench_first_step,
+    "telemetry": bench_telemetry,
 }
 
 

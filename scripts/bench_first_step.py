@@ -61,6 +61,11 @@ def until_start(recipes: dict[str, Path], runs: int, folder: Path) -> tuple[Figu
     return cpu, wall
 
 
+def on_rig(folder: Path) -> dict[str, str]:
+    """Return the environment in which the rig's small U-Net trains."""
+    return {**as_installed(folder), "SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1"}
+
+
 def real_recipe(folder: Path, rig: Path) -> Path:
     """Write the recipe of the runs on real sd-scripts, over small pictures of noise; adopt that trainer."""
     images = folder / "rig-pictures"
@@ -82,31 +87,29 @@ def real_recipe(folder: Path, rig: Path) -> Path:
 
 
 def real_runs(recipe: Path, runs: int, folder: Path) -> Figures:
-    """Train for real, bare and through the tool in turn. Returns wall seconds, and the tool's own CPU until the first step."""
+    """Train for real, in turn: the trainer alone, the compiled command with its recorder, the tool. Wall seconds, and the tool's own CPU."""
     own = str(Path(sys.executable).parent / "lora-run")
-    environment = {**as_installed(folder), "SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1"}
-    names = ("bare first step", "ours first step", "ours later by", "ours own CPU", "bare end", "ours end")
-    figures: Figures = {name: [] for name in names}
+    environment = on_rig(folder)
+    whos = ("trainer alone", "compiled command", "lora-run, off", "lora-run, log", "lora-run, probe")
+    figures: Figures = {f"first step, {who}": [] for who in whos} | {"CPU of lora-run itself until then": []}
     for turn in range(runs):
         with tempfile.TemporaryDirectory() as made:
-            bare, ours = Path(made) / "bare", Path(made) / "ours"
-            compiled = subprocess.run(
-                [own, "compile", str(recipe), "-o", str(bare), "--format", "json"],
-                env=environment, capture_output=True, check=True,
-            )  # fmt: skip
-            command = json.loads(compiled.stdout)
-            ours.mkdir()
-            ways = {
-                "bare": (command["argv"], bare, {**environment, **command["environment"]}),
-                "ours": ([own, str(recipe), "--runs-dir", "runs"], ours, environment),
-            }
-            order = ["bare", "ours"] if turn % 2 else ["ours", "bare"]
-            seen = {who: first_step(*ways[who]) for who in order}
-        for who, (first, _, end) in seen.items():
-            figures[f"{who} first step"].append(first)
-            figures[f"{who} end"].append(end)
-        figures["ours later by"].append(seen["ours"][0] - seen["bare"][0])
-        figures["ours own CPU"].append(seen["ours"][1])
+            ways = {}
+            for who, mode in ((whos[0], "off"), (whos[1], "probe")):
+                place = Path(made) / who
+                argv = [own, "compile", str(recipe), "-o", str(place), "--set", f"telemetry={mode}", "--format", "json"]
+                told = json.loads(subprocess.run(argv, env=environment, capture_output=True, check=True).stdout)
+                ways[who] = (told["argv"], place, {**environment, **told["environment"]})
+            for who in whos[2:]:
+                place = Path(made) / who
+                place.mkdir()
+                mode = who.rpartition(" ")[2]
+                ways[who] = ([own, str(recipe), "--runs-dir", "runs", "--set", f"telemetry={mode}"], place, environment)
+            for who in whos if turn % 2 else reversed(whos):
+                first, used, _ = first_step(*ways[who])
+                figures[f"first step, {who}"].append(first)
+                if who == whos[-1]:
+                    figures["CPU of lora-run itself until then"].append(used)
         print(f"turn {turn + 1}", {name: round(values[-1], 2) for name, values in figures.items()}, flush=True)
     return figures
 
