@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import __version__
+from orchestrator.cli_dataset import dataset
 from orchestrator.command_line import CONTEXT, RecipeFirst, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def cli() -> None:
     lora-run check recipe.yaml    only look: recipe, pictures, captions
     lora-run diagnose FOLDER      judge a run, also one made by another front end
     """  # noqa: D301  click wants the backspace itself, it keeps the lines apart
+
+
+cli.add_command(dataset)
 
 
 @cli.command()

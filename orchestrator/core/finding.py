@@ -7,6 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.core.text import Text
 
 
@@ -155,6 +157,9 @@ class Finding:
     """The user's own reason, when the recipe ignores this rule."""
     state: State | None = None
     """What became of the run, where this finding alone can say it. A clear finding may claim `learning`."""
+    paths: tuple[Path, ...] = ()
+    """The pictures it is about (a caption is named by its picture); files without a picture by themselves. Empty: the whole set.
+    In a record only their names stand, which are relative to the image folder."""
 
     @property
     def is_fired(self) -> bool:

@@ -57,4 +57,4 @@ def parse_caption(raw: bytes) -> tuple[str | None, str]:
         return caption, "caption-bom"
     if not caption:
         return caption, "blank-caption"
-    return caption, "caption-many-lines" if rest and not rest.isspace() else ""
+    return caption, "caption-multiline" if rest and not rest.isspace() else ""

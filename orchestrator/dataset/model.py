@@ -31,7 +31,7 @@ class Picture:
     """First line, as the trainer reads it (a BOM stays). None: no caption file, or one that is no text."""
     caption_problem: str = ""
     """`empty-caption` (no bytes at all: the trainer dies), `caption-not-utf8` (it dies), `caption-unreadable`,
-    `caption-bom`, `caption-many-lines`, `blank-caption` (a first line of blanks); empty when fine."""
+    `caption-bom`, `caption-multiline`, `blank-caption` (a first line of blanks); empty when fine."""
     traits: tuple[str, ...] = ()
     """What the header says besides the size: `alpha`, `gray-16-bit`, `cmyk`, `animated`."""
     read_short_px: int = 0

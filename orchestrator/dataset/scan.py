@@ -232,6 +232,10 @@ def _missing(image_dir: Path, where: Location | None) -> Problem:
         fix = Text("write the path of a folder that exists", "请写一个存在的文件夹路径")
     else:
         fix = Text(f"did you mean {near}?", f"是不是指 {near}？")
+    if where is None:  # named on the command line
+        start = Text("relative paths start at the working directory", "相对路径从当前目录算起")
+        what = Text(f"there is no folder `{image_dir}`", f"没有文件夹 `{image_dir}`")
+        return Problem("image-dir-missing", what, start, fix)
     return Problem(
         "image-dir-missing",
         Text(f"`image_dir` does not exist: {image_dir}", f"`image_dir` 不存在：{image_dir}"),

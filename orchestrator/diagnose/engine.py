@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TOLD_BY: Mapping[str, tuple[str, ...]] = {
     "no-pictures": ("no-pictures",),
     "broken-picture": ("unreadable-picture",),
-    "broken-caption": ("unreadable-caption", "empty-caption"),
+    "broken-caption": ("unreadable-caption", "caption-not-utf8", "empty-caption"),
 }
 """Problem code -> rules that say the same of the same files. What was refused in the planner's words is not told again."""
 

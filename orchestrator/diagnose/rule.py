@@ -9,6 +9,7 @@ from orchestrator.core.finding import Confidence, Finding, Severity, State, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.core.finding import Evidence, Fix, Location
     from orchestrator.core.observation import Observations
@@ -85,11 +86,25 @@ class Says:
         fix: Fix | None = None,
         where: Location | None = None,
         state: State | None = None,
+        paths: Iterable[Path] = (),
     ) -> Finding:
-        """Return the finding that the problem is there; `state`: what became of the run, where this alone can say it."""
-        facts = tuple(evidence)
+        """Return the finding that the problem is there.
+
+        `state`: what became of the run, where this alone can say it; `paths`: the pictures it is about.
+        """
         return Finding(
-            self.id, self.name, Status.FIRED, severity, confidence, message, why, facts, fix, where=where, state=state
+            self.id,
+            self.name,
+            Status.FIRED,
+            severity,
+            confidence,
+            message,
+            why,
+            tuple(evidence),
+            fix,
+            where=where,
+            state=state,
+            paths=tuple(paths),
         )
 
     def clear(

@@ -1,12 +1,16 @@
-"""What a reader wants to see of the next recipe: the decisions, not the paths that were written anew for another folder."""
+"""What a reader wants to see of a change: of the next recipe the decisions, not its rewritten paths; of captions their one line."""
 
 from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
 from orchestrator.recipe.keys import PATH_KEYS
 from orchestrator.report.next_recipe import HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CONTEXT = 2
 """Unchanged lines around a change."""
@@ -31,4 +35,12 @@ def recipe_diff(recipe: str | None, following: str | None) -> list[tuple[str, st
                 continue
             rows += [("del", f"- {line}") for line in old[old_start:old_end]]
             rows += [("add", f"+ {line}") for line in new[new_start:new_end]]
+    return rows
+
+
+def caption_diff(changed: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Return rows as above for captions, (file, line before, line after) each: one line of each file is all that can change."""
+    rows: list[tuple[str, str]] = []
+    for file, before, after in changed:
+        rows += [("hunk", f"@@ {file} @@"), ("del", f"- {before}"), ("add", f"+ {after}")]
     return rows

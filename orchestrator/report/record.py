@@ -92,6 +92,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
             "message": finding.message,
             "why": finding.why,
             "evidence": finding.evidence,
+            "paths": [path.name for path in finding.paths],
             "advice": advice,
             "needs": finding.needs,
             "where": finding.where,

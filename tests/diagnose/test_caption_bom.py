@@ -8,7 +8,8 @@ from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
 
 def test_a_byte_order_mark_is_told() -> None:
     marked = picture("a.png", "\ufeffalicexyz", caption_problem="caption-bom")
-    catches(RULE, Case(dataset=dataset(folder([marked, picture("b.png")]))), Severity.WATCH)
+    finding = catches(RULE, Case(dataset=dataset(folder([marked, picture("b.png")]))), Severity.WATCH)
+    assert [path.name for path in finding.paths] == ["a.png"]
 
 
 def test_captions_without_it_are_clear() -> None:

@@ -14,7 +14,7 @@ def test_a_whole_folder_of_the_other_extension_is_one_safe_change() -> None:
     catches(RULE, case, Severity.FIX)
     verdict = judge(case, "before")
     assert [(c.key, c.value) for c in next_changes(verdict)] == [("concepts.1.caption_extension", ".caption")]
-    assert "missing-captions" not in {f.name for f in verdict.findings}
+    assert "missing-caption" not in {f.name for f in verdict.findings}
 
 
 def test_mixed_extensions_want_renaming() -> None:

@@ -14,7 +14,7 @@ def _case(words: int, family: str = "sd15", **settings: object) -> Case:
 
 
 def test_what_is_cut_off_is_told_with_a_safe_change() -> None:
-    finding = catches(RULE, _case(76), Severity.WATCH)
+    finding = catches(RULE, _case(76, max_token_length=75), Severity.WATCH)
     assert finding.evidence[0].value == 76
     assert finding.fix is not None
     assert [(c.key, c.value, c.is_safe) for c in finding.fix.changes] == [("train.max_token_length", 225, True)]
@@ -25,6 +25,13 @@ def test_the_recipes_own_limit_counts() -> None:
     finding = catches(RULE, _case(226, max_token_length=225))
     assert finding.fix is not None
     assert finding.fix.changes == ()
+
+
+def test_before_anything_is_decided_only_what_no_setting_reads_is_told() -> None:
+    catches_not(RULE, _case(225), Status.CLEAR)
+    finding = catches(RULE, _case(226))
+    assert [path.name for path in finding.paths] == ["a.png"]
+    catches(RULE, Case(dataset=dataset(folder([picture("a.png", "smile " * 226)]))), Severity.WATCH)
 
 
 def test_families_with_long_captions_are_not_asked() -> None:

@@ -8,12 +8,14 @@ from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
 
 def test_an_empty_file_stops() -> None:
     case = Case(dataset=dataset(folder([picture("a.png", "", caption_problem="empty-caption")])))
-    assert "a.txt" in catches(RULE, case, Severity.STOP).message.en
+    finding = catches(RULE, case, Severity.STOP)
+    assert "a.txt" in finding.message.en
+    assert [path.name for path in finding.paths] == ["a.png"]
 
 
 def test_a_blank_first_line_is_to_fix() -> None:
     case = Case(dataset=dataset(folder([picture("a.png", "", caption_problem="blank-caption")])))
-    catches(RULE, case, Severity.FIX)
+    assert [path.name for path in catches(RULE, case, Severity.FIX).paths] == ["a.png"]
 
 
 def test_captions_with_words_are_clear() -> None:

@@ -18,28 +18,12 @@ def _case(captions: list[str], general: dict[str, Any] | None = None, **options:
 def test_missing_in_most_captions_is_to_fix() -> None:
     finding = catches(RULE, _case(["smile", "alicexyzz, hat", "alicexyz"]), Severity.FIX)
     assert "2 of 3" in finding.message.en
-    assert "0.png" in finding.message.en or "0.txt" in finding.message.en
+    assert "0.png" in finding.message.en
+    assert [path.name for path in finding.paths] == ["0.png", "1.png"]
 
 
 def test_missing_in_few_is_to_look_at() -> None:
     catches(RULE, _case(["alicexyz, smile", "alicexyz", "hat"]), Severity.WATCH)
-
-
-def test_shuffling_without_keeping_is_one_safe_change() -> None:
-    finding = catches(RULE, _case(["alicexyz, smile"], {"shuffle_caption": True, "keep_tokens": 0}), Severity.FIX)
-    assert finding.fix is not None
-    assert [(c.key, c.value, c.is_safe) for c in finding.fix.changes] == [("dataset.keep_tokens", 1, True)]
-
-
-def test_a_subset_may_shuffle_on_its_own() -> None:
-    catches(RULE, _case(["alicexyz, smile"], shuffle_caption=True), Severity.FIX)
-    catches_not(RULE, _case(["alicexyz, smile"], shuffle_caption=True, keep_tokens=1), Status.CLEAR)
-
-
-def test_not_first_matters_only_when_tags_are_shuffled() -> None:
-    captions = ["smile, alicexyz", "alicexyz"]
-    catches(RULE, _case(captions, {"shuffle_caption": True, "keep_tokens": 1}), Severity.WATCH)
-    catches_not(RULE, _case(captions, {"shuffle_caption": False}), Status.CLEAR)
 
 
 @pytest.mark.parametrize("caption", ["alicexyz, smile", "ALICEXYZ, smile", "\ufeffalicexyz", "a photo of alicexyz."])
@@ -49,6 +33,19 @@ def test_the_trigger_is_found_as_a_word_in_any_case(caption: str) -> None:
 
 def test_a_prefix_counts() -> None:
     catches_not(RULE, _case(["smile"], {"caption_prefix": "alicexyz,"}), Status.CLEAR)
+
+
+def test_without_a_recipe_the_word_most_captions_begin_with_is_taken_for_it() -> None:
+    captions = [f"zxqchara, {tag}" for tag in ("smile", "sad", "night", "city", "hat", "day", "beach", "sky", "moon")]
+    pictures = [picture(f"{i}.png", caption) for i, caption in enumerate([*captions, "zxqchara, tree", "1girl, smile"])]
+    finding = catches(RULE, Case(dataset=dataset(folder(pictures))), Severity.WATCH)
+    assert "`zxqchara`" in finding.message.en
+    assert [path.name for path in finding.paths] == ["10.png"]
+
+
+def test_a_known_tag_in_front_is_no_trigger() -> None:
+    pictures = [picture(f"{i}.png", f"1girl, tag{i}, smile") for i in range(20)]
+    catches_not(RULE, Case(dataset=dataset(folder(pictures))), Status.NOT_APPLICABLE)
 
 
 def test_without_trigger_or_plan_nothing_is_asked() -> None:

@@ -19,12 +19,14 @@ from tests.diagnose.cases import recipe
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 PRESETS = sorted(path.stem for path in RECIPES.glob("*.yaml") if path.stem != "quickstart")
 
+VARIED = ("smile, outdoors", "sitting, indoors", "from behind, forest", "profile, night sky", "open mouth, beach")
+
 
 def _pictures(folder: Path, count: int = 24) -> Path:
     folder.mkdir()
     for index in range(count):
         Image.new("RGB", (64, 96 if index % 2 else 64), (index, 0, 0)).save(folder / f"{index:02}.png")
-        (folder / f"{index:02}.txt").write_text("sksalice, smile, outdoors", encoding="utf-8")
+        (folder / f"{index:02}.txt").write_text(f"sksalice, {VARIED[index % len(VARIED)]}", encoding="utf-8")
     return folder
 
 
@@ -90,11 +92,11 @@ def test_every_fault_of_a_folder_is_told_at_once(tmp_path: Path) -> None:
     fired = {finding.name: finding.severity.value for finding in judge(case, "before", reraise=True).fired}
     expected = {
         "unreadable-picture": "stop",
-        "missing-captions": "fix",
+        "missing-caption": "fix",
         "empty-caption": "stop",
-        "unreadable-caption": "stop",
+        "caption-not-utf8": "stop",
         "caption-bom": "watch",
-        "caption-many-lines": "watch",
+        "caption-multiline": "watch",
         "missing-trigger": "watch",
         "ignored-pictures": "watch",
         "orphan-captions": "watch",

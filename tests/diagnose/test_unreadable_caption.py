@@ -1,18 +1,21 @@
 from __future__ import annotations
 
-import pytest
-
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.unreadable_caption import RULE
 from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
 
 
-@pytest.mark.parametrize("problem", ["caption-not-utf8", "caption-unreadable"])
-def test_what_is_no_text_stops(problem: str) -> None:
-    finding = catches(RULE, Case(dataset=dataset(folder([picture("a.png", caption_problem=problem)]))), Severity.STOP)
-    assert finding.evidence[0].value == problem
-    assert finding.evidence[0].source == "a.txt"
+def test_what_cannot_be_opened_stops_and_is_named() -> None:
+    case = Case(dataset=dataset(folder([picture("a.png", caption_problem="caption-unreadable"), picture("b.png")])))
+    finding = catches(RULE, case, Severity.STOP)
+    assert [path.name for path in finding.paths] == ["a.png"]
+    assert "a.txt" in finding.message.en
+
+
+def test_what_is_no_utf8_is_not_meant() -> None:
+    case = Case(dataset=dataset(folder([picture("a.png", caption_problem="caption-not-utf8")])))
+    catches_not(RULE, case, Status.CLEAR)
 
 
 def test_text_is_clear() -> None:

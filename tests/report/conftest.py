@@ -194,7 +194,7 @@ def verdict() -> Verdict:
     )
     few = Finding(
         "R003",
-        "missing-captions",
+        "missing-caption",
         Status.FIRED,
         Severity.WATCH,
         Confidence.MEDIUM,

@@ -118,7 +118,7 @@ def test_facts_agree_with_the_case(make_data: Make, tmp_path: Path) -> None:
     data = make_data()
     body = whole(data, tmp_path)
     assert [f["name"] for f in body["findings"]] == [f.name for f in data.verdict.findings]
-    assert body["next_steps"] == ["lr-too-high", "missing-captions"]
+    assert body["next_steps"] == ["lr-too-high", "missing-caption"]
     assert body["plan"]["steps"]["total_steps"] == 400
     assert body["plan"]["train"]["network_dim"] == {
         "value": 8,

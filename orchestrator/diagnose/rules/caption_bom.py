@@ -64,6 +64,7 @@ def check(case: Case) -> Iterator[Finding]:
         ),
         evidence=[Evidence(Text("captions with the mark", "带 BOM 的标注"), len(marked), 0)],
         fix=Fix(Text("Save them as UTF-8 without BOM.", "另存为不带 BOM 的 UTF-8。")),
+        paths=[picture.path for picture in marked],
     )
 
 

@@ -82,4 +82,4 @@ def _fired(folder: Folder, index: int) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", suppresses=("missing-captions",))
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", suppresses=("missing-caption",))

@@ -102,6 +102,7 @@ def _equal(case: Case) -> Finding:
             Evidence(Text("files too many", "多余的文件"), spare, 0, "data set", "pictures"),
         ],
         fix=Fix(Text("Keep one of each.", "每组只保留一张。")),
+        paths=[path for group in groups for path in group],
     )
 
 

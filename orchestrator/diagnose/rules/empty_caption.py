@@ -48,10 +48,10 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_DATASET)
         return
     pictures = [picture for folder in case.dataset.folders for picture in folder.pictures]
-    empty = [p.caption_path or p.path for p in pictures if p.caption_problem == "empty-caption"]
-    blank = [p.caption_path or p.path for p in pictures if p.caption_problem == "blank-caption"]
+    empty = [p for p in pictures if p.caption_problem == "empty-caption"]
+    blank = [p for p in pictures if p.caption_problem == "blank-caption"]
     if empty:
-        shown = names(empty)
+        shown = names([p.caption_path or p.path for p in empty])
         yield SAYS.fired(
             Severity.STOP,
             Confidence.HIGH,
@@ -62,9 +62,10 @@ def check(case: Case) -> Iterator[Finding]:
             why=Text("The trainer ends at the first of them.", "训练器遇到第一个就会中止。"),
             evidence=[Evidence(Text("empty caption files", "空标注文件"), len(empty), 0)],
             fix=Fix(ADVICE),
+            paths=[picture.path for picture in empty],
         )
     if blank:
-        shown = names(blank)
+        shown = names([p.caption_path or p.path for p in blank])
         yield SAYS.fired(
             Severity.FIX,
             Confidence.HIGH,
@@ -75,6 +76,7 @@ def check(case: Case) -> Iterator[Finding]:
             why=Text("These pictures train with an empty prompt.", "这些图片会用空提示词训练。"),
             evidence=[Evidence(Text("captions with a blank first line", "首行为空的标注"), len(blank), 0)],
             fix=Fix(ADVICE),
+            paths=[picture.path for picture in blank],
         )
     if not empty and not blank:
         yield SAYS.clear(Text("No caption is empty.", "没有空标注。"))

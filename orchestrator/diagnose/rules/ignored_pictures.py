@@ -60,6 +60,7 @@ def check(case: Case) -> Iterator[Finding]:
         why=Text("The trainer does not take their extension.", "训练器不认它们的扩展名。"),
         evidence=[Evidence(Text("files left out", "被忽略的文件"), len(ignored), 0)],
         fix=Fix(Text("Convert them to PNG.", "转换为 PNG。")),
+        paths=ignored,
     )
 
 

@@ -64,6 +64,7 @@ def check(case: Case) -> Iterator[Finding]:
         ),
         evidence=[Evidence(Text("captions without a picture", "没有图片的标注"), len(orphans), 0)],
         fix=Fix(Text("Rename them after their pictures, or delete them.", "按图片名改名，或删除。")),
+        paths=orphans,
     )
 
 

@@ -47,6 +47,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_DATASET)
         return
     shared = [stem for folder in case.dataset.folders for stem in folder.shared_stems]
+    pictures = [p.path for f in case.dataset.folders for p in f.pictures if p.path.stem in set(f.shared_stems)]
     if not shared:
         yield SAYS.clear(Text("Every picture has a name of its own.", "每张图片的名称都不同。"))
         return
@@ -61,6 +62,7 @@ def check(case: Case) -> Iterator[Finding]:
         why=Text("They share one caption and one latent cache file.", "它们共用一个标注和一个潜变量缓存文件。"),
         evidence=[Evidence(Text("shared names", "重复的名称"), len(shared), 0)],
         fix=Fix(Text("Rename or remove one of each.", "改名或移走其中一张。")),
+        paths=pictures,
     )
 
 

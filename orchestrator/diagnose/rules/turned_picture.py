@@ -60,6 +60,7 @@ def check(case: Case) -> Iterator[Finding]:
         why=Text("Viewers apply the EXIF orientation, the trainer does not.", "看图软件会应用 EXIF 方向，训练器不会。"),
         evidence=[Evidence(Text("pictures with an EXIF orientation", "带 EXIF 方向的图片"), len(turned), 0)],
         fix=Fix(Text("Save them turned, without the EXIF entry.", "把图片旋转后另存，去掉 EXIF 方向。")),
+        paths=turned,
     )
 
 

@@ -1,20 +1,20 @@
-"""A caption file cannot be read as text.
+"""A caption file cannot be opened.
 
 ## What it looks for
 
-Caption files that are not UTF-8, or that cannot be opened.
+Caption files that cannot be opened or read: no permission, a broken link, a damaged disk.
 
 ## Why it matters
 
-The trainer reads captions as UTF-8 and dies at the first one that is not.
+The trainer dies at the first of them, or trains the picture with the class tokens alone.
 
 ## How we tell
 
-The whole file is decoded.
+The file is opened and read.
 
 ## What to change
 
-Save the file as UTF-8. Files written by old Windows editors are mostly in the system's own encoding.
+Mend the permissions or the link, or write the caption anew.
 
 ## When it is wrong
 
@@ -22,7 +22,7 @@ Never.
 
 ## Sources
 
-sd-scripts 48d368fa, `train_util.py` (`read_caption`: "illegal char in file (not UTF-8)").
+sd-scripts 48d368fa, `train_util.py` (`read_caption` opens every caption file before the run).
 """
 
 from __future__ import annotations
@@ -37,36 +37,30 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROBLEMS = ("caption-not-utf8", "caption-unreadable")
-MOST_SHOWN = 20
-"""Files listed as evidence; the count says the rest."""
-
-SAYS = Says("R014", "unreadable-caption")
+SAYS = Says("R100", "unreadable-caption")
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """Look for captions that are no UTF-8 text."""
+    """Look for captions that cannot be opened."""
     if case.dataset is None:
         yield SAYS.not_applicable(NO_DATASET)
         return
-    bad = [p for folder in case.dataset.folders for p in folder.pictures if p.caption_problem in PROBLEMS]
+    bad = [p for folder in case.dataset.folders for p in folder.pictures if p.caption_problem == "caption-unreadable"]
     if not bad:
-        yield SAYS.clear(Text("Every caption is readable text.", "所有标注都是可读文本。"))
+        yield SAYS.clear(Text("Every caption file can be opened.", "所有标注文件都能打开。"))
         return
     shown = names([picture.caption_path or picture.path for picture in bad])
     yield SAYS.fired(
         Severity.STOP,
         Confidence.HIGH,
         Text(
-            f"{plural(len(bad), 'caption file is', 'caption files are')} no UTF-8 text: {shown.en}.",
-            f"{len(bad)} 个标注文件不是 UTF-8 文本：{shown.zh}。",
+            f"{plural(len(bad), 'caption file', 'caption files')} cannot be opened: {shown.en}.",
+            f"{len(bad)} 个标注文件无法打开：{shown.zh}。",
         ),
         why=Text("The trainer dies at the first of them.", "训练器遇到第一个就会崩溃。"),
-        evidence=[
-            Evidence(Text("what is wrong", "问题"), p.caption_problem, None, (p.caption_path or p.path).name)
-            for p in bad[:MOST_SHOWN]
-        ],
-        fix=Fix(Text("Save them as UTF-8.", "另存为 UTF-8 编码。")),
+        evidence=[Evidence(Text("captions that cannot be opened", "无法打开的标注"), len(bad), 0)],
+        fix=Fix(Text("Mend their permissions, or write them anew.", "修复权限，或重写。")),
+        paths=[picture.path for picture in bad],
     )
 
 

@@ -66,6 +66,7 @@ def check(case: Case) -> Iterator[Finding]:
             for picture in bad[:MOST_SHOWN]
         ],
         fix=Fix(Text("Replace or remove these files.", "替换或移走这些文件。")),
+        paths=[picture.path for picture in bad],
     )
 
 

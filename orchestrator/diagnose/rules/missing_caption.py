@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from orchestrator.dataset.model import Folder
 
-SAYS = Says("R009", "missing-captions")
+SAYS = Says("R009", "missing-caption")
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -83,6 +83,7 @@ def _fired(folder: Folder) -> Finding:
         ),
         evidence=[Evidence(Text("pictures without a caption", "没有标注的图片"), len(bare), 0, name)],
         fix=Fix(Text("Write the missing captions.", "补写缺少的标注。")),
+        paths=bare,
     )
 
 

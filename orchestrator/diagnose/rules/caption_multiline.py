@@ -37,7 +37,7 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAYS = Says("R016", "caption-many-lines")
+SAYS = Says("R016", "caption-multiline")
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def check(case: Case) -> Iterator[Finding]:
             Text("With `enable_wildcard` all lines are read.", "启用 `enable_wildcard` 时读取所有行。")
         )
         return
-    long = [p for folder in case.dataset.folders for p in folder.pictures if p.caption_problem == "caption-many-lines"]
+    long = [p for folder in case.dataset.folders for p in folder.pictures if p.caption_problem == "caption-multiline"]
     if not long:
         yield SAYS.clear(Text("Every caption is one line.", "每个标注都只有一行。"))
         return
@@ -65,6 +65,7 @@ def check(case: Case) -> Iterator[Finding]:
         why=Text("The trainer leaves out everything after the first line.", "训练器会忽略首行之后的内容。"),
         evidence=[Evidence(Text("captions of several lines", "多行标注"), len(long), 0)],
         fix=Fix(Text("Put each caption on one line.", "把每个标注写成一行。")),
+        paths=[picture.path for picture in long],
     )
 
 

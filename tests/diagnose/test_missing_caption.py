@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
-from orchestrator.diagnose.rules.missing_captions import RULE
+from orchestrator.diagnose.rules.missing_caption import RULE
 from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
 
 
@@ -11,6 +11,7 @@ def test_some_missing_is_to_fix_and_named() -> None:
     finding = catches(RULE, Case(dataset=dataset(folder(pictures))), Severity.FIX)
     assert "1 of 2" in finding.message.en
     assert "b.png" in finding.message.en
+    assert [path.name for path in finding.paths] == ["b.png"]
 
 
 def test_none_at_all_may_be_meant() -> None:
