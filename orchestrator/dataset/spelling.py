@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import string
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.dataset.tags import loose, normal
@@ -40,11 +40,11 @@ class Spelled:
 def spellings(captions: Sequence[Sequence[str]]) -> list[Spelled]:
     """Return the tags that stand in `captions` (their pieces as written) in several ways, the most frequent first."""
     groups: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    written = vocabulary().written
     for index, pieces in enumerate(captions):
         for piece in pieces:
-            if normal(piece):
-                groups[loose(written(piece))][_as_written(piece)].add(index)
+            key, spelling = _key_and_spelling(piece)
+            if key:
+                groups[key][spelling].add(index)
     found: list[Spelled] = []
     for ways in groups.values():
         if len(ways) > 1:
@@ -73,62 +73,83 @@ def _spelled(ways: Mapping[str, set[int]], *, is_other_name: bool) -> Spelled:
     return Spelled(first, counts, tuple(captions), is_other_name)
 
 
+@lru_cache(maxsize=50_000)
+def _key_and_spelling(piece: str) -> tuple[str, str]:
+    """Return what all spellings and names of a tag share, and this one as it stands."""
+    return (loose(vocabulary().written(piece)), _as_written(piece)) if normal(piece) else ("", "")
+
+
 def _as_written(piece: str) -> str:
     """Return a tag in lower case, its underscores and hyphens as they stand."""
     plain = piece.strip().lower().replace("\\(", "(").replace("\\)", ")")
     return plain if normal(plain) == plain.replace("_", " ") else normal(plain)
 
 
-def near_known(tag: str) -> str | None:
-    """Return the known tag that `tag` is a typo of; None where it is known itself or nothing is near."""
-    known = vocabulary()
-    if not _may_be_wrong(tag) or known.category(tag) is not None:
+class Speller:
+    """Tags that are known, and which of them a misspelt one may be meant as."""
+
+    def __init__(self, tags: Iterable[str]) -> None:
+        """`tags`: normalised."""
+        self._tags = frozenset(tags)
+        self._near: dict[str, set[str]] = defaultdict(set)
+        for word in {word for tag in self._tags for word in _words(tag)}:
+            for key in _shortened(word):
+                self._near[key].add(word)
+
+    def meant(self, tag: str) -> str | None:
+        """Return the known tag that `tag` is a typo of; None where nothing is near, or the tag or its words are known."""
+        is_tag = len(tag) <= LONGEST and tag.isascii() and tag not in self._tags
+        for word in _unknown_words(tag) if is_tag else ():
+            others = {other for key in _shortened(word) for other in self._near.get(key, ())}
+            for other in sorted(others):
+                right = tag.replace(word, other, 1)
+                if right in self._tags and _is_typo(word, other, is_whole=word == tag):
+                    return right
         return None
-    others = known.categories.keys() | tagger_tags()
-    return next((near for near in _neighbours(tag) if near in others), None)
 
 
-def near_one_of(tag: str, others: Iterable[str]) -> str | None:
-    """Return which of `others`, frequent tags of the same set, `tag` is a typo of."""
-    if not _may_be_wrong(tag) or vocabulary().category(tag) is not None:
-        return None
-    wanted = set(others)
-    return next((near for near in _neighbours(tag) if near in wanted), None) if wanted else None
+@cache
+def known_tags() -> Speller:
+    """Return what our own list and the user's taggers know."""
+    return Speller(vocabulary().categories.keys() | tagger_tags())
 
 
-def _may_be_wrong(tag: str) -> bool:
-    return len(tag) <= LONGEST and tag.isascii() and tag not in tagger_tags() and bool(_unknown_words(tag))
+def is_known(tag: str) -> bool:
+    """Return whether a list has the tag, in whatever spelling."""
+    return vocabulary().category(tag) is not None or tag in tagger_tags()
+
+
+def _words(tag: str) -> list[str]:
+    return tag.replace("-", " ").split()
 
 
 def _unknown_words(tag: str) -> list[str]:
-    known = vocabulary().words | common_words()
-    words = tag.replace("-", " ").split()
+    """Return the words of a tag that may be typos: long enough, and no word of a tag or of everyday English."""
+    known, everyday, words = vocabulary().words, common_words(), _words(tag)
     least = SHORTEST_BESIDE if len(words) > 1 else SHORTEST_SWAPPED
-    return [w for w in words if w.isalpha() and len(w) >= least and w not in known and w.rstrip("s") not in known]
+    return [
+        word
+        for word in words
+        if len(word) >= least
+        and word.isalpha()
+        and not any(one in known or one in everyday for one in (word, word.rstrip("s")))
+    ]
 
 
-def _neighbours(tag: str) -> Iterator[str]:
-    """Yield what `tag` may have been meant as: one unknown word of it changed by one letter."""
-    for word in _unknown_words(tag):
-        for other in _swapped(word):
-            yield tag.replace(word, other, 1)
-        if word != tag or len(word) >= SHORTEST_CHANGED:
-            for other in _changed(word):
-                yield tag.replace(word, other, 1)
-
-
-def _swapped(word: str) -> Iterator[str]:
-    """Yield words with two neighbouring letters swapped; the first letter stays."""
-    for i in range(1, len(word) - 1):
-        if word[i] != word[i + 1]:
-            yield word[:i] + word[i + 1] + word[i] + word[i + 2 :]
-
-
-def _changed(word: str) -> Iterator[str]:
-    """Yield words with one letter left out, added or replaced; the first letter stays."""
-    for i in range(1, len(word) + 1):
+def _shortened(word: str) -> Iterator[str]:
+    """Yield the word and what is left of it without one letter: words one letter apart share one of these."""
+    yield word
+    for i in range(1, len(word)):
         yield word[:i] + word[i + 1 :]
-        for letter in string.ascii_lowercase:
-            yield word[:i] + letter + word[i:]
-            if i < len(word):
-                yield word[:i] + letter + word[i + 1 :]
+
+
+def _is_typo(word: str, other: str, *, is_whole: bool) -> bool:
+    """Return whether `word` is `other` with two letters swapped, or with one more, less or another; the first letter stays."""
+    if word[0] != other[0]:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(word, other)) if a != b), min(len(word), len(other)))  # noqa: B905 - the shorter ends it
+    left, right = word[same:], other[same:]
+    if len(left) == len(right) and len(left) > 1 and left[:2] == right[1::-1] and left[2:] == right[2:]:
+        return True
+    is_changed = left[1:] == right or left == right[1:] or left[1:] == right[1:]
+    return is_changed and (not is_whole or len(word) >= SHORTEST_CHANGED)

@@ -27,7 +27,7 @@ _LOOSE = re.compile(r"[\s\-_]+")
 _GREY = re.compile(r"\bgray")
 _COLOUR = re.compile(r"\bcolor")
 _WIDE = re.compile(r"[，、；]")
-_FUNCTION_WORDS = frozenset(
+_SENTENCE_WORDS = frozenset(
     [
         "a",
         "an",
@@ -49,24 +49,14 @@ _FUNCTION_WORDS = frozenset(
         "his",
         "her",
         "their",
-        "in",
-        "of",
-        "with",
-        "and",
         "who",
         "which",
         "while",
         "wearing",
-        "against",
-        "into",
-        "from",
-        "at",
-        "on",
-        "to",
-        "as",
-        "by",
     ]
 )
+_SMALL_WORDS = frozenset(["in", "of", "with", "and", "against", "into", "from", "at", "on", "to", "as", "by", "over"])
+"""Words of sentences that tags have too (`looking at viewer`): they count in longer pieces only."""
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SENTENCE_END = re.compile(r"[.!?。！？](?:\s|$)")
 _TAG_WORDS = 4
@@ -101,26 +91,39 @@ def loose(tag: str) -> str:
 
 def caption_style(caption: str) -> Style:
     """Return whether a caption is a list of tags or written in sentences; `unclear` where it is too short to tell."""
-    text = _WIDE.sub(SEPARATOR, caption.lstrip(BOM))
-    pieces = [piece for piece in split_tags(text) if piece]
-    if not pieces:
+    text = caption.lstrip(BOM).lower()
+    if not text.isascii():
+        text = _WIDE.sub(SEPARATOR, text)
+        if len(_CJK.findall(text)) > len(text) / 2:
+            return _style_without_blanks(text)
+    pieces = [words for piece in text.split(SEPARATOR) if (words := piece.replace(".", " ").split())]
+    total = sum(map(len, pieces))
+    if total < 2:
         return "unclear"
-    words = [piece.split() for piece in pieces]
-    signs = [len(_CJK.findall(piece)) for piece in pieces]
-    if sum(signs) > sum(len(piece) for piece in pieces) / 2:
-        long = sum(1 for count in signs if count > _TAG_SIGNS)
-        if long * 2 > len(pieces) or "。" in text:
-            return "sentences"
-        return "tags" if len(pieces) > 1 else "unclear"
-    total = sum(map(len, words))
-    function = sum(1 for piece in words for word in piece if word.lower().strip(".") in _FUNCTION_WORDS)
-    is_long = total / len(pieces) > _TAG_WORDS
-    ends = len(_SENTENCE_END.findall(text))
-    if total >= 5 and (function / total >= 0.2 or (is_long and (function >= 2 or ends))):
+    function = sum(map(_function_words, pieces))
+    is_long = total > _TAG_WORDS * len(pieces)
+    if total >= 5 and (
+        function >= 0.2 * total or (is_long and (function >= 2 or _SENTENCE_END.search(text) is not None))
+    ):
         return "sentences"
     if len(pieces) >= 3 and not is_long:
         return "tags"
     return "tags" if len(pieces) == 2 and total <= 2 * _TAG_WORDS and not function else "unclear"
+
+
+def _style_without_blanks(text: str) -> Style:
+    """Return the same for scripts that put no blanks between words."""
+    signs = [len(_CJK.findall(piece)) for piece in text.split(SEPARATOR) if piece.strip()]
+    if "。" in text or sum(1 for count in signs if count > _TAG_SIGNS) * 2 > len(signs):
+        return "sentences"
+    return "tags" if len(signs) > 1 else "unclear"
+
+
+def _function_words(piece: list[str]) -> int:
+    """Count the words of a piece that sentences are made of."""
+    if len(piece) > _TAG_WORDS:
+        return sum(1 for word in piece if word in _SENTENCE_WORDS or word in _SMALL_WORDS)
+    return 0 if _SENTENCE_WORDS.isdisjoint(piece) else sum(1 for word in piece if word in _SENTENCE_WORDS)
 
 
 @dataclass(frozen=True)

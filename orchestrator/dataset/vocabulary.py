@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +99,7 @@ class Vocabulary:
 
     def written(self, tag: str) -> str:
         """Return the tag as our list writes it; its normal form where it is not in the list."""
-        return self.spellings.get(loose(tag), normal(tag))
+        return self.spellings.get(loose(tag)) or normal(tag)
 
 
 @cache
@@ -130,15 +130,21 @@ def common_words() -> frozenset[str]:
     return frozenset((Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").split())
 
 
+@lru_cache(maxsize=50_000)
+def written(tag: str) -> str:
+    """Return a tag as our list writes it; asked for the same tags again and again."""
+    return vocabulary().written(tag)
+
+
 def contradictions(tags: Collection[str]) -> list[tuple[str, str]]:
     """Return pairs of tags of one caption that exclude each other; `tags` as our list writes them."""
-    have = set(tags)
-    several = bool(have & SEVERAL_PEOPLE)
-    found = []
+    have = frozenset(tags)
+    found: list[tuple[str, str]] = []
     for ones, others, excuses in CONTRADICTIONS:
-        if have.intersection(excuses) or (several and not ABOUT_THE_WHOLE.intersection(ones)):
+        if have.isdisjoint(ones) or have.isdisjoint(others) or not have.isdisjoint(excuses):
             continue
-        found += [(one, other) for one in ones if one in have for other in others if other in have]
+        if have.isdisjoint(SEVERAL_PEOPLE) or not ABOUT_THE_WHOLE.isdisjoint(ones):
+            found += [(one, other) for one in ones if one in have for other in others if other in have]
     return found
 
 

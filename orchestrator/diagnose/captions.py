@@ -130,6 +130,5 @@ def tag_list(tags: Sequence[str], most: int = 6) -> Text:
 
 def share_evidence(tag: str, count: int, total: int, limit: float) -> Evidence:
     """Return the share of captions that hold a tag, in percent."""
-    return Evidence(
-        Text("captions with this tag", "含此标签的标注"), round(100 * count / total), round(100 * limit), tag, "%"
-    )
+    what = Text(f"captions with `{tag}`", f"含 `{tag}` 的标注")
+    return Evidence(what, round(100 * count / total), round(100 * limit), tag, "%")

@@ -41,7 +41,8 @@ def listed(folder: Path, table: TagTable, category: str | None, form: str, langu
         return EXIT_OK
     console = terminal.make_console()
     cells = [
-        (_short(row.tag), row.category or UNKNOWN.to(language), str(row.count), f"{100 * row.share:.0f} %") for row in rows
+        (_short(row.tag), row.category or UNKNOWN.to(language), str(row.count), f"{100 * row.share:.0f} %")
+        for row in rows
     ]
     if cells:
         terminal.show_table([head.to(language) for head in _HEADS], cells, console)

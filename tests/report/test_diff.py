@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orchestrator.report.diff import recipe_diff
+from orchestrator.report.diff import caption_diff, recipe_diff
 from orchestrator.report.next_recipe import HEADER
 
 RECIPE = "# yaml-language-server: $schema=a.json\nname: x\nconcepts:\n  - image_dir: a\n    num_repeats: 2\ntrain:\n  seed: 1\n"
@@ -21,3 +21,11 @@ def test_only_decisions_are_shown() -> None:
 
 def test_without_a_next_recipe_there_is_nothing() -> None:
     assert recipe_diff(RECIPE, None) == recipe_diff(None, RECIPE) == recipe_diff(RECIPE, RECIPE) == []
+
+
+def test_each_caption_is_shown_as_its_line_before_and_after() -> None:
+    assert caption_diff([("a.txt", "zxq, hat", "zxq")]) == [
+        ("hunk", "@@ a.txt @@"),
+        ("del", "- zxq, hat"),
+        ("add", "+ zxq"),
+    ]

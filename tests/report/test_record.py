@@ -4,6 +4,7 @@ import json
 import math
 from array import array
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from orchestrator.report.record import KIND, VERSION, problems_record, report_re
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from orchestrator.report.model import ReportData
 
@@ -112,6 +112,16 @@ def test_nothing_private_is_written(make_data: Make, tmp_path: Path, monkeypatch
     assert "zhangsan" not in text
     assert "hf_abc" not in text
     assert str(data.run_root) not in text
+
+
+def test_a_finding_names_its_pictures_and_no_folder(make_data: Make, schema_faults: Faults, tmp_path: Path) -> None:
+    data = make_data()
+    first, *rest = data.verdict.findings
+    paths = (Path("/home/zhangsan/secret/alice/01.png"), Path("set/须灵犀.jpg"))
+    body = whole(replace(data, verdict=Verdict((replace(first, paths=paths), *rest))), tmp_path)
+    assert body["findings"][0]["paths"] == ["01.png", "须灵犀.jpg"]
+    assert schema_faults(body) == []
+    assert "secret" not in json.dumps(body)
 
 
 def test_facts_agree_with_the_case(make_data: Make, tmp_path: Path) -> None:

@@ -330,7 +330,22 @@ def test_the_schema_is_the_shipped_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "run", "check", "plan", "compile", "new", "diagnose", "compare", "next", "explain", "doctor", "board"]
+    "verb",
+    [
+        "",
+        "run",
+        "check",
+        "plan",
+        "compile",
+        "new",
+        "diagnose",
+        "compare",
+        "next",
+        "explain",
+        "doctor",
+        "board",
+        "dataset",
+    ],
 )
 def test_help_fits_a_terminal_and_cuts_nothing(verb: str, tmp_path: Path) -> None:
     done = lora_run(*([verb] if verb else []), "--help", cwd=tmp_path, COLUMNS="80")

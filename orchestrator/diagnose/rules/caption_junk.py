@@ -80,9 +80,10 @@ def _junk(one: Captioned, *, is_weighted: bool) -> Text | None:
     prompt, weight = _PROMPT.search(caption), _WEIGHT.search(caption)
     if prompt is not None or (weight is not None and not is_weighted):
         return Text("a piece of a prompt", "提示词残片") if prompt is not None else Text("a weight", "权重")
-    parts = one.text.pieces if one.text.style == "tags" and not is_weighted else (caption,)
-    if any(_is_open(part) for part in parts):
-        return _BRACKET
+    if any(sign in caption for sign in "()[]{}"):
+        parts = one.text.pieces if one.text.style == "tags" and not is_weighted else (caption,)
+        if any(_is_open(part) for part in parts):
+            return _BRACKET
     return _EMPTY if any(not piece for piece in one.text.pieces) else None
 
 

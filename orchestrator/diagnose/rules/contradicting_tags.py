@@ -29,20 +29,18 @@ domain-rules T4; the pairs are this project's own and are kept few.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.dataset.vocabulary import contradictions, vocabulary
+from orchestrator.dataset.vocabulary import contradictions, written
 from orchestrator.diagnose.captions import NO_TAGS, with_tags
 from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MOST_SHOWN = 20
-"""Captions listed as evidence; the count says the rest."""
 
 SAYS = Says("R104", "contradicting-tags")
 
@@ -56,7 +54,6 @@ def check(case: Case) -> Iterator[Finding]:
     if not captions:
         yield SAYS.not_applicable(NO_TAGS)
         return
-    written = vocabulary().written
     found = {one: pairs for one in captions if (pairs := contradictions([written(tag) for tag in one.text.tags]))}
     if not found:
         yield SAYS.clear(Text("No caption contradicts itself.", "没有自相矛盾的标注。"))
@@ -73,9 +70,8 @@ def check(case: Case) -> Iterator[Finding]:
             "One of the two tags is taught on a picture that does not show it.", "其中一个标签与画面不符，却会被学习。"
         ),
         evidence=[
-            Evidence(Text("tags that exclude each other", "互斥的标签"), f"{a} / {b}", None, one.path.name)
-            for one, pairs in list(found.items())[:MOST_SHOWN]
-            for a, b in pairs
+            Evidence(Text(f"captions with `{one}` and `{other}`", f"同时含 `{one}` 与 `{other}` 的标注"), count, 0)
+            for (one, other), count in Counter(pair for pairs in found.values() for pair in pairs).most_common()
         ],
         fix=Fix(Text("Look at the picture and remove the wrong tag.", "看图，删去错误的标签。")),
         paths=[one.path for one in found],

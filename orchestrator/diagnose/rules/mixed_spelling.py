@@ -32,7 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.dataset.spelling import Spelled, spellings
 from orchestrator.diagnose.captions import NO_TAGS, with_tags
 from orchestrator.diagnose.facts import NO_DATASET, names
@@ -76,7 +76,7 @@ def _fired(severity: Severity, groups: list[Spelled], paths: list[Path]) -> Find
         severity,
         Confidence.HIGH if severity is Severity.WATCH else Confidence.MEDIUM,
         Text(
-            f"{len(groups)} of the tags are written in several ways ({ways}): {shown.en}.",
+            f"{plural(len(groups), 'tag is', 'tags are')} written in several ways ({ways}): {shown.en}.",
             f"有 {len(groups)} 个标签写法不一（{ways}）：{shown.zh}。",
         ),
         why=Text("To the text encoder they are different words.", "对文本编码器来说它们是不同的词。"),

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.dataset.spelling import near_known, near_one_of
+from orchestrator.dataset.spelling import Speller, is_known, known_tags
 from orchestrator.diagnose.captions import NO_TAGS, counted, holding, with_tags
 from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -76,7 +76,8 @@ def check(case: Case) -> Iterator[Finding]:
         ),
         why=Text("The right tag is not taught on that picture.", "这张图片没有教到正确的标签。"),
         evidence=[
-            Evidence(Text("the tag as it stands", "标注中的写法"), wrong, right) for wrong, right in found.items()
+            Evidence(Text(f"`{wrong}` may mean", f"`{wrong}` 可能是"), right, None, wrong)
+            for wrong, right in found.items()
         ],
         fix=Fix(Text("Correct them.", "更正它们。")),
         paths=paths,
@@ -86,12 +87,13 @@ def check(case: Case) -> Iterator[Finding]:
 def _typos(counts: Counter[str], total: int) -> dict[str, str]:
     """Return misspelt tag -> what is meant."""
     rare = max(RARE, RARE_SHARE * total)
+    frequent = Speller(tag for tag, count in counts.items() if count > rare)
     found = {}
     for tag, count in sorted(counts.items()):
-        if count > rare:
+        if count > rare or is_known(tag):
             continue
-        own = [other for other, many in counts.items() if many > rare and many >= OFTEN * count]
-        right = near_known(tag) or near_one_of(tag, own)
+        own = frequent.meant(tag)
+        right = known_tags().meant(tag) or (own if own is not None and counts[own] >= OFTEN * count else None)
         if right is not None:
             found[tag] = right
     return found

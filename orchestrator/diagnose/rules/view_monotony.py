@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.dataset.vocabulary import FEWEST, vocabulary
+from orchestrator.dataset.vocabulary import FEWEST, written
 from orchestrator.diagnose.captions import NO_TAGS, TOO_FEW, with_tags
 from orchestrator.diagnose.facts import NO_DATASET, kind
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -68,7 +68,7 @@ def check(case: Case) -> Iterator[Finding]:
     if len(captions) < FEWEST:
         yield SAYS.not_applicable(TOO_FEW if captions else NO_TAGS)
         return
-    written, total = vocabulary().written, len(captions)
+    total = len(captions)
     sets = [(one.path, {written(tag) for tag in one.text.tags}) for one in captions]
     facing = [path for path, tags in sets if tags & FACING]
     elsewhere = sum(1 for _, tags in sets if tags & ELSEWHERE)
