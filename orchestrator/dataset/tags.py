@@ -61,6 +61,10 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SENTENCE_END = re.compile(r"[.!?。！？](?:\s|$)")
 _TAG_WORDS = 4
 """Words in a tag at most, mostly; longer pieces with function words are parts of a sentence."""
+_WORDY = 0.2
+"""Share of such words from which on a caption reads as a sentence."""
+_SHORTEST_SENTENCE = 5
+"""Words."""
 _TAG_SIGNS = 8
 """The same for scripts without blanks, in characters."""
 
@@ -102,12 +106,13 @@ def caption_style(caption: str) -> Style:
         return "unclear"
     function = sum(map(_function_words, pieces))
     is_long = total > _TAG_WORDS * len(pieces)
-    if total >= 5 and (
-        function >= 0.2 * total or (is_long and (function >= 2 or _SENTENCE_END.search(text) is not None))
+    is_wordy = function >= _WORDY * total
+    if (is_long and (function >= 2 or is_wordy or _SENTENCE_END.search(text) is not None)) or (
+        len(pieces) < 3 and is_wordy and total >= _SHORTEST_SENTENCE
     ):
         return "sentences"
-    if len(pieces) >= 3 and not is_long:
-        return "tags"
+    if len(pieces) >= 3 and not is_long:  # `zxq, a cup on a table, red wall`: phrases, neither the one nor the other
+        return "unclear" if is_wordy else "tags"
     return "tags" if len(pieces) == 2 and total <= 2 * _TAG_WORDS and not function else "unclear"
 
 

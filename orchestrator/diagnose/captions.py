@@ -99,7 +99,8 @@ def own_tags(case: Case) -> set[str]:
     if case.recipe is not None:
         classes += [concept.class_tokens or "" for concept in case.recipe.concepts]
     wanted = [word, *classes, *(f"{word} {one}" for one in classes)]
-    return {normal(tag) for one in wanted for tag in (one, *one.split(SEPARATOR)) if tag.strip()}
+    own = {normal(tag) for one in wanted for tag in (one, *one.split(SEPARATOR)) if tag.strip()}
+    return own | {f"{article} {tag}" for tag in own for article in ("a", "an", "the")}
 
 
 def shuffling(case: Case) -> tuple[bool, int]:

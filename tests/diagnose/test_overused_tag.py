@@ -45,6 +45,10 @@ def test_trigger_counts_and_quality_are_meant() -> None:
     catches_not(RULE, _set("masterpiece", 1), Status.CLEAR)
 
 
+def test_class_tokens_are_meant_with_an_article_too() -> None:
+    catches_not(RULE, _set("a girl", 1), Status.CLEAR)
+
+
 def test_clothes_of_a_character_are_only_mentioned_and_traits_are_told_elsewhere() -> None:
     catches(RULE, _set("red dress", 1), Severity.INFO)
     catches_not(RULE, _set("red hair", 1), Status.CLEAR)

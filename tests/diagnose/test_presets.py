@@ -56,6 +56,15 @@ def test_a_shipped_preset_with_a_sound_set_fires_nothing_above_info(preset: str,
     assert set(fired.values()) <= {Severity.INFO}, fired
 
 
+def test_the_shipped_first_run_fires_nothing_above_info() -> None:
+    loaded = load_recipe(RECIPES / "quickstart.yaml")
+    read = scan_dataset([FolderRequest(RECIPES / "quickstart" / "images")])
+    plan = make_plan(loaded, read)
+    case = Case(recipe=loaded.recipe, dataset=read, plan=plan, family=plan.family)
+    fired = {finding.name: finding.severity for finding in judge(case, "before", reraise=True).fired}
+    assert set(fired.values()) <= {Severity.INFO}, fired
+
+
 def _least_pictures(preset: str) -> int:
     """Return the number of pictures that the preset's own header names as its limit."""
     found = re.search(r"Limits: (\d+)", (RECIPES / f"{preset}.yaml").read_text(encoding="utf-8"))
