@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import __version__
-from orchestrator.command_line import CONTEXT, RecipeFirst, asked_for, in_form, in_language, recipe_verb
+from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
@@ -188,7 +188,7 @@ def schema() -> None:
     click.echo(schema_json(), nl=False)
 
 
-@cli.group()
+@cli.group(cls=Verbs)
 def vendor() -> None:
     """Fetch or adopt a trainer."""
 
@@ -282,8 +282,9 @@ def main() -> None:
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        from orchestrator.usage import tell_usage
+
+        sys.exit(tell_usage(error, *asked_for(sys.argv)))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:

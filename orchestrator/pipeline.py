@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.core.errors import EnvironmentFault, InputError
+from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Severity, Verdict
 
 if TYPE_CHECKING:
@@ -80,54 +80,91 @@ class NewFile:
 def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     """Load, scan, plan, compile and judge; read headers and captions only, write nothing, start nothing.
 
-    Raises InputError when the recipe itself cannot be read. Everything later is collected in `problems`, to be told at once.
+    Raises InputError when the recipe itself cannot be read. Everything else is collected in `problems`, to be told at once.
     """
     from orchestrator.backends.model_files import missing_files
-    from orchestrator.backends.registry import check_options, compile_plan, known_options
-    from orchestrator.diagnose.case import make_case
-    from orchestrator.diagnose.engine import check_ignores, judge
+    from orchestrator.backends.registry import compile_plan, known_options
+    from orchestrator.diagnose.engine import check_ignores
     from orchestrator.plan.resolve import make_plan
-    from orchestrator.recipe.load import load_recipe
+    from orchestrator.recipe.load import read_recipe
+    from orchestrator.run.trainers import expected_trainer
 
-    loaded = load_recipe(recipe_path, overrides, known_options())
+    loaded = read_recipe(recipe_path, overrides, known_options())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
+    dataset, plan, build = scan(loaded), None, None
     problems = list(check_ignores(loaded.recipe, lambda key: _where(loaded, key)))
-    dataset, plan, build = None, None, None
-    try:
-        dataset = scan(loaded)
-        plan = make_plan(loaded, dataset)
-        build = compile_plan(plan, trainer)
-        problems += [*build.problems, *missing_files(plan)]
-    except InputError as error:
-        problems += [*error.problems, *check_options(loaded, trainer)]
-    problems = _once(problems)
-    case = make_case(loaded, dataset, plan)
-    verdict = judge(case, "before", further=build.warnings if build else (), told={p.code for p in problems})
-    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems), fault)
+    if loaded.mistakes:
+        problems += _seen_without_plan(loaded, dataset)
+    else:
+        try:
+            plan = make_plan(loaded, dataset)
+            build = compile_plan(plan, trainer)
+            problems += [*build.problems, *missing_files(plan)]
+        except InputError as error:
+            problems += [*error.problems, *_seen_without_plan(loaded, dataset)]
+    told = _once(loaded, problems)
+    seen = dataset if any(not f.is_unread for f in dataset.folders) else None
+    return Prepared(
+        loaded=loaded,
+        dataset=seen,
+        plan=plan,
+        trainer=trainer,
+        build=build,
+        verdict=_judge_before(loaded, seen, plan, build, told),
+        problems=told,
+        trainer_fault=None if loaded.is_in_doubt("base_model.family") else fault,
+    )
 
 
 def scan(loaded: LoadedRecipe) -> Dataset:
-    """Read every concept's folder. Raises InputError with the problems of all of them."""
+    """Read every concept's folder; what is wrong with some of them is in the data set's `problems`."""
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
 
     keys = [f"concepts[{index}].image_dir" for index in range(len(loaded.recipe.concepts))]
     return scan_dataset(
-        FolderRequest(loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), _where(loaded, key))
+        None
+        if loaded.is_in_doubt(key)
+        else FolderRequest(
+            loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), _where(loaded, key)
+        )
         for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
     )
 
 
-def expected_trainer(family: str) -> tuple[Trainer, Problem | None]:
-    """Return the installed trainer, or the pinned one as it would be installed and why it cannot be started.
+def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:
+    """Return what is wrong with pictures, model files and options, as far as no mistake of the recipe explains it.
 
-    Either is enough to check, plan and compile.
+    Where the family itself is in doubt, that is what is wrong with each of them.
     """
-    from orchestrator.run.trainers import find_trainer, pinned_trainer
+    from orchestrator.backends.registry import check_options, options_of_nobody
+    from orchestrator.plan.families import FAMILIES
+    from orchestrator.run.trainers import expected_trainer
 
-    try:
-        return find_trainer(family), None
-    except EnvironmentFault as fault:
-        return pinned_trainer(family), fault.problems[0]
+    is_open = loaded.is_in_doubt("base_model.family")
+    first, *others = (
+        check_options(loaded.with_family(family), expected_trainer(family)[0], dataset)
+        for family in (FAMILIES if is_open else [loaded.recipe.base_model.family])
+    )
+    found = [p for p in first if all(p in other for other in others)]
+    if is_open:
+        found += options_of_nobody(loaded)
+    return [p for p in found if not loaded.explains(p)]
+
+
+def _judge_before(
+    loaded: LoadedRecipe, dataset: Dataset | None, plan: Plan | None, build: Build | None, problems: Sequence[Problem]
+) -> Verdict:
+    """Let the rules judge what is known before the run. Where nobody can tell which of them are ignored, none is asked."""
+    from orchestrator.diagnose.case import make_case
+    from orchestrator.diagnose.engine import UNREAD_FOLDER, judge
+
+    if loaded.is_in_doubt("ignore"):
+        return Verdict()
+    told = {p.code for p in problems}
+    if dataset is not None and not dataset.is_whole:
+        told.add(UNREAD_FOLDER)
+    case = make_case(loaded, dataset, plan)
+    return judge(case, "before", further=build.warnings if build else (), told=told)
 
 
 def write_new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, output: Path | None) -> NewFile:
@@ -273,12 +310,14 @@ def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
     )
 
 
-def _once(problems: Sequence[Problem]) -> list[Problem]:
-    """Return each mistake once, in the order of the recipe's lines; what has no place comes last."""
+def _once(loaded: LoadedRecipe, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return the recipe's mistakes and `problems`, each once, in the order of files and lines."""
+    from orchestrator.recipe.load import in_order
+
     seen: dict[tuple[str, str], Problem] = {}
     for problem in problems:
         seen.setdefault((problem.code, problem.what.en), problem)
-    return sorted(seen.values(), key=lambda p: (p.where is None, p.where.line if p.where else 0))
+    return tuple(in_order([*loaded.mistakes, *seen.values()], loaded.files))
 
 
 def _where(loaded: LoadedRecipe, key: str) -> Location | None:

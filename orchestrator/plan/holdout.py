@@ -73,7 +73,7 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
     else:
         count = int(wanted)
         most = min(pictures // 2, pictures - groups)
-        if count > most:
+        if count > most and all(c.pictures for c in concepts):  # a folder without pictures is told as such
             draft.refuse(
                 "hold-out-too-large",
                 Text(f"`hold_out` {count} of {pictures} pictures leaves {max(0, pictures - count)} to train on",
@@ -83,7 +83,7 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
                 Text(f"write at most {max(0, most)}, better `auto`", f"最多写 {max(0, most)}，最好写 `auto`"),
                 "validate.hold_out",
             )  # fmt: skip
-            count = 0
+        count = count if count <= most else 0
     if count:
         draft.train["validation_seed"] = draft.choose(
             validate.validation_seed, "validate.validation_seed", DEFAULT_VALIDATION_SEED,

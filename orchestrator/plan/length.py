@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
-from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, predict_steps
+from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, bucket_chooser, predict_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +61,8 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace)
     family = draft.recipe.base_model.family
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     rules = bucket_rules(draft)
-    try:
+    with _placed(draft):
         counter = EpochCounter(sizes, rules, pace)
-    except InputError as error:
-        raise InputError([replace(p, where=draft.where(_KEYS[p.code])) for p in error.problems]) from error
     target = float(train.target_steps or draft.start.target_steps)
     choice = _best(draft, concepts, counter, target)
     choice, why = _keep_in_band(draft, concepts, counter, choice, target)
@@ -71,6 +70,21 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace)
     steps = replace(predict_steps(subsets, rules, pace, choice.epochs), is_band_bound=why is not None)
     _write_epochs(draft, steps, target, why)
     return Length(list(choice.repeats), steps, _reasons(concepts, choice, steps))
+
+
+def check_buckets(draft: Draft) -> None:
+    """Raise InputError for bucket limits the trainer refuses, whatever the pictures are."""
+    with _placed(draft):
+        bucket_chooser(bucket_rules(draft))
+
+
+@contextmanager
+def _placed(draft: Draft) -> Iterator[None]:
+    """Let what is wrong with the buckets point at the recipe's key."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError([replace(p, where=draft.where(_KEYS[p.code])) for p in error.problems]) from error
 
 
 def decide_pace(draft: Draft) -> Pace:

@@ -53,10 +53,10 @@ def test_all_mistakes_at_once_with_their_places(sd15_recipe: Path) -> None:
     )
     done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent)
     assert done.returncode == 2
-    assert "alice.yaml:5:" in done.stderr
-    assert "write `target_steps`" in done.stderr
-    assert "alice.yaml:14:" in done.stderr
-    assert "3 mistakes" in done.stderr
+    assert "alice.yaml:5:" in done.stdout
+    assert "write `target_steps`" in done.stdout
+    assert "alice.yaml:14:" in done.stdout
+    assert "3 mistakes" in done.stdout
     assert "Traceback" not in done.stderr + done.stdout
 
 

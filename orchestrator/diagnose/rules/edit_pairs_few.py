@@ -79,7 +79,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _pairs(case: Case) -> int | None:
-    if case.dataset is not None:
+    if case.dataset is not None and case.dataset.is_whole:
         return sum(len(folder.pictures) for folder in subject_folders(case))
     if case.plan is not None:
         return sum(len(subset.sizes) for subset in case.plan.subsets if not subset.is_reg)
