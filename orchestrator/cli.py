@@ -55,7 +55,9 @@ def run(
 def _checked(done: Prepared, form: str, lang: Language) -> int:
     from orchestrator.report import tell
 
-    return tell.checked(done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, form, lang)
+    return tell.checked(
+        done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, done.unseen, form, lang
+    )
 
 
 @cli.command()
@@ -77,7 +79,7 @@ def plan(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) ->
     done = pipeline.prepare(recipe, overrides)
     if done.plan is None:
         return _checked(done, form, lang)
-    return tell.planned(done.plan, done.problems, done.trainer_fault, form, lang)
+    return tell.planned(done.plan, done.problems, done.trainer_fault, done.unseen, form, lang)
 
 
 @cli.command(name="compile")
@@ -99,7 +101,7 @@ def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language
     if done.build is None or done.is_refused:
         return _checked(done, form, lang)
     write_build_to(output, done.build)
-    return tell.compiled(done.build, output, done.trainer_fault, form, lang)
+    return tell.compiled(done.build, output, done.trainer_fault, done.unseen, form, lang)
 
 
 @cli.command()

@@ -45,7 +45,9 @@ class Prepared:
     problems: tuple[Problem, ...]
     """Why the recipe or the data set is refused; empty when it may run."""
     trainer_fault: Problem | None = None
-    """Why nothing can be trained on this machine yet: the trainer is not installed, or not whole. Looking needs none."""
+    """Why it cannot be trained on this machine yet: the trainer is not installed, not whole, or lacks a package. Looking needs none."""
+    unseen: tuple[Text, ...] = ()
+    """What of the trainer's environment could not be looked at."""
 
     @property
     def is_refused(self) -> bool:
@@ -88,6 +90,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     from orchestrator.diagnose.engine import check_ignores, judge
     from orchestrator.plan.resolve import make_plan
     from orchestrator.recipe.load import load_recipe
+    from orchestrator.run.packages import look_for
 
     loaded = load_recipe(recipe_path, overrides, known_options())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
@@ -101,9 +104,12 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     except InputError as error:
         problems += [*error.problems, *check_options(loaded, trainer)]
     problems = _once(problems)
+    unseen: tuple[Text, ...] = ()
+    if build is not None and fault is None:
+        fault, unseen = look_for(build.needs, trainer)
     case = make_case(loaded, dataset, plan)
     verdict = judge(case, "before", further=build.warnings if build else (), told={p.code for p in problems})
-    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems), fault)
+    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems), fault, unseen)
 
 
 def scan(loaded: LoadedRecipe) -> Dataset:
@@ -154,15 +160,17 @@ def run_recipe(
 ) -> Prepared | Finished:
     """Do all of it. Returns `Prepared` when the recipe or data set is refused, else `Finished`.
 
-    Raises InputError for an unreadable recipe and EnvironmentFault when the trainer or the disk is not there.
+    Raises InputError for an unreadable recipe and EnvironmentFault when the trainer, a package of it or the disk is not there.
     """
     prepared = prepare(recipe_path, overrides)
     if prepared.is_refused or prepared.plan is None or prepared.build is None:
         return prepared
     from orchestrator.run.trainers import find_trainer, verify_trainer
 
+    if prepared.trainer_fault is not None:
+        raise EnvironmentFault([prepared.trainer_fault])
     verify_trainer(find_trainer(prepared.plan.family))
-    for note in prepared.plan.notes:
+    for note in (*prepared.plan.notes, *prepared.unseen):
         listener.told(note)
     job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
     return _finish(job, _launch(job, listener, may_stop=may_stop), language)
