@@ -35,7 +35,7 @@ class Subject(Section):
     """What the LoRA is of."""
 
     kind: SubjectKind
-    """What is learned; decides target steps, hold-out and which rules apply."""
+    """What is learned; decides target steps, hold-out and which rules apply. `edit` needs a family with edit pairs; none has them yet."""
     trigger: OneLine | None = None
     """The word that calls the subject up: unknown to the base model, first in every caption. Styles may go without."""
     class_tokens: OneLine | None = None
