@@ -16,8 +16,8 @@ import toml
 
 from orchestrator.backends.protocol import Build, Trainer
 from orchestrator.backends.registry import compile_plan, trainer_of
-from orchestrator.pipeline import scan
 from orchestrator.plan.resolve import make_plan
+from orchestrator.prepared import scan
 from orchestrator.recipe.load import load_recipe, shipped_recipes
 
 HERE = Path(__file__).parent

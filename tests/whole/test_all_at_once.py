@@ -10,7 +10,7 @@ import pytest
 from orchestrator.backends.registry import known_options
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Severity
-from orchestrator.pipeline import prepare
+from orchestrator.prepared import prepare
 from orchestrator.recipe.keys import all_keys, annotation_at
 from orchestrator.recipe.load import load_recipe
 from orchestrator.recipe.overrides import key_path

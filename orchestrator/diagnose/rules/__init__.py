@@ -46,6 +46,7 @@ def rules_before() -> tuple[Rule, ...]:
         unreadable_picture,
         validation_invalid,
         warmup_too_long,
+        wrong_prediction,
     )
 
     return (
@@ -81,6 +82,7 @@ def rules_before() -> tuple[Rule, ...]:
         edit_pairs_few.RULE,
         warmup_too_long.RULE,
         min_snr_odd.RULE,
+        wrong_prediction.RULE,
     )
 
 
