@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.core.observation import Series
-from orchestrator.diagnose.facts import fact, number, series
+from orchestrator.diagnose.facts import fact, number, series, telemetry
 from orchestrator.diagnose.rates import Rates, read_rates
 from orchestrator.diagnose.signals import conditioned as signals
 from orchestrator.diagnose.signals import instability as shaking
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.core.observation import Checkpoint
-    from orchestrator.core.telemetry import Telemetry
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.conditioned import Conditioned
     from orchestrator.diagnose.signals.instability import Dispersion, Spike
@@ -113,11 +112,6 @@ def _once(case: Case, key: str, make: Callable[[Case], T]) -> T:
         case.cache[key] = make(case)
     kept: T = case.cache[key]
     return kept
-
-
-def telemetry(case: Case) -> Telemetry | None:
-    """Return what the recorder wrote; None where it was off."""
-    return case.observations.telemetry if case.observations is not None else None
 
 
 def conditioned(case: Case) -> Conditioned | None:
