@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnose.course import SAME, course
-from orchestrator.diagnose.facts import fact, raw_loss, telemetry
-from orchestrator.diagnose.signals.raw import first_nonfinite_step
+from orchestrator.diagnose.facts import events, fact, raw_loss, telemetry
+from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, lost_level
+from orchestrator.diagnose.measured import explained
+from orchestrator.diagnose.signals.raw import collapse_start, first_nonfinite_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,6 +49,20 @@ def _signs(case: Case) -> Iterator[int]:
         yield from (s for s, value in zip(samples.steps, samples.losses, strict=True) if not math.isfinite(value))
     if seen is not None:
         yield _last_good(seen.decisive) + 1
+    yield from _collapses(case)
+    if events(case, "nan-latents"):  # it learned grey from its first step on
+        yield 1
+
+
+def _collapses(case: Case) -> Iterator[int]:
+    """Yield the first step at the level of a lost model, by the explained share and by the loss."""
+    share, loss, limit = explained(case), raw_loss(case), lost_level(case)
+    if share is not None and share.collapsed_at is not None:
+        yield max(1, share.collapsed_at - (share.steps[1] - share.steps[0]) + 1)
+    if loss is not None and limit is not None:
+        start = collapse_start(loss.values, limit[0], WINDOW, PERSISTENCE)
+        if start is not None:
+            yield loss.steps[start]
 
 
 def _last_good(curve: ProbeCurve) -> int:

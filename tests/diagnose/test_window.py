@@ -10,7 +10,7 @@ from orchestrator.core.finding import Confidence
 from orchestrator.diagnose.breaking import is_usable
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.window import Window, checkpoint_window
-from tests.diagnose.cases import observed, series
+from tests.diagnose.cases import event, observed, series
 from tests.diagnose.recorded import approach, file_at, recorded
 
 if TYPE_CHECKING:
@@ -128,11 +128,28 @@ def test_a_file_that_nobody_verified_is_not_named(change: dict[str, Any]) -> Non
     assert found.candidates == ()
 
 
+def _with_loss(case: Case, values: list[float]) -> Case:
+    assert case.observations is not None
+    return replace(case, observations=replace(case.observations, series={"loss/current": series(values)}))
+
+
 def test_the_probe_before_a_nan_vouches_for_files() -> None:
     curve = [*approach(-6.0, 7), *[math.nan] * 5]
-    found = _window(recorded(curve, losses=[0.2] * 700 + [math.nan] * 500, checkpoints=GROWING))
+    found = _window(_with_loss(recorded(curve, checkpoints=GROWING), [0.2] * 700 + [math.nan] * 500))
     assert [one.step for one in found.candidates] == [400, 600]
     assert "saved before step 701, hold finite numbers only and were measured better" in found.because.en
+
+
+def test_a_collapse_that_no_probe_saw_ends_the_sound_files_too() -> None:
+    case = _with_loss(recorded(approach(-6.0), checkpoints=GROWING), [0.2] * 500 + [1.0] * 700)
+    assert [one.step for one in _window(case).candidates] == [400]
+
+
+def test_a_run_that_learned_grey_pictures_has_no_sound_file() -> None:
+    line = event("nan-latents")
+    case = recorded(approach(-6.0), checkpoints=GROWING)
+    assert case.observations is not None
+    assert _window(replace(case, observations=replace(case.observations, events=(line,)))).candidates == ()
 
 
 def test_a_gain_too_small_to_choose_by_is_no_reason_to_throw_all_away() -> None:
