@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import InputError
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
+from orchestrator.plan.checkpoints import can_leave, is_asked_for
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
 from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, bucket_chooser, predict_steps
@@ -122,13 +123,19 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
         error = _share_error(concepts, repeats)
         choices.append(_Choice(repeats, epochs, epochs * epoch.steps, epoch.train_samples, error))
 
-    def cost(choice: _Choice) -> tuple[bool, float, float, float]:
+    files = draft.recipe.save.checkpoints if is_asked_for(draft) else None
+
+    def cost(choice: _Choice) -> tuple[bool, float, float, bool, float]:
         # Shares first, then the target within a percent, then the size of an epoch: a nicer epoch beats a tenth of a percent.
+        # Epochs that leave as many files as the recipe asks for may be three percent off.
+        is_short = files is not None and not can_leave(choice.epochs, files)
+        slack = 0.01 if files is None or is_short else 0.03
         off = abs(choice.steps - target) / target
         return (
             choice.share_error > _SHARE_TOLERANCE,
             choice.share_error if choice.share_error > _SHARE_TOLERANCE else 0.0,
-            round(max(0.0, off - 0.01), 2),
+            round(max(0.0, off - slack), 2),
+            is_short,
             abs(choice.samples - wanted),
         )
 

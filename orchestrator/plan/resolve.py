@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
+from orchestrator.plan.checkpoints import tell_other_count
 from orchestrator.plan.computing import decide_computing
 from orchestrator.plan.concepts import list_concepts
 from orchestrator.plan.families import facts_of, start_of
@@ -124,6 +125,7 @@ def _decide_rest(
     prompts = decide_samples(draft, steps.epochs)
     output_name = decide_metadata(draft)
     merge_trainer_args(draft)
+    tell_other_count(draft, steps)
     return prompts, output_name
 
 

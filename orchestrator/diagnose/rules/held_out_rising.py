@@ -159,6 +159,14 @@ def _judge(held_out: Series) -> Finding:
     values = list(held_out.values)
     lowest = min(values)
     at = values.index(lowest)
+    if lowest <= 0:
+        return SAYS.inconclusive(
+            Text(
+                f"The held-out loss was {lowest:.2g} in epoch {held_out.steps[at]}: no level to hold a rise against.",
+                f"第 {held_out.steps[at]} 轮的留出集损失为 {lowest:.2g}：没有可供比较的水平。",
+            ),
+            Text("A held-out loss above 0.", "大于 0 的留出集损失。"),
+        )
     rise = (values[-1] - lowest) / lowest
     # The noise is taken after the lowest point removed the fall before it; a straight rise has none of it.
     noise = jitter(values[at:]) / lowest if len(values) - at > 3 else jitter(values) / lowest

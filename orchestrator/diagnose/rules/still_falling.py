@@ -204,6 +204,14 @@ def _times(curve: ProbeCurve, line: Ending) -> float:
 
 def _judge(case: Case, held_out: Series) -> Finding:
     values = list(held_out.values)
+    if values[0] <= 0:
+        return SAYS.inconclusive(
+            Text(
+                f"The held-out loss began at {values[0]:.2g}: no level to hold a fall against.",
+                f"留出集损失从 {values[0]:.2g} 开始：没有可供比较的水平。",
+            ),
+            Text("A held-out loss above 0.", "大于 0 的留出集损失。"),
+        )
     fall, shake = values[0] - values[-1], jitter(values)
     late = values[-1 - max(1, len(values) // 4)] - values[-1]
     share = late / fall if fall > 0 else 0.0
