@@ -1,7 +1,7 @@
 """Finite numbers brought to where they can be squared, summed and divided: what a run left may be of any size.
 
-A loss of 1e308 is finite, and its square is not. Beyond `LARGEST` a number says no more than "lost"; below `SMALLEST` it is nothing. NaN and
-infinities stay as they are: they mean something.
+A loss of 1e308 is finite, and its square is not. Beyond `LARGEST` a number says no more than "lost"; below `SMALLEST` no more than "next to
+nothing". NaN, infinities and 0 stay as they are: they mean something.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def bounded(values: array[float]) -> array[float]:
     is_large, is_small = np.isfinite(held) & (size > LARGEST), (size > 0) & (size < SMALLEST)
     if not (is_large.any() or is_small.any()):
         return values
-    changed = np.where(is_large, np.copysign(LARGEST, held), np.where(is_small, 0.0, held))
+    changed = np.where(is_large, np.copysign(LARGEST, held), np.where(is_small, np.copysign(SMALLEST, held), held))
     return array("d", changed.tobytes())
 
 
@@ -62,9 +62,9 @@ def bounded_telemetry(seen: Telemetry) -> Telemetry:
 
 def bounded_number(value: float) -> float:
     """Return one number within bounds."""
-    if not math.isfinite(value) or SMALLEST <= abs(value) <= LARGEST:
+    if not math.isfinite(value) or not value or SMALLEST <= abs(value) <= LARGEST:
         return value
-    return math.copysign(LARGEST, value) if abs(value) > LARGEST else 0.0
+    return math.copysign(LARGEST if abs(value) > LARGEST else SMALLEST, value)
 
 
 def _bounded(values: array[float]) -> array[float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.diagnose.bounded import LARGEST, bounded, bounded_number
+from orchestrator.diagnose.bounded import LARGEST, SMALLEST, bounded, bounded_number
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rules.nan_loss import RULE as NAN_LOSS
 from orchestrator.diagnose.window import checkpoint_window
@@ -119,11 +119,10 @@ def test_a_huge_loss_is_no_nan() -> None:
 def test_numbers_of_every_day_are_left_alone() -> None:
     values = array("d", [0.0, -0.0, 0.2, 1e-30, -3e40, math.nan, math.inf, -math.inf])
     assert bounded(values) is values
-    assert list(bounded(array("d", [1e308, -1e308, 1e-308, math.inf, 0.5]))) == [LARGEST, -LARGEST, 0.0, math.inf, 0.5]
-    assert [bounded_number(value) for value in (1e308, -1e308, 1e-308, math.inf, 0.5)] == [
-        LARGEST,
-        -LARGEST,
-        0.0,
-        math.inf,
-        0.5,
-    ]
+    wild, tame = (
+        [1e308, -1e308, 1e-308, -5e-324, math.inf, 0.5],
+        [LARGEST, -LARGEST, SMALLEST, -SMALLEST, math.inf, 0.5],
+    )
+    assert list(bounded(array("d", wild))) == tame
+    assert [bounded_number(value) for value in wild] == tame
+    assert bounded_number(0.0) == 0.0
