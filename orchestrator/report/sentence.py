@@ -69,6 +69,10 @@ NO_BETTER_FILE = Text(
     "This LoRA went on to learn its pictures by heart; no earlier file is known to be better.",
     "这个 LoRA 后来开始死记图片；没有已知更好的更早文件。",
 )
+UNPROVED_OVERFIT = Text(
+    "This LoRA learned its subject, or its pictures by heart: what was measured does not tell the two apart.",
+    "这个 LoRA 可能学会了主题，也可能死记了图片：现有测量无法区分两者。",
+)
 NOTHING_TRAINED = Text("Nothing was trained.", "没有训练任何内容。")
 SURENESS: dict[Confidence, Text] = {
     Confidence.HIGH: Text("This is certain as far as measuring goes.", "就测量而言，这是确定的。"),
@@ -127,8 +131,11 @@ def became(data: ReportData) -> Became:
         )
     window = checkpoint_window(data.case, data.verdict)
     files = data.case.observations.checkpoints if data.case.observations is not None else ()
-    sentence = _sentence(found.state, window, files)
-    return Became(LOOKS[found.state], NAMES[found.state], sentence, sureness, found.because)
+    if found.state is State.OVERFIT and found.confidence is Confidence.LOW:
+        name, sentence = Text("perhaps overfit", "可能过拟合"), UNPROVED_OVERFIT
+    else:
+        name, sentence = NAMES[found.state], _sentence(found.state, window, files)
+    return Became(LOOKS[found.state], name, sentence, sureness, found.because)
 
 
 def _sentence(state: State, window: Window | None, files: Sequence[Checkpoint]) -> Text:

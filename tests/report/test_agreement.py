@@ -129,3 +129,12 @@ def test_a_broken_run_without_a_sound_file_names_none(make_data: Make) -> None:
     data = judged(make_data, "worse", "whole", "fine")
     assert became(data).sentence.en == "This LoRA is broken: do not use it."
     assert not any("try these files" in line.en for line in end_lines(data))
+
+
+def test_a_gain_that_nothing_was_held_out_for_is_called_neither_learned_nor_learned_by_heart(make_data: Make) -> None:
+    case = recorded(approach(-20.0), checkpoints=files("whole"))
+    data = replace(make_data(), case=case, verdict=judge(case, "after", reraise=True), outcome=outcome())
+    state = became(data)
+    assert "does not tell the two apart" in state.sentence.en
+    assert "earlier file" not in state.sentence.en
+    assert state.name.en == "perhaps overfit"
