@@ -32,8 +32,8 @@ from benchmark.kept import ABOUT, pack  # noqa: E402
 from benchmark.pictures import draw_fresh, draw_training, write_folder  # noqa: E402
 from benchmark.recipes import recipe_text  # noqa: E402
 from orchestrator.core.record import write_record  # noqa: E402
-from orchestrator.pipeline import prepare  # noqa: E402
 from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record  # noqa: E402
+from orchestrator.prepared import prepare  # noqa: E402
 from orchestrator.recipe.dump import dump_resolved  # noqa: E402
 from orchestrator.run.create import create_run  # noqa: E402
 from orchestrator.run.launch import Launched  # noqa: E402

@@ -24,7 +24,7 @@ from orchestrator.diagnose.state import primary_state
 from orchestrator.report.judged import read_own
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.core.finding import Verdict
     from orchestrator.diagnose.rule import Case
@@ -129,15 +129,35 @@ def load_case(folder: Path) -> Case:
         return replace(own.case, observations=observations(rundir), cache={})
 
 
-def score_all(runs: Path, trainers: Sequence[str]) -> list[Scored]:
-    """Judge every kept run."""
+def without_held_out(case: Case) -> Case:
+    """Return the case as it would be had nothing been held out: the recorder only looks on, so the training is the same."""
+    seen = case.observations
+    if seen is None or seen.telemetry is None:
+        return case
+    held = {picture.index for picture in seen.telemetry.pictures if picture.is_held_out}
+    probes = []
+    for probe in seen.telemetry.probes:
+        kept = [(index, row) for index, row in zip(probe.pictures, probe.losses, strict=True) if index not in held]
+        if kept:
+            indices, losses = zip(*kept, strict=True)
+            probes.append(replace(probe, pictures=indices, losses=losses))
+    telemetry = replace(
+        seen.telemetry, probes=tuple(probes), pictures=tuple(p for p in seen.telemetry.pictures if p.index not in held)
+    )
+    series = {tag: one for tag, one in seen.series.items() if "validation" not in tag}
+    plan = replace(case.plan, validation=None) if case.plan is not None else None
+    return replace(case, plan=plan, observations=replace(seen, telemetry=telemetry, series=series), cache={})
+
+
+def score_all(runs: Path, trainers: Sequence[str], see: Callable[[Case], Case] = lambda case: case) -> list[Scored]:
+    """Judge every kept run, as `see` shows it to the rules."""
     folders = [
         folder for trainer in trainers for folder in sorted((runs / trainer).glob("*")) if (folder / ABOUT).is_file()
     ]
     abouts = {folder: read_about(folder) for folder in folders}
     sound = {_key(about): folder for folder, about in abouts.items() if about["fault"] == HEALTHY}
     twins = {key: (truth_of(abouts[folder]), jitter_of(load_case(folder))) for key, folder in sound.items()}
-    return [_scored(folder, about, *twins.get(_key(about), (None, math.nan))) for folder, about in abouts.items()]
+    return [_scored(folder, about, see, *twins.get(_key(about), (None, math.nan))) for folder, about in abouts.items()]
 
 
 def jitter_of(case: Case) -> float:
@@ -150,10 +170,12 @@ def _key(about: Mapping[str, Any]) -> tuple[str, str, int]:
     return about["trainer"], about["config"], about["seed"]
 
 
-def _scored(folder: Path, about: Mapping[str, Any], twin: Truth | None, jitter: float) -> Scored:
+def _scored(
+    folder: Path, about: Mapping[str, Any], see: Callable[[Case], Case], twin: Truth | None, jitter: float
+) -> Scored:
     truth = truth_of(about)
     label = label_of(truth, about["fault"], twin, jitter)
-    verdict = judge(load_case(folder), "after", reraise=True)
+    verdict = judge(see(load_case(folder)), "after", reraise=True)
     primary = primary_state(verdict)
     said = SOUND if primary.state in {State.CONVERGED, State.LEARNING} else primary.state.value
     is_benign = label == SOUND and (about["fault"] == HEALTHY or FAULTS[about["fault"]].state is not None)
@@ -209,9 +231,10 @@ def main() -> None:
     options.add_argument("--runs", type=Path, default=RUNS)
     options.add_argument("--trainer", nargs="*", default=["sd15", "pocket"])
     options.add_argument("--json", type=Path)
+    options.add_argument("--no-hold-out", action="store_true", help="judge each run as if nothing had been held out")
     given = options.parse_args()
     try:
-        rows = score_all(given.runs, given.trainer)
+        rows = score_all(given.runs, given.trainer, *([without_held_out] if given.no_hold_out else []))
     except OrchestratorError as error:
         raise SystemExit("; ".join(problem.what.en for problem in error.problems)) from error
     show(rows)

@@ -11,11 +11,11 @@ import click
 
 from orchestrator import __version__
 from orchestrator.cli_dataset import dataset
-from orchestrator.command_line import CONTEXT, RecipeFirst, asked_for, in_form, in_language, recipe_verb
+from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
-    from orchestrator.pipeline import Prepared
+    from orchestrator.prepared import Prepared
 
 
 @click.group(cls=RecipeFirst, context_settings=CONTEXT)
@@ -44,12 +44,13 @@ def run(
 ) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
     from orchestrator import pipeline
+    from orchestrator.prepared import Prepared
     from orchestrator.report.watcher import Watcher
 
     watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
         done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
-    if isinstance(done, pipeline.Prepared):
+    if isinstance(done, Prepared):
         return _checked(done, form, lang)
     from orchestrator.report import tell
 
@@ -59,29 +60,31 @@ def run(
 def _checked(done: Prepared, form: str, lang: Language) -> int:
     from orchestrator.report import tell
 
-    return tell.checked(done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, form, lang)
+    return tell.checked(
+        done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, done.unseen, form, lang
+    )
 
 
 @cli.command()
 @recipe_verb
 def check(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) -> int:
     """Look at recipe, picture headers and captions. Runs nothing."""
-    from orchestrator import pipeline
+    from orchestrator.prepared import prepare
 
-    return _checked(pipeline.prepare(recipe, overrides), form, lang)
+    return _checked(prepare(recipe, overrides), form, lang)
 
 
 @cli.command()
 @recipe_verb
 def plan(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) -> int:
     """Show every number with its reason. Runs nothing."""
-    from orchestrator import pipeline
+    from orchestrator.prepared import prepare
     from orchestrator.report import tell
 
-    done = pipeline.prepare(recipe, overrides)
+    done = prepare(recipe, overrides)
     if done.plan is None:
         return _checked(done, form, lang)
-    return tell.planned(done.plan, done.problems, done.trainer_fault, form, lang)
+    return tell.planned(done.plan, done.problems, done.trainer_fault, done.unseen, form, lang)
 
 
 @cli.command(name="compile")
@@ -95,15 +98,15 @@ def plan(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language) ->
 )
 def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, output: Path) -> int:
     """Write the trainer's files and print its command. Runs nothing."""
-    from orchestrator import pipeline
+    from orchestrator.prepared import prepare
     from orchestrator.report import tell
     from orchestrator.run.create import write_build_to
 
-    done = pipeline.prepare(recipe, overrides)
+    done = prepare(recipe, overrides)
     if done.build is None or done.is_refused:
         return _checked(done, form, lang)
     write_build_to(output, done.build)
-    return tell.compiled(done.build, output, done.trainer_fault, form, lang)
+    return tell.compiled(done.build, output, done.trainer_fault, done.unseen, form, lang)
 
 
 @cli.command()
@@ -192,7 +195,7 @@ def schema() -> None:
     click.echo(schema_json(), nl=False)
 
 
-@cli.group()
+@cli.group(cls=Verbs)
 def vendor() -> None:
     """Fetch or adopt a trainer."""
 
@@ -286,8 +289,9 @@ def main() -> None:
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        from orchestrator.usage import tell_usage
+
+        sys.exit(tell_usage(error, *asked_for(sys.argv)))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:

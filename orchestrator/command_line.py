@@ -15,22 +15,31 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-class RecipeFirst(click.Group):
-    """`lora-run recipe.yaml` means `lora-run run recipe.yaml`; a misspelt verb is told which one is near."""
+class Verbs(click.Group):
+    """A group whose misspelt verbs are told which one is near."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse a verb that is none in words of ours."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            from orchestrator.core.errors import InputError
+            from orchestrator.usage import no_such_verb
+
+            raise InputError([no_such_verb(args[0], self.commands, ctx)])
+        return super().resolve_command(ctx, args)
+
+
+class RecipeFirst(Verbs):
+    """`lora-run recipe.yaml` means `lora-run run recipe.yaml`."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Take anything that looks like a file for a recipe to run."""
         first = args[0]
-        if first not in self.commands:
-            if first.lower().endswith((".yaml", ".yml")) or Path(first).is_file():
-                return super().resolve_command(ctx, ["run", *args])
-            import difflib
-
-            near = difflib.get_close_matches(first, [*self.commands], n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "a recipe is a .yaml file; see lora-run --help"
-            ctx.fail(f"no verb `{first}`: {hint}")
+        if first not in self.commands and (first.lower().endswith((".yaml", ".yml")) or Path(first).is_file()):
+            args = ["run", *args]
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

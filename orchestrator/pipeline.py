@@ -12,45 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.core.errors import EnvironmentFault, InputError
-from orchestrator.core.finding import Severity, Verdict
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.prepared import Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.backends.protocol import Build, Trainer
-    from orchestrator.core.finding import Location, Problem
+    from orchestrator.backends.protocol import Build
     from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language, Text
-    from orchestrator.dataset.model import Dataset
     from orchestrator.diagnose.watching import Watching
     from orchestrator.plan.model import Plan
-    from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.report.judged import Finished
     from orchestrator.run.launch import Launched
     from orchestrator.run.run_record import RunRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Everything that is known before anything is run."""
-
-    loaded: LoadedRecipe
-    dataset: Dataset | None
-    plan: Plan | None
-    trainer: Trainer
-    build: Build | None
-    verdict: Verdict
-    problems: tuple[Problem, ...]
-    """Why the recipe or the data set is refused; empty when it may run."""
-    trainer_fault: Problem | None = None
-    """Why nothing can be trained on this machine yet: the trainer is not installed, or not whole. Looking needs none."""
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether a problem of form or a rule forbids the launch."""
-        return bool(self.problems) or self.verdict.worst is Severity.STOP
 
 
 class Listener(Protocol):
@@ -77,59 +53,6 @@ class NewFile:
     notes: tuple[Text, ...]
 
 
-def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
-    """Load, scan, plan, compile and judge; read headers and captions only, write nothing, start nothing.
-
-    Raises InputError when the recipe itself cannot be read. Everything later is collected in `problems`, to be told at once.
-    """
-    from orchestrator.backends.model_files import missing_files
-    from orchestrator.backends.registry import check_options, compile_plan, known_options
-    from orchestrator.diagnose.case import make_case
-    from orchestrator.diagnose.engine import check_ignores, judge
-    from orchestrator.plan.resolve import make_plan
-    from orchestrator.recipe.load import load_recipe
-
-    loaded = load_recipe(recipe_path, overrides, known_options())
-    trainer, fault = expected_trainer(loaded.recipe.base_model.family)
-    problems = list(check_ignores(loaded.recipe, lambda key: _where(loaded, key)))
-    dataset, plan, build = None, None, None
-    try:
-        dataset = scan(loaded)
-        plan = make_plan(loaded, dataset)
-        build = compile_plan(plan, trainer)
-        problems += [*build.problems, *missing_files(plan)]
-    except InputError as error:
-        problems += [*error.problems, *check_options(loaded, trainer)]
-    problems = _once(problems)
-    case = make_case(loaded, dataset, plan)
-    verdict = judge(case, "before", further=build.warnings if build else (), told={p.code for p in problems})
-    return Prepared(loaded, dataset, plan, trainer, build, verdict, tuple(problems), fault)
-
-
-def scan(loaded: LoadedRecipe) -> Dataset:
-    """Read every concept's folder. Raises InputError with the problems of all of them."""
-    from orchestrator.dataset.scan import FolderRequest, scan_dataset
-
-    keys = [f"concepts[{index}].image_dir" for index in range(len(loaded.recipe.concepts))]
-    return scan_dataset(
-        FolderRequest(loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), _where(loaded, key))
-        for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
-    )
-
-
-def expected_trainer(family: str) -> tuple[Trainer, Problem | None]:
-    """Return the installed trainer, or the pinned one as it would be installed and why it cannot be started.
-
-    Either is enough to check, plan and compile.
-    """
-    from orchestrator.run.trainers import find_trainer, pinned_trainer
-
-    try:
-        return find_trainer(family), None
-    except EnvironmentFault as fault:
-        return pinned_trainer(family), fault.problems[0]
-
-
 def write_new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, output: Path | None) -> NewFile:
     """Write the recipe of the next character, `<name>.yaml` in the working directory unless `output` names another file.
 
@@ -154,15 +77,17 @@ def run_recipe(
 ) -> Prepared | Finished:
     """Do all of it. Returns `Prepared` when the recipe or data set is refused, else `Finished`.
 
-    Raises InputError for an unreadable recipe and EnvironmentFault when the trainer or the disk is not there.
+    Raises InputError for an unreadable recipe and EnvironmentFault when the trainer, a package of it or the disk is not there.
     """
     prepared = prepare(recipe_path, overrides)
     if prepared.is_refused or prepared.plan is None or prepared.build is None:
         return prepared
     from orchestrator.run.trainers import find_trainer, verify_trainer
 
+    if prepared.trainer_fault is not None:
+        raise EnvironmentFault([prepared.trainer_fault])
     verify_trainer(find_trainer(prepared.plan.family))
-    for note in prepared.plan.notes:
+    for note in (*prepared.plan.notes, *prepared.unseen):
         listener.told(note)
     job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
     return _finish(job, _launch(job, listener, may_stop=may_stop), language)
@@ -271,16 +196,3 @@ def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
         notes=what_went_wrong(launched),
         write_first=write_run_record,
     )
-
-
-def _once(problems: Sequence[Problem]) -> list[Problem]:
-    """Return each mistake once, in the order of the recipe's lines; what has no place comes last."""
-    seen: dict[tuple[str, str], Problem] = {}
-    for problem in problems:
-        seen.setdefault((problem.code, problem.what.en), problem)
-    return sorted(seen.values(), key=lambda p: (p.where is None, p.where.line if p.where else 0))
-
-
-def _where(loaded: LoadedRecipe, key: str) -> Location | None:
-    origin = loaded.origins.get(key)
-    return origin.where if origin else None

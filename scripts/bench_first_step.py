@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,7 +92,9 @@ def real_runs(recipe: Path, runs: int, folder: Path) -> Figures:
     own = str(Path(sys.executable).parent / "lora-run")
     environment = on_rig(folder)
     whos = ("trainer alone", "compiled command", "lora-run, off", "lora-run, log", "lora-run, probe")
-    figures: Figures = {f"first step, {who}": [] for who in whos} | {"CPU of lora-run itself until then": []}
+    figures: Figures = {
+        name: [] for name in (*(f"first step, {who}" for who in whos), "CPU of lora-run itself until then")
+    }
     for turn in range(runs):
         with tempfile.TemporaryDirectory() as made:
             ways = {}
@@ -106,7 +109,7 @@ def real_runs(recipe: Path, runs: int, folder: Path) -> Figures:
                 mode = who.rpartition(" ")[2]
                 ways[who] = ([own, str(recipe), "--runs-dir", "runs", "--set", f"telemetry={mode}"], place, environment)
             for who in whos if turn % 2 else reversed(whos):
-                first, used, _ = first_step(*ways[who])
+                first, used = first_step(*ways[who])
                 figures[f"first step, {who}"].append(first)
                 if who == whos[-1]:
                     figures["CPU of lora-run itself until then"].append(used)
@@ -114,17 +117,24 @@ def real_runs(recipe: Path, runs: int, folder: Path) -> Figures:
     return figures
 
 
-def first_step(argv: list[str], cwd: Path, environment: dict[str, str]) -> tuple[float, float, float]:
-    """Start a training. Returns wall seconds until its event file holds a step, the process's own CPU then, wall at the end."""
-    start, first, used = time.perf_counter(), 0.0, 0.0
-    process = subprocess.Popen(argv, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        if not first and any(p.stat().st_size > 500 for p in cwd.rglob("events.out.tfevents.*")):
-            first, used = time.perf_counter() - start, own_cpu(process.pid)
+def first_step(argv: list[str], cwd: Path, environment: dict[str, str]) -> tuple[float, float]:
+    """Start a training and end it after its first step. Returns wall seconds until its event file holds a step, and the process's own CPU then."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        argv, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while not any(p.stat().st_size > 500 for p in cwd.rglob("events.out.tfevents.*")):
+        if process.poll() is not None:
+            sys.exit(f"{' '.join(argv)} ended with {process.returncode} and no step was seen")
         time.sleep(0.01)
-    if process.returncode not in (0, 1) or not first:
-        sys.exit(f"{' '.join(argv)} ended with {process.returncode} and no step was seen")
-    return first, used, time.perf_counter() - start
+    first, used = time.perf_counter() - start, own_cpu(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return first, used
 
 
 def own_cpu(pid: int) -> float:

@@ -17,7 +17,7 @@ from orchestrator.core.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.backends.protocol import Command
+    from orchestrator.backends.protocol import Command, Need
     from orchestrator.core.finding import Finding
     from orchestrator.plan.model import Plan
 
@@ -28,6 +28,7 @@ def assemble(
     command: Command,
     problems: tuple[Problem, ...],
     warnings: tuple[Finding, ...] = (),
+    needs: tuple[Need, ...] = (),
 ) -> Build:
     """Return the Build of one training command: both TOMLs, the prompts, accelerate's answers and all links."""
     train_text, lost_in_train = toml_file(values, plan)
@@ -48,7 +49,7 @@ def assemble(
     subsets = (*plan.subsets, *((plan.validation,) if plan.validation is not None else ()))
     links = tuple(link for subset in subsets for link in subset.links)
     found = in_order((*problems, *lost_in_train, *lost_in_dataset, *prompt_problems))
-    return Build(files, links, (command,), found, (*warnings, *unused_values(plan)))
+    return Build(files, links, (command,), found, (*warnings, *unused_values(plan)), needs)
 
 
 def in_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -86,6 +86,13 @@ def family_of_folder(path: Path) -> str | None:
     return None if transformer is None else _CLASSES.get(str(transformer.get("_class_name")))
 
 
+def prediction_of_folder(path: Path) -> str | None:
+    """Return `epsilon` or `v_prediction`, what the scheduler of a folder in diffusers layout names; None where it names neither."""
+    scheduler = _config(path / "scheduler" / "scheduler_config.json")
+    stated = None if scheduler is None else scheduler.get("prediction_type")
+    return stated if stated in ("epsilon", "v_prediction") else None
+
+
 def _has(names: Iterable[str], start: str) -> bool:
     return any(name.startswith(start) for name in names)
 

@@ -44,6 +44,19 @@ def unused_values(plan: Plan) -> tuple[Finding, ...]:
     return tuple(no_effect(u.name, u.given, u.because, _LEFT_OUT) for u in plan.unused if not is_off(u.given.value))
 
 
+RATE_NEEDS = Text(
+    "`unet_lr` or `text_encoder_lr` to be left out; both are decided here",
+    "省略 `unet_lr` 或 `text_encoder_lr`；这里两者都已确定",
+)
+"""What `learning_rate` needs to have an effect, in any family."""
+
+
+def stands_in(plan: Plan) -> bool:
+    """Whether one of the two rates was left out, so that `learning_rate` is taken for it."""
+    rates = (plan.train.get(name) for name in ("unet_lr", "text_encoder_lr"))
+    return any(rate is not None and rate.key == "train.learning_rate" for rate in rates)
+
+
 def is_off(value: object) -> bool:
     """Whether a value switches its option off: that misleads nobody, where the option has no effect."""
     return not any(value) if isinstance(value, (list, tuple)) else not value

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.core.finding import Finding, Problem
+    from orchestrator.core.finding import Finding, Location, Problem
+    from orchestrator.core.text import Text
     from orchestrator.plan.model import Link, Plan
 
 
@@ -51,6 +52,19 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A package of the trainer's environment that this run needs and others do not."""
+
+    package: str
+    """As pip knows it."""
+    asked_by: str
+    """The line of the recipe that asks for it, in no language: `optimizer_type: AdamW8bit`."""
+    instead: Text
+    """What to write where the package is not wanted; an order that begins in lower case."""
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """Everything to lay down before the trainer starts."""
 
@@ -62,6 +76,8 @@ class Build:
     """Options the trainer would ignore, refuse or misread: with any of these nothing is launched."""
     warnings: tuple[Finding, ...] = ()
     """Options without effect for this family."""
+    needs: tuple[Need, ...] = ()
+    """Packages to look for before the launch."""
 
 
 class Backend(Protocol):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.argspec import shipped_option_names
 from orchestrator.backends.assemble import in_order
+from orchestrator.backends.model_files import missing_files
 from orchestrator.backends.pocket import compile as pocket
 from orchestrator.backends.pocket.options import OPTIONS as POCKET_OPTIONS
 from orchestrator.backends.sd_scripts import compile as sd_scripts
 from orchestrator.backends.sd_scripts.families import FAMILIES
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text
 from orchestrator.plan.resolve import sketch_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.backends.protocol import Build, Trainer
-    from orchestrator.core.finding import Problem
+    from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
 
@@ -39,15 +43,32 @@ def compile_plan(plan: Plan, trainer: Trainer) -> Build:
     return COMPILERS[trainer.name](plan, trainer)
 
 
-def check_options(loaded: LoadedRecipe, trainer: Trainer) -> tuple[Problem, ...]:
-    """Return what is wrong with the options, optimizer, schedule and prompts of a recipe, whatever its pictures are.
+def check_options(loaded: LoadedRecipe, trainer: Trainer, dataset: Dataset | None = None) -> tuple[Problem, ...]:
+    """Return what is wrong with the options, optimizer, schedule, prompts and model files of a recipe, and with its pictures.
 
-    For recipes that cannot be planned: each problem is the one that `make_plan` or `compile_plan` would tell, by line.
+    For recipes that cannot be planned: each problem is the one that `make_plan`, `compile_plan` or `missing_files` would
+    tell, by line. What the planner refuses at a place, the compiler does not refuse there again in other words.
     Raises EnvironmentFault as `compile_plan` does.
     """
-    plan, found = sketch_plan(loaded)
-    told = (p for p in compile_plan(plan, trainer).problems if p.code != _NO_PICTURES)
-    return in_order((*found, *told))
+    plan, found = sketch_plan(loaded, dataset)
+    refused = {problem.where for problem in found} - {None}
+    told = (p for p in compile_plan(plan, trainer).problems if p.code != _NO_PICTURES and p.where not in refused)
+    return in_order((*found, *told, *missing_files(plan)))
+
+
+def options_of_nobody(loaded: LoadedRecipe) -> Iterator[Problem]:
+    """Yield a problem for each entry of `trainer_args` that no trainer has: wrong whatever the family is."""
+    for name in loaded.recipe.trainer_args:
+        if name not in known_options():
+            origin = loaded.origins.get(f"trainer_args.{name}")
+            near = difflib.get_close_matches(name, known_options(), n=1)
+            yield Problem(
+                "unknown-option",
+                Text(f"no trainer has an option `{name}`", f"没有训练器具有选项 `{name}`"),
+                Text("the trainer would ignore it without a word", "训练器会一声不响地忽略它"),
+                Text(f"write `{near[0]}`", f"请写 `{near[0]}`") if near else Text("take it out", "请删除它"),
+                origin.where if origin else None,
+            )
 
 
 def known_options() -> frozenset[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchestrator.core.finding import Problem
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -67,6 +69,8 @@ class Folder:
     shared_stems: tuple[str, ...] = ()
     """Stems that more than one picture has: they share one caption and one latent cache."""
     is_reg: bool = False
+    is_unread: bool = False
+    """It could not be looked into, or nobody knows which folder is meant: that it shows no pictures says nothing."""
 
     @property
     def captioned(self) -> int:
@@ -83,6 +87,13 @@ class Dataset:
     """What a scan of headers and captions does not see."""
     equal_files: tuple[tuple[Path, ...], ...] = ()
     """Groups of the subject's pictures that are byte for byte the same."""
+    problems: tuple[Problem, ...] = ()
+    """Why folders are unread."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every folder was looked into."""
+        return not any(f.is_unread for f in self.folders)
 
     @property
     def train_picture_count(self) -> int:

@@ -7,7 +7,7 @@ import gc
 import os
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ _PICTURE_LIKE = frozenset((*_LOWER, *_OTHER))
 _NO_CAPTION_STEMS = frozenset(("readme", "license", "licence", "notes"))
 _DEEPEST = 4
 _NOT_A_FILE = Header(0, 0, 0, "", "not-a-file")
+UNKNOWN_FOLDER = Folder(Path(), (), CAPTION_EXTENSIONS[0], is_unread=True)
+"""Stands for a folder that nobody could name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,23 @@ class _Listing:
     folders: list[str]
 
 
-def scan_dataset(requests: Iterable[FolderRequest]) -> Dataset:
-    """Read all folders. Raises InputError with the problems of all of them."""
+def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
+    """Read all folders, one for each request; None: which folder is meant is not known.
+
+    What is wrong with some of them is kept in the data set's `problems`: it hides neither the others nor what comes later.
+    """
     folders: list[Folder] = []
     problems: list[Problem] = []
     for request in requests:
+        if request is None:
+            folders.append(UNKNOWN_FOLDER)
+            continue
         try:
             folders.append(scan_folder(request.image_dir, request.caption_extension, request.is_reg, request.where))
-        except InputError as error:  # noqa: PERF203 - all folders are told at once
+        except InputError as error:
             problems.extend(error.problems)
-    if problems:
-        raise InputError(problems)
-    return Dataset(tuple(folders), equal_files=equal_files(folders))
+            folders.append(replace(UNKNOWN_FOLDER, image_dir=request.image_dir, is_reg=request.is_reg))
+    return Dataset(tuple(folders), equal_files=equal_files(folders), problems=tuple(problems))
 
 
 def scan_folder(

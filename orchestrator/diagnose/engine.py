@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case, Rule
     from orchestrator.recipe.model import Recipe
 
+UNREAD_FOLDER = "unread-folder"
+"""Told where folders could not be looked into, whatever the reason: that they show no pictures says nothing."""
 TOLD_BY: Mapping[str, tuple[str, ...]] = {
     "no-pictures": ("no-pictures",),
+    UNREAD_FOLDER: ("no-pictures",),
     "broken-picture": ("unreadable-picture",),
     "broken-caption": ("unreadable-caption", "caption-not-utf8", "empty-caption"),
 }
@@ -65,14 +68,14 @@ def judge(
 
 
 def check_ignores(recipe: Recipe, where: Callable[[str], Location | None] = lambda _key: None) -> tuple[Problem, ...]:
-    """Return a problem for each entry of `ignore` that names no rule. `where` gives the place of a key such as `ignore.0.rule`."""
+    """Return a problem for each entry of `ignore` that names no rule. `where` gives the place of a key such as `ignore[0].rule`."""
     if not recipe.ignore:
         return ()
     from orchestrator.diagnose.pages import all_pages, unknown_rule
 
     known = {label for rule in all_pages() for label in (rule.id, rule.name)}
     return tuple(
-        replace(unknown_rule(entry.rule), where=where(f"ignore.{index}.rule"))
+        replace(unknown_rule(entry.rule), where=where(f"ignore[{index}].rule"))
         for index, entry in enumerate(recipe.ignore)
         if entry.rule not in known
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text, same
+from orchestrator.diagnose.bounded import bounded_number, bounded_series, bounded_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Location
     from orchestrator.core.observation import Checkpoint, LogEvent, Series
+    from orchestrator.core.telemetry import Telemetry
     from orchestrator.dataset.model import Folder
     from orchestrator.diagnose.rule import Case
     from orchestrator.plan.model import Resolved
@@ -102,9 +104,25 @@ def unet_lr(case: Case) -> float | None:
 
 
 def series(case: Case, tag: str) -> Series | None:
-    """Return a series by the trainer's tag; None where it is absent or empty."""
+    """Return a series by the trainer's tag, its numbers within bounds; None where it is absent or empty."""
     found = case.observations.series.get(tag) if case.observations is not None else None
-    return found if found is not None and len(found) else None
+    if found is None or not len(found):
+        return None
+    key = f"series {tag}"
+    if key not in case.cache:
+        case.cache[key] = bounded_series(found)
+    kept: Series = case.cache[key]
+    return kept
+
+
+def telemetry(case: Case) -> Telemetry | None:
+    """Return what the recorder wrote, its numbers within bounds; None where it was off."""
+    if case.observations is None or case.observations.telemetry is None:
+        return None
+    if "telemetry" not in case.cache:
+        case.cache["telemetry"] = bounded_telemetry(case.observations.telemetry)
+    kept: Telemetry = case.cache["telemetry"]
+    return kept
 
 
 def raw_loss(case: Case) -> Series | None:
@@ -122,7 +140,7 @@ def events(case: Case, *kinds: str) -> tuple[LogEvent, ...]:
 def fact(case: Case, key: str) -> float | None:
     """Return a number the trainer itself announced."""
     value = case.observations.facts.get(key) if case.observations is not None else None
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return bounded_number(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def final_file(case: Case) -> Checkpoint | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Severity, Status
+from orchestrator.core.finding import Severity, State, Status
 from orchestrator.core.text import Text
+from orchestrator.diagnose.state import primary_state
 from orchestrator.run.model import nothing_trained
 
 if TYPE_CHECKING:
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 def headline(verdict: Verdict, outcome: Outcome | None = None) -> Text:
     """Return the verdict in one line: broken, failed, stopped, with findings, or nothing found.
 
+    Broken is only what the state of the run says too: a file that is missing is a failure of a run that may have learned.
+
     "Nothing found" is no proof of health; the line then says what could not be judged.
     """
     worst = verdict.fired[0] if verdict.fired else None
     ending = outcome.ending.value if outcome is not None else ""
-    has_failed = outcome is not None and ending == "failed" and outcome.exit_code != 0
-    if worst is not None and worst.severity is Severity.STOP:
-        prefix = Text("Failed.", "训练失败。") if has_failed else Text("Broken.", "训练已损坏。")
-        return _join(prefix, worst.message)
+    lost = _lost(verdict, outcome)
+    if lost is not None:
+        return lost
     if outcome is not None and ending == "failed":
         return _join(Text("Failed:", "训练失败："), outcome.message)
     if outcome is not None and ending == "stopped":
@@ -33,6 +35,19 @@ def headline(verdict: Verdict, outcome: Outcome | None = None) -> Text:
     if outcome is None or ending == "unknown":
         return _summary(verdict, worst)
     return _join(Text("Finished.", "训练完成。"), _summary(verdict, worst))
+
+
+def _lost(verdict: Verdict, outcome: Outcome | None) -> Text | None:
+    """Return the line of a broken run, or of one that something stops; None for every other."""
+    ending = outcome.ending.value if outcome is not None else "unknown"
+    primary, worst = primary_state(verdict), verdict.fired[0] if verdict.fired else None
+    if primary.state is State.BROKEN and primary.because is not None:
+        has_failed = outcome is not None and ending == "failed" and outcome.exit_code != 0
+        prefix = Text("Failed.", "训练失败。") if has_failed else Text("Broken.", "训练已损坏。")
+        return _join(prefix, primary.because.message)
+    if worst is None or worst.severity is not Severity.STOP:
+        return None
+    return worst.message if ending == "unknown" else _join(Text("Failed.", "训练失败。"), worst.message)
 
 
 def _interrupted(outcome: Outcome | None, summary: Text) -> Text:

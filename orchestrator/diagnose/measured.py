@@ -11,13 +11,12 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.diagnose.facts import fact, number, series
+from orchestrator.diagnose.facts import fact, number, series, telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.core.observation import Checkpoint, Series
-    from orchestrator.core.telemetry import Telemetry
     from orchestrator.diagnose.rates import Rates
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.conditioned import Change, Conditioned
@@ -109,11 +108,6 @@ def _once(case: Case, key: str, make: Callable[[Case], T]) -> T:
         case.cache[key] = make(case)
     kept: T = case.cache[key]
     return kept
-
-
-def telemetry(case: Case) -> Telemetry | None:
-    """Return what the recorder wrote; None where it was off."""
-    return case.observations.telemetry if case.observations is not None else None
 
 
 def conditioned(case: Case) -> Conditioned | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnose.facts import series
+from orchestrator.diagnose.facts import series, telemetry
 from orchestrator.diagnose.signals.schedule import (
     LrAccount,
     StepSizeAccount,
@@ -44,7 +44,7 @@ class Rates:
 
 def read_rates(case: Case) -> Rates | None:
     """Return the accounts from telemetry, else from the trainer's own series; None where neither has a learning rate above 0."""
-    seen = case.observations.telemetry if case.observations is not None else None
+    seen = telemetry(case)
     if seen is not None and seen.steps.lrs:
         at = seen.steps
         logged = [(f"group {n}", at.steps, lr) for n, lr in enumerate(at.lrs)]
@@ -93,7 +93,7 @@ def summed_lr_at(case: Case, step: float) -> float | None:
 
 
 def _summed_lrs(case: Case) -> tuple[list[int], list[float]] | None:
-    seen = case.observations.telemetry if case.observations is not None else None
+    seen = telemetry(case)
     if seen is not None and len(seen.steps) and seen.steps.lrs:
         steps, lrs = seen.steps.steps, max(seen.steps.lrs, key=max)
     else:

@@ -19,6 +19,8 @@ LEAST_SCALE = 1 / 16
 """alpha / rank: alpha 1 at rank 16 is the smallest ratio in published presets that is meant."""
 USUAL_SCALES = (0.5, 1.0)
 """alpha / rank: of kohya's own documents, and of ai-toolkit's presets."""
+ABSURD_SCALE = 1000.0
+"""alpha / rank: five hundred times the largest in sixty published presets; a slip of the pen, 1e6 for 16."""
 LR_CAP = 1e-3
 """No more than this with Adam-like optimizers where the family's range is unknown."""
 
@@ -102,6 +104,14 @@ def _raised(case: Case, lr: float, factor: float) -> float:
         low, cap = (limit / effective_lr(1.0, alpha, rank) for limit in usual_rates(case)[:2])
         better = math.sqrt(low * cap) if lr < low else better
     return significant(min(better, cap))
+
+
+def sane_alpha(case: Case) -> float | None:
+    """Return half the rank, or the rank of 1, where alpha is far beyond anything that could be meant; else None."""
+    alpha, rank = number(case, "network_alpha"), number(case, "network_dim")
+    if not alpha or not rank or alpha <= ABSURD_SCALE * rank:
+        return None
+    return significant(max(1.0, USUAL_SCALES[0] * rank), 3)
 
 
 def usual_alpha(case: Case, lr: float) -> float | None:

@@ -8,8 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import names
-from orchestrator.diagnose.measured import conditioned, explained, telemetry
+from orchestrator.diagnose.facts import names, telemetry
+from orchestrator.diagnose.measured import conditioned, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -92,9 +92,15 @@ SYMPTOMS: tuple[Symptom, ...] = (
         Text("Check `trainer_args`; some options belong to one entry script only.", "检查 `trainer_args`；有些选项只属于某个脚本。"),
     ),
     _row(
-        r"No module named '?(?P<module>[\w.]+)|ModuleNotFoundError|ImportError",
-        Text("A package is missing in the trainer's environment.", "训练器环境缺少某个软件包。"),
-        Text("`lora-run doctor` says which; install it there.", "`lora-run doctor` 会指出是哪个；请在该环境安装。"),
+        r"ModuleNotFoundError|ImportError",
+        Text(
+            "A package of the trainer's environment cannot be loaded: another version than the trainer asks for, or a library below it is missing.",
+            "训练器环境中的某个软件包无法加载：版本与训练器要求的不同，或缺少它依赖的库。",
+        ),
+        Text(
+            "Run `lora-run vendor install sd-scripts` again: it tells which versions differ.",
+            "再次运行 `lora-run vendor install sd-scripts`：它会指出哪些版本不同。",
+        ),
     ),
     _row(
         r"no kernel image is available|not compiled with CUDA|Torch not compiled|CUDA driver version is insufficient|CUDA error",
@@ -124,4 +130,43 @@ SYMPTOMS: tuple[Symptom, ...] = (
 
 def match_symptom(words: str) -> Symptom | None:
     """Return the first known symptom in the trainer's last words."""
+    module = missing_module(words)
+    if module is not None:
+        return _missing(module)
     return next((symptom for symptom in SYMPTOMS if symptom.pattern.search(words)), None)
+
+
+_MISSING = (
+    re.compile(r"No module named '?(?P<module>[\w.]+)"),
+    re.compile(r"ImportError: No (?P<module>\w+) / (?P=module) ?が"),
+)
+"""Python's own words, and sd-scripts' for packages that it imports only when they are asked for."""
+_TOLD_AS = {"Prodigy": "prodigyopt"}
+"""sd-scripts names the optimizer here, not the module."""
+_OWN = ("library", "networks", "tools")
+"""Folders of sd-scripts itself: no package index has them."""
+_PACKAGES = {"cv2": "opencv-python", "PIL": "pillow"}
+"""Module -> package, where the trainer always imports it and the names differ."""
+
+
+def missing_module(words: str) -> str | None:
+    """Return the top-level module that the trainer could not import because it is not installed; None where nothing says so."""
+    found = next((match for pattern in _MISSING for match in pattern.finditer(words)), None)
+    if found is None:
+        return None
+    module = found["module"].partition(".")[0]
+    return None if module in _OWN else _TOLD_AS.get(module, module)
+
+
+def _missing(module: str) -> Symptom:
+    from orchestrator.backends.sd_scripts.packages import OPTIONAL
+
+    package = OPTIONAL[module].name if module in OPTIONAL else _PACKAGES.get(module, module)
+    return Symptom(
+        re.compile(re.escape(module)),
+        Text(f"The trainer's environment lacks the package {package}.", f"训练器环境缺少软件包 {package}。"),
+        Text(
+            f"Run `python -m pip install {package}` with the trainer's own interpreter, which `lora-run doctor` names.",
+            f"用训练器自己的解释器（见 `lora-run doctor`）运行 `python -m pip install {package}`。",
+        ),
+    )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.finding import Confidence, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import SAME, change_at, course, noise, shaking
+from orchestrator.diagnose.breaking import break_step, is_usable, sound_files
+from orchestrator.diagnose.course import LEARNED, SAME, change_at, course, noise, shaking
 from orchestrator.diagnose.facts import series
 from orchestrator.diagnose.measured import steps_per_epoch
 from orchestrator.diagnose.state import primary_state
@@ -56,11 +57,6 @@ class Window:
     because: Text
 
 
-def is_usable(file: Checkpoint) -> bool:
-    """Return whether a file can be used at all: readable, finite, and it changes something."""
-    return file.is_readable and not file.nonfinite_count and not 0 < file.up_count == file.zero_up_count
-
-
 def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     """Return which of the saved files to use; None where no file was saved."""
     files = case.observations.checkpoints if case.observations is not None else ()
@@ -69,13 +65,17 @@ def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     usable = sorted((f for f in files if is_usable(f) and f.step), key=lambda f: (f.step or 0, f.is_final))
     if not usable:
         return _without_steps(files)
-    seen = course(case)
-    if seen is not None:
-        return _probed(usable, seen)
-    if primary_state(verdict).state is State.BROKEN:
+    seen, state = course(case), primary_state(verdict).state
+    if state is State.BROKEN:
+        return _before_break(case, usable, seen)
+    return _probed(usable, seen) if seen is not None else _without_probe(case, usable, state)
+
+
+def _without_probe(case: Case, usable: Sequence[Checkpoint], state: State) -> Window:
+    if state is State.NOT_LEARNING:
         words = Text(
-            "The run is broken and nothing measured says that any of its files is sound.",
-            "训练已损坏，且没有任何测量表明其中有完好的文件。",
+            "It learned next to nothing: none of its files is worth more than another.",
+            "几乎什么都没学到：各文件没有高下之分。",
         )
         return Window((), Confidence.MEDIUM, words)
     held_out, length = series(case, HELD_OUT), steps_per_epoch(case)
@@ -94,9 +94,43 @@ def _without_steps(files: Sequence[Checkpoint]) -> Window:
     return Window((), Confidence.LOW, words)
 
 
+def _before_break(case: Case, files: Sequence[Checkpoint], seen: Course | None) -> Window:
+    """Name only files that were saved before the run broke, were read and found finite; with a probe, also better than the base."""
+    sound, broke = sound_files(case, files), break_step(case)
+    if seen is not None:
+        found = _probed(sound, seen)
+        if not found.candidates:
+            return found
+        words = Text(
+            f"The run is broken, but these files were saved before step {broke}, hold finite numbers only and were measured better "
+            "than the base model. Use none that was saved later.",
+            f"训练已损坏，但这些文件保存于第 {broke} 步之前，数值全部有限，且测得优于底模。此后保存的都不要使用。",
+        )
+        return Window(found.candidates, found.confidence, words)
+    if not sound:
+        words = Text(
+            "The run is broken and nothing measured says that any of its files is sound.",
+            "训练已损坏，且没有任何测量表明其中有完好的文件。",
+        )
+        return Window((), Confidence.MEDIUM, words)
+    words = Text(
+        f"The run broke at step {broke}; this is the last file before it, and its numbers are finite. Whether it is any good was not "
+        "measured. Use none that was saved later.",
+        f"训练在第 {broke} 步损坏；这是之前的最后一个文件，其数值有限。它好不好没有测量。此后保存的都不要使用。",
+    )
+    last = Text("the last before it broke", "损坏之前的最后一个")
+    return Window((Candidate("right", sound[-1].path, sound[-1].step or 0, None, last),), Confidence.LOW, words)
+
+
 def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
     curve, is_held = seen.decisive, seen.held_out is not None
     better = [f for f in files if is_measured(curve, f.step or 0) and change_at(curve, f.step or 0) < -SAME]
+    if not better and -SAME <= curve.last < -LEARNED * noise(curve):
+        words = Text(
+            f"What was gained is under {SAME} %: too little to choose a file by. Compare by eye.",
+            f"收益不足 {SAME} %：不足以据此选择文件。请目测比较。",
+        )
+        return Window((), Confidence.LOW, words)
     if not better:
         words = Text(
             "No saved file was measurably better than the base model: use none of them.",

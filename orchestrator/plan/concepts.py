@@ -38,13 +38,14 @@ def size_of(picture: Picture, family: str) -> Size:
 
 def list_concepts(draft: Draft, dataset: Dataset) -> list[ConceptPictures]:
     """Pair the recipe's concepts with their folders, in the recipe's order. Notes a problem for what cannot be trained on."""
+    draft.problems += dataset.problems
     found = []
     for index, (concept, folder) in enumerate(zip(draft.recipe.concepts, dataset.folders, strict=True)):
         is_reg = bool(concept.is_reg)
         tokens = _class_tokens(draft, concept, folder, is_reg=is_reg)
         repeats = concept.num_repeats
         found.append(ConceptPictures(index, folder, folder.pictures, tokens, is_reg, repeats, concept.share))
-        if not folder.pictures:
+        if not folder.pictures and not folder.is_unread:
             _refuse_empty(draft, index, folder)
         _refuse_broken(draft, index, folder)
         _check_share(draft, index, concept, is_reg=is_reg)

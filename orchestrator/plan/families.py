@@ -70,6 +70,8 @@ class FamilyFacts:
     """Keys of `base_model` without which the trainer dies."""
     default_min_snr_gamma: float | None
     starts: Mapping[SubjectKind, Start]
+    has_edit_pairs: bool = False
+    """Whether its trainer learns from pairs, a picture before and one after. None here: sd-scripts' LoRA scripts and pocket have no such data set."""
 
 
 def facts_of(family: Family) -> FamilyFacts:

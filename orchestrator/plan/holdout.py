@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from orchestrator.dataset.model import Picture
@@ -31,10 +31,13 @@ def held_out_files(plan: Plan | None) -> frozenset[Path]:
     return frozenset(link.target for link in plan.validation.links) if plan and plan.validation else frozenset()
 
 
-def hold_out(draft: Draft, concepts: Sequence[ConceptPictures]) -> tuple[list[ConceptPictures], list[Held]]:
+def hold_out(
+    draft: Draft, concepts: Sequence[ConceptPictures], copies: Collection[Path]
+) -> tuple[list[ConceptPictures], list[Held]]:
     """Return the concepts without their held-out pictures, and those pictures in the order of their names.
 
-    The same pictures, recipe and seed give the same choice. No concept loses its last picture.
+    The same pictures, recipe and seed give the same choice. No concept loses its last picture. `copies`: files that are there twice;
+    held out, their twin would be trained on and show learning by heart as learning, so they are taken only where nothing else is left.
     """
     count = _decide_count(draft, concepts)
     if count == 0:
@@ -43,7 +46,7 @@ def hold_out(draft: Draft, concepts: Sequence[ConceptPictures]) -> tuple[list[Co
     candidates = [(c.index, p) for c in concepts if not c.is_reg for p in c.pictures]
     draw = random.Random(draft.value("validation_seed"))  # noqa: S311 - reproducible on purpose
     draw.shuffle(candidates)
-    candidates.sort(key=lambda held: held[1].caption is None)
+    candidates.sort(key=lambda held: (held[1].path in copies, held[1].caption is None))
     left = {c.index: len(c.pictures) for c in concepts}
     held: list[Held] = []
     for index, picture in candidates:
@@ -51,6 +54,12 @@ def hold_out(draft: Draft, concepts: Sequence[ConceptPictures]) -> tuple[list[Co
             left[index] -= 1
             held.append((index, picture))
     held.sort(key=lambda h: (h[0], h[1].path.name))
+    twins = sum(picture.path in copies for _, picture in held)
+    if twins:
+        draft.notes.append(Text(
+            f"{twins} of {len(held)} held-out pictures have a copy elsewhere in the set: they cannot show learning by heart",
+            f"{len(held)} 张留出图片中有 {twins} 张在数据集中另有副本：它们无法显示死记",
+        ))  # fmt: skip
     gone = {picture.path for _, picture in held}
     kept = [replace(c, pictures=tuple(p for p in c.pictures if p.path not in gone)) for c in concepts]
     return kept, held
@@ -73,7 +82,7 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
     else:
         count = int(wanted)
         most = min(pictures // 2, pictures - groups)
-        if count > most:
+        if count > most and all(c.pictures for c in concepts):  # a folder without pictures is told as such
             draft.refuse(
                 "hold-out-too-large",
                 Text(f"`hold_out` {count} of {pictures} pictures leaves {max(0, pictures - count)} to train on",
@@ -83,7 +92,7 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
                 Text(f"write at most {max(0, most)}, better `auto`", f"最多写 {max(0, most)}，最好写 `auto`"),
                 "validate.hold_out",
             )  # fmt: skip
-            count = 0
+        count = count if count <= most else 0
     if count:
         draft.train["validation_seed"] = draft.choose(
             validate.validation_seed, "validate.validation_seed", DEFAULT_VALIDATION_SEED,

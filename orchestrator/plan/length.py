@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
+from orchestrator.plan.checkpoints import can_leave, is_asked_for
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
-from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, predict_steps
+from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, bucket_chooser, predict_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +62,8 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace)
     family = draft.recipe.base_model.family
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     rules = bucket_rules(draft)
-    try:
+    with _placed(draft):
         counter = EpochCounter(sizes, rules, pace)
-    except InputError as error:
-        raise InputError([replace(p, where=draft.where(_KEYS[p.code])) for p in error.problems]) from error
     target = float(train.target_steps or draft.start.target_steps)
     choice = _best(draft, concepts, counter, target)
     choice, why = _keep_in_band(draft, concepts, counter, choice, target)
@@ -71,6 +71,21 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace)
     steps = replace(predict_steps(subsets, rules, pace, choice.epochs), is_band_bound=why is not None)
     _write_epochs(draft, steps, target, why)
     return Length(list(choice.repeats), steps, _reasons(concepts, choice, steps))
+
+
+def check_buckets(draft: Draft) -> None:
+    """Raise InputError for bucket limits the trainer refuses, whatever the pictures are."""
+    with _placed(draft):
+        bucket_chooser(bucket_rules(draft))
+
+
+@contextmanager
+def _placed(draft: Draft) -> Iterator[None]:
+    """Let what is wrong with the buckets point at the recipe's key."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError([replace(p, where=draft.where(_KEYS[p.code])) for p in error.problems]) from error
 
 
 def decide_pace(draft: Draft) -> Pace:
@@ -108,13 +123,19 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
         error = _share_error(concepts, repeats)
         choices.append(_Choice(repeats, epochs, epochs * epoch.steps, epoch.train_samples, error))
 
-    def cost(choice: _Choice) -> tuple[bool, float, float, float]:
+    files = draft.recipe.save.checkpoints if is_asked_for(draft) else None
+
+    def cost(choice: _Choice) -> tuple[bool, float, float, bool, float]:
         # Shares first, then the target within a percent, then the size of an epoch: a nicer epoch beats a tenth of a percent.
+        # Epochs that leave as many files as the recipe asks for may be three percent off.
+        is_short = files is not None and not can_leave(choice.epochs, files)
+        slack = 0.01 if files is None or is_short else 0.03
         off = abs(choice.steps - target) / target
         return (
             choice.share_error > _SHARE_TOLERANCE,
             choice.share_error if choice.share_error > _SHARE_TOLERANCE else 0.0,
-            round(max(0.0, off - 0.01), 2),
+            round(max(0.0, off - slack), 2),
+            is_short,
             abs(choice.samples - wanted),
         )
 

@@ -26,6 +26,7 @@ POCKET_BASE = "pocket"
 def decide_model(draft: Draft) -> None:
     """Write the base model and the files its family needs. Existence is not looked at: rules do that."""
     base = draft.recipe.base_model
+    _check_kind(draft)
     _decide_checkpoint(draft)
     for name in _FILES:
         if getattr(base, name) is not None:
@@ -36,11 +37,6 @@ def decide_model(draft: Draft) -> None:
             value=True, because=Text("sd2 has another text encoder than sd15", "sd2 的文本编码器与 sd15 不同")
         )
     draft.pass_on("v_parameterization", base.v_parameterization, "base_model.v_parameterization")
-    if base.v_parameterization and base.family == "sd15":
-        draft.notes.append(Text(
-            "`v_parameterization` with sd15: right only for the few models of this family that were made to predict v; any other unlearns what it knows",
-            "sd15 使用 `v_parameterization`：只适用于少数按 v 预测制作的该系列模型，其他模型会被破坏",
-        ))  # fmt: skip
     if base.family == "flux":
         draft.train["model_type"] = draft.choose(
             base.model_type,
@@ -59,6 +55,27 @@ def decide_model(draft: Draft) -> None:
                 else Text(f"write the path of the file under `{name}`", f"请在 `{name}` 下写该文件的路径"),
                 "base_model.family",
             )
+
+
+def _check_kind(draft: Draft) -> None:
+    """Refuse an edit for a family whose trainer has no pairs: it would learn the pictures one by one instead."""
+    if draft.recipe.subject.kind != "edit" or draft.facts.has_edit_pairs:
+        return
+    family = draft.recipe.base_model.family
+    draft.refuse(
+        "no-edit-pairs",
+        Text(f"`kind: edit` cannot be trained for {family}", f"{family} 不能训练 `kind: edit`"),
+        Text(
+            "an edit is learned from pairs, a picture before and one after; the trainer of this family has no pairs and would learn "
+            "each picture by itself",
+            "编辑要从成对的图片（编辑前与编辑后）学习；该系列的训练器没有图片对，只会逐张学习图片",
+        ),
+        Text(
+            "write another kind, such as `concept`; an edit needs a family with pairs, and none is supported yet",
+            "请写其他类型，例如 `concept`；编辑需要支持图片对的模型系列，目前还没有",
+        ),
+        "subject.kind",
+    )
 
 
 def _is_inside(draft: Draft, name: str) -> bool:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
+from orchestrator.plan.checkpoints import tell_other_count
 from orchestrator.plan.computing import decide_computing
 from orchestrator.plan.concepts import list_concepts
 from orchestrator.plan.families import facts_of, start_of
 from orchestrator.plan.folders import make_subsets, make_validation
 from orchestrator.plan.given import Draft
 from orchestrator.plan.holdout import hold_out
-from orchestrator.plan.length import decide_length, decide_pace
+from orchestrator.plan.length import check_buckets, decide_length, decide_pace
 from orchestrator.plan.model import Plan, StepPlan
 from orchestrator.plan.naming import decide_metadata, merge_trainer_args
 from orchestrator.plan.network import decide_model, decide_network
@@ -48,7 +49,7 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     draft = _begin(loaded)
     concepts = list_concepts(draft, dataset)
     _decide_form(draft, concepts)
-    trained, held = hold_out(draft, concepts)
+    trained, held = hold_out(draft, concepts, {path for group in dataset.equal_files for path in group})
     length = _length(draft, trained)
     steps = _ANY_LENGTH if length is None else length.steps
     prompts, output_name = _decide_rest(draft, trained, steps, is_validated=bool(held))
@@ -64,8 +65,8 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     )
 
 
-def sketch_plan(loaded: LoadedRecipe) -> tuple[Plan, tuple[Problem, ...]]:
-    """Return the plan as far as the recipe alone decides it, and what is wrong with the recipe so far.
+def sketch_plan(loaded: LoadedRecipe, dataset: Dataset | None = None) -> tuple[Plan, tuple[Problem, ...]]:
+    """Return the plan as far as the recipe alone decides it, and what is wrong with the recipe and its pictures so far.
 
     It has no pictures and a length of no meaning: enough to check options, where the pictures or the rest of the recipe
     leave nothing to plan.
@@ -73,8 +74,20 @@ def sketch_plan(loaded: LoadedRecipe) -> tuple[Plan, tuple[Problem, ...]]:
     draft = _begin(loaded)
     _decide_form(draft, [])
     decide_pace(draft)
+    if dataset is not None:
+        draft.problems += _picture_problems(loaded, dataset)
+    try:
+        check_buckets(draft)
+    except InputError as error:
+        draft.problems += error.problems
     prompts, output_name = _decide_rest(draft, [], _ANY_LENGTH, is_validated=False)
     return _plan(draft, _ANY_LENGTH, prompts, output_name), tuple(draft.problems)
+
+
+def _picture_problems(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:
+    draft = _begin(loaded)  # of its own: the sketch has no pictures
+    hold_out(draft, list_concepts(draft, dataset), frozenset())
+    return draft.problems
 
 
 def _begin(loaded: LoadedRecipe) -> Draft:
@@ -112,6 +125,7 @@ def _decide_rest(
     prompts = decide_samples(draft, steps.epochs)
     output_name = decide_metadata(draft)
     merge_trainer_args(draft)
+    tell_other_count(draft, steps)
     return prompts, output_name
 
 

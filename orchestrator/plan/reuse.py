@@ -1,7 +1,7 @@
 """The recipe of the next character: the old text, in which only what belongs to the character is another.
 
-Repeats and epochs are decided again, so that the steps of the old recipe hold for the new number of pictures; where a picture
-would then be seen too rarely or too often, the planner moves the steps and says so.
+Repeats and epochs are decided again (`kept_length.py`), so that the steps the old recipe planned hold for the new number of
+pictures; where a picture would then be seen too rarely or too often, the planner moves the steps and says so.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from orchestrator.core.finding import Location, Problem
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.source import KeyPath, display_name, dotted, parse_document
 from orchestrator.core.text import Text
-from orchestrator.dataset.scan import FolderRequest, scan_dataset
+from orchestrator.plan.kept_length import kept_length, plan_of
 from orchestrator.plan.other_words import Swap, differences, other_subject, still_said
-from orchestrator.plan.resolve import make_plan
 from orchestrator.recipe.dump import is_relative_file
 from orchestrator.recipe.edits import reword, set_value
 from orchestrator.recipe.form import file_name_reason
@@ -27,6 +26,7 @@ from orchestrator.recipe.keys import PATH_KEYS
 from orchestrator.recipe.load import LoadedRecipe, load_recipe
 
 if TYPE_CHECKING:
+    from orchestrator.plan.kept_length import KeptLength
     from orchestrator.plan.model import Plan
 
 
@@ -59,14 +59,16 @@ def new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, fo
     for path in differences(loaded.data, data):
         text = _apply(text, path, data, loaded)
     target = folder / f"{name}.yaml"
-    free = _freed(loaded, concept, text, target)
-    decided = None if free is None else _plan_of_new(free, concept, images)
-    if decided is not None:
-        text = _write_length(text, loaded, data, concept, decided)
+    kept = kept_length(loaded, concept)
+    decided = None
+    if kept is not None:
+        decided = _plan_of_new(load_recipe(target, kept.freeing(concept), text=text), concept, images)
+        text = _write_length(text, loaded, data, concept, kept, decided)
     plan = _plan_of_new(load_recipe(target, text=text), concept, images)
     # Why the steps moved is only known to the planner while it is free to move them.
     moved = decided.notes if decided is not None and _has_length_of(plan, decided) else ()
-    notes = [*moved, *plan.notes, *plan.steps.lines, _seen_told(plan), *still_said(loaded.data, data, swap)]
+    length = (kept.told,) if kept is not None else ()
+    notes = [*length, *moved, *plan.notes, *plan.steps.lines, _seen_told(plan), *still_said(loaded.data, data, swap)]
     return NewRecipe(text, tuple(dict.fromkeys(notes)))
 
 
@@ -181,28 +183,19 @@ def _shown_path(path: Path, folder: Path) -> str:
     return relative.as_posix() if relative.parts.count("..") <= 2 else str(absolute)
 
 
-def _freed(loaded: LoadedRecipe, concept: int, text: str, target: Path) -> LoadedRecipe | None:
-    """Return the recipe `text` with repeats and epochs free, None where the old one leaves both to the planner anyway."""
-    train = loaded.recipe.train
-    if loaded.recipe.concepts[concept].num_repeats is None and train.max_train_epochs is None:
-        return None
-    wanted = train.target_steps or _old_steps(loaded)
-    freed = [f"concepts.{concept}.num_repeats=null", "train.max_train_epochs=null", f"train.target_steps={wanted}"]
-    return load_recipe(target, freed, text=text)
-
-
-def _write_length(text: str, loaded: LoadedRecipe, data: dict[str, Any], concept: int, plan: Plan) -> str:
+def _write_length(
+    text: str, loaded: LoadedRecipe, data: dict[str, Any], concept: int, kept: KeptLength, plan: Plan
+) -> str:
     """Return `text` with what makes the planner come to the length of `plan` again.
 
     Epochs hold only together with their repeats: for given epochs the planner would decide the repeats by the steps alone,
     and show each picture as often as that takes. Given repeats leave it the epochs, which it keeps within the band.
     """
-    path: KeyPath = ("concepts", concept, "num_repeats")
     epochs, share = loaded.recipe.train.max_train_epochs, loaded.recipe.concepts[concept].share
     if share is None:
         data["concepts"][concept]["num_repeats"] = plan.subsets[concept].num_repeats
-        text = _apply(text, path, data, loaded)
-    else:  # it decides the repeats, and refuses others beside it
+        text = _apply(text, ("concepts", concept, "num_repeats"), data, loaded)
+    if share is not None or kept.is_of_repeats:  # a share decides the repeats itself, and refuses others beside it
         text = set_value(text, ("train", "target_steps"), plan.steps.total_steps)
     return text if epochs is None else set_value(text, ("train", "max_train_epochs"), plan.steps.epochs)
 
@@ -212,41 +205,14 @@ def _has_length_of(plan: Plan, decided: Plan) -> bool:
     return lengths[0] == lengths[1]
 
 
-def _plan_of(loaded: LoadedRecipe) -> Plan:
-    return make_plan(loaded, scan_dataset(_requests(loaded)))
-
-
 def _plan_of_new(made: LoadedRecipe, concept: int, images: str | Path) -> Plan:
     """Plan a recipe that is not written yet: a fault of its pictures is told at the option that names them."""
     try:
-        return _plan_of(made)
+        return plan_of(made)
     except InputError as error:
         shown, folder = str(images), made.origins[f"concepts[{concept}].image_dir"].where
         given = Location("--images", 1, 1, shown, max(1, len(shown)))
         raise InputError(replace(p, where=given) if p.where == folder else p for p in error.problems) from error
-
-
-def _old_steps(loaded: LoadedRecipe) -> int:
-    try:
-        return _plan_of(loaded).steps.total_steps
-    except InputError as error:
-        first = error.problems[0].what
-        raise InputError([Problem(
-            "old-length-unknown",
-            Text("the steps of the old recipe cannot be counted, so the new one cannot keep them", "无法算出旧配方的步数，新配方也就无法保持"),
-            first,
-            Text("write `target_steps` under `train:` of the old recipe", "在旧配方的 `train:` 下写 `target_steps`"),
-            loaded.origins["concepts"].where,
-        )]) from error  # fmt: skip
-
-
-def _requests(loaded: LoadedRecipe) -> list[FolderRequest]:
-    found = []
-    for index, concept in enumerate(loaded.recipe.concepts):
-        key = f"concepts[{index}].image_dir"
-        where = loaded.origins[key].where
-        found.append(FolderRequest(loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), where))
-    return found
 
 
 def _seen_told(plan: Plan) -> Text:

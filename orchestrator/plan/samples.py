@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
+from orchestrator.plan.checkpoints import every_for, files_of, is_asked_for
 from orchestrator.plan.model import Prompt
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
     every = draft.train["save_every_n_epochs"]
     draft.train["sample_every_n_epochs"] = draft.choose(
         sample.sample_every_n_epochs, "sample.sample_every_n_epochs", min(every.value, epochs),
-        Text("at every save: each file has its pictures", "每次保存时：每个文件都有对应样图"),
+        _drawn_with(min(every.value, epochs), epochs),
     )  # fmt: skip
     draft.train["sample_at_first"] = draft.choose(
         sample.sample_at_first, "sample.sample_at_first", default=True,
@@ -74,14 +75,8 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
 def _save_every(draft: Draft, epochs: int) -> Resolved:
     save = draft.recipe.save
     wanted = save.checkpoints or DEFAULT_CHECKPOINTS
-
-    # The last epoch's file is the final one, so every n epochs leaves ceil(epochs / n) files. Samples follow the saves:
-    # where n divides the epochs, the final file has its pictures too.
-    def cost(n: int) -> tuple[int, int]:
-        return abs(math.ceil(epochs / n) - wanted) + (2 if epochs % n else 0), n
-
-    every = min(range(1, epochs + 1), key=cost)
-    files = math.ceil(epochs / every)
+    every = every_for(epochs, wanted) if is_asked_for(draft) else _usual_every(epochs, wanted)
+    files = files_of(epochs, every)
     because = Text(
         f"{epochs} epochs / {every} = {files} files, wanted {wanted}",
         f"{epochs} 轮 / {every} = {files} 个文件，期望 {wanted} 个",
@@ -89,6 +84,26 @@ def _save_every(draft: Draft, epochs: int) -> Resolved:
     if save.save_every_n_epochs is None and save.checkpoints is not None:
         return draft.given(every, "save.checkpoints", because)
     return draft.choose(save.save_every_n_epochs, "save.save_every_n_epochs", every, because)
+
+
+def _usual_every(epochs: int, wanted: int) -> int:
+    """Where the recipe itself asks for no number, a last file with pictures of its own is worth two files more or less."""
+
+    def cost(every: int) -> tuple[int, int]:
+        return abs(files_of(epochs, every) - wanted) + (2 if epochs % every else 0), every
+
+    return min(range(1, epochs + 1), key=cost)
+
+
+def _drawn_with(every: int, epochs: int) -> Text:
+    """Samples follow the saves: where the interval does not divide the epochs, the trainer draws none for the final file."""
+    if epochs % every == 0:
+        return Text("at every save: each file has its pictures", "每次保存时：每个文件都有对应样图")
+    last = epochs - epochs % every
+    return Text(
+        f"at every save; the final file, after epoch {epochs}, has none: the last are of epoch {last}",
+        f"每次保存时；最终文件（第 {epochs} 轮后）没有样图：最后一批属于第 {last} 轮",
+    )
 
 
 def _default_prompts(draft: Draft) -> list[str]:

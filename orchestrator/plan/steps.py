@@ -175,7 +175,7 @@ def _bad_limit(key: str, value: int, step: int, side: int, *, is_low: bool) -> P
     end = "之间" if is_low else ""
     return Problem(
         key.replace("_", "-"),
-        Text(f"`{key}` {value} does not fit the resolution", f"`{key}` {value} 与分辨率不合"),
+        Text(f"`{key}` {value} does not fit `resolution`", f"`{key}` {value} 与 `resolution` 不合"),
         Text("the trainer stops with an assertion", "训练器会因断言而停止"),
         Text(f"write a value {en} {side}, a multiple of {step}", f"请写{zh} {side} {end}的值，且为 {step} 的倍数"),
     )

@@ -182,7 +182,7 @@ def _only_regularisation(layers: Layers) -> Problem:
         Text("all `concepts` are regularisation pictures", "`concepts` 全是正则化图片"),
         Text("there is nothing to learn", "没有可学的内容"),
         Text("add a concept without `is_reg: true`", "加一个没有 `is_reg: true` 的概念"),
-        layers.where_key(("concepts",)),
+        layers.place(("concepts", 0, "is_reg")).value,
     )
 
 

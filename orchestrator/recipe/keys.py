@@ -208,7 +208,7 @@ def _rules(metadata: Sequence[Any]) -> dict[str, Any]:
             names = (
                 ("max_length", "min_length")
                 if isinstance(part, StringConstraints)
-                else ("ge", "gt", "le", "max_length", "min_length")
+                else ("ge", "gt", "le", "lt", "max_length", "min_length")
             )
             rules.update({n: getattr(part, n) for n in names if getattr(part, n, None) is not None})
     return rules
@@ -234,6 +234,8 @@ def _number(kind: type, rules: Mapping[str, Any]) -> Text:
     low, above, high = rules.get("ge"), rules.get("gt"), rules.get("le")
     if low is not None and high is not None:
         return Text(f"{en} from {low} to {high}", f"{low} 到 {high} 的{zh}")
+    if low is not None and "lt" in rules:
+        return Text(f"{en} from {low} to below {rules['lt']}", f"不小于 {low}、小于 {rules['lt']} 的{zh}")
     if above is not None and high is not None:
         return Text(f"{en} above {above}, at most {high}", f"大于 {above}、不超过 {high} 的{zh}")
     if low is not None:

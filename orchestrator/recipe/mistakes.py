@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.finding import Problem
@@ -13,7 +14,7 @@ from orchestrator.recipe.unknown_keys import unknown_key
 from orchestrator.recipe.value_fixes import value_fix
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -41,33 +42,44 @@ _EXAMPLES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """What pydantic refused."""
+
+    problems: list[Problem]
+    """One per mistake."""
+    wrong: set[KeyPath]
+    """Places that hold a wrong value or lack one."""
+    meant: list[str]
+    """Dotted keys that were probably meant by unknown ones."""
+
+
 def mistakes(
     error: ValidationError, layers: Layers, trainer_options: Collection[str], unread: Collection[KeyPath] = ()
-) -> Iterator[Problem]:
-    """Yield one problem per mistake. A key that is misspelt is not told again as missing.
+) -> Mistakes:
+    """Return what is wrong, each mistake once. A key that is misspelt is not told again as missing.
 
     `unread`: places whose value YAML could not give, told elsewhere; nothing more is said of them.
     """
     by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        path = _data_path(detail, layers.data)
-        if not any(path[: len(place)] == place for place in unread):
-            by_path.setdefault(path, []).append(detail)
-    meant: list[str] = []
+        by_path.setdefault(_data_path(detail, layers.data), []).append(detail)
+    found = Mistakes([], {path for path in by_path if path and not _is_told_deeper(path, by_path)}, [])
+    by_path = {p: d for p, d in by_path.items() if not any(p[: len(place)] == place for place in unread)}
     for path, details in by_path.items():
         if details[0]["type"] == "extra_forbidden":
             problem, target = unknown_key(path, layers.where_key(path), trainer_options)
-            meant += [target] if target is not None else []
-            yield problem
+            found.meant.extend([target] if target is not None else [])
+            found.problems.append(problem)
     for path, details in by_path.items():
         kind = details[0]["type"]
         if kind == "extra_forbidden" or _is_told_deeper(path, by_path):
             continue
-        if kind == "missing":
-            if not _is_meant(path, meant):
-                yield _missing(path, layers)
-        else:
-            yield _wrong_value(path, details, layers)
+        if kind != "missing":
+            found.problems.append(_wrong_value(path, details, layers))
+        elif not _is_meant(path, found.meant):
+            found.problems.append(_missing(path, layers))
+    return found
 
 
 def _data_path(detail: ErrorDetails, data: Any) -> KeyPath:

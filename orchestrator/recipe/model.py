@@ -23,6 +23,16 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+MOST_RANK = 4096
+"""A matrix has no more rank than its smaller side; the largest such side in any family here is T5-XXL's 4096 (FLUX: 3072, SDXL: 1280)."""
+MOST_SIDE = 8192
+"""Pixels; eight times the side that the largest family here was made for. More is a slip: no trainer holds such a picture."""
+MOST_BATCH = 1024
+"""Pictures per forward pass: a thousand with their activations fit no device; `gradient_accumulation_steps` makes larger steps."""
+Dropout = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Rank = Annotated[int, Field(ge=1, le=MOST_RANK)]
+Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
+BatchSize = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 
 
 class Section(BaseModel):
@@ -35,7 +45,7 @@ class Subject(Section):
     """What the LoRA is of."""
 
     kind: SubjectKind
-    """What is learned; decides target steps, hold-out and which rules apply."""
+    """What is learned; decides target steps, hold-out and which rules apply. `edit` needs a family with edit pairs; none has them yet."""
     trigger: OneLine | None = None
     """The word that calls the subject up: unknown to the base model, first in every caption. Styles may go without."""
     class_tokens: OneLine | None = None
@@ -93,13 +103,13 @@ class Concept(Section):
 class DatasetOptions(Section):
     """How pictures and captions are prepared, for all concepts."""
 
-    resolution: PositiveInt | Annotated[list[PositiveInt], Field(min_length=2, max_length=2)] | None = None
+    resolution: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
     """Training size in pixels: one number (square area) or [width, height]."""
     enable_bucket: bool | None = None
     """Group pictures by aspect ratio instead of cropping all to one shape."""
-    min_bucket_reso: PositiveInt | None = None
+    min_bucket_reso: Side | None = None
     """Smallest side of a bucket in pixels."""
-    max_bucket_reso: PositiveInt | None = None
+    max_bucket_reso: Side | None = None
     """Largest side of a bucket in pixels; the trainer's 1024 would take SDXL's portrait shapes away."""
     bucket_reso_steps: PositiveInt | None = None
     """Bucket sides are multiples of this many pixels; each family demands its own divisor."""
@@ -128,11 +138,11 @@ class Network(Section):
 
     network_module: OneLine | None = None
     """Importable module of the network; left out: the family's LoRA."""
-    network_dim: PositiveInt | None = None
+    network_dim: Rank | None = None
     """Rank. File size grows with it."""
     network_alpha: PositiveFloat | None = None
     """Scale is alpha / rank. The trainer's 1 would make the update rank times weaker."""
-    network_dropout: Rate | None = None
+    network_dropout: Dropout | None = None
     """Share of neurons dropped while training."""
     network_args: dict[str, str | int | float | bool] | None = None
     """Further arguments of the network module, e.g. `conv_dim: 8`."""
@@ -153,7 +163,7 @@ class Train(Section):
     """Epochs, where you want to decide them yourself; then `target_steps` is only compared."""
     exposures_per_image: Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)] | None = None
     """Band [least, most] of how often one picture may be seen in the whole run; outside it the steps move instead."""
-    train_batch_size: PositiveInt | None = None
+    train_batch_size: BatchSize | None = None
     """Pictures per forward pass and device."""
     gradient_accumulation_steps: PositiveInt | None = None
     """Forward passes per optimizer step."""
@@ -209,8 +219,8 @@ class Train(Section):
     """Longest caption in CLIP tokens (sd15, sd2, sdxl)."""
     min_snr_gamma: PositiveFloat | None = None
     """Min-SNR loss weighting (sd15, sd2, sdxl); usual value 5."""
-    noise_offset: NonNegativeFloat | None = None
-    """Offset noise (sd15, sd2, sdxl)."""
+    noise_offset: Rate | None = None
+    """Offset noise (sd15, sd2, sdxl), as a share of the noise; usual values end at 0.1."""
     timestep_sampling: Literal["sigma", "uniform", "sigmoid", "shift", "flux_shift"] | None = None
     """How timesteps are drawn (flux)."""
     discrete_flow_shift: PositiveFloat | None = None

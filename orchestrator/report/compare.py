@@ -14,7 +14,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, same
 from orchestrator.report.numbers import NOTHING
-from orchestrator.report.run_facts import Kind, RunFacts, judged_facts, measure, reported_facts, settings_of
+from orchestrator.report.run_facts import Kind, RunFacts, facts_of, judged_facts, measure, reported_facts, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,8 @@ RESULTS: Mapping[str, Text] = {
     "steps": Text("steps done", "完成的步数"),
     "rms": Text("size of the update", "更新量大小"),
 }
+NEVER_TRAINED = "never-trained"
+"""Stands for the state of a run that ended before its first step."""
 _NUMBERED = re.compile(r"(?P<name>.+)-(?P<number>[0-9]{3,9})")
 _NOT_COMPARED = ("output_name", "name")
 """Names differ from run to run by themselves."""
@@ -60,6 +62,8 @@ class Comparison:
     results: tuple[tuple[Text, tuple[float | None, ...]], ...]
     """What was measured, one value per run."""
     notes: tuple[Text, ...] = field(default=())
+    untrained: tuple[str, ...] = ()
+    """Names of runs that ended before their first step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,11 @@ def compare(runs: Sequence[RunFacts]) -> Comparison:
     return Comparison(
         tuple(run.name for run in runs),
         tuple(kept),
-        tuple(run.measured.state for run in runs),
-        tuple(run.measured.confidence for run in runs),
+        tuple(run.measured.state if run.is_trained else NEVER_TRAINED for run in runs),
+        tuple(run.measured.confidence if run.is_trained else "" for run in runs),
         tuple(row for row in rows if any(value is not None for value in row[1])),
         _notes(runs),
+        tuple(run.name for run in runs if not run.is_trained),
     )
 
 
@@ -117,7 +122,7 @@ def against_previous(rundir: RunDir, record: RunRecord, case: Case, verdict: Ver
     if before is None:
         return Against()
     try:
-        here = RunFacts(rundir.root.name, settings_of(rundir, record), measure(case, verdict))
+        here = facts_of(rundir.root.name, settings_of(rundir, record), measure(case, verdict), case.outcome)
         return Against(compare([reported_facts(RunDir(before)), here]))
     except OrchestratorError as error:
         reason = error.problems[0].what
@@ -164,9 +169,17 @@ def _is_unknown(row: Difference) -> bool:
 
 
 def _notes(runs: Sequence[RunFacts]) -> tuple[Text, ...]:
-    notes = []
-    probed = [run.measured.probed for run in runs if run.measured.probed]
-    if len(probed) < len(runs):
+    notes = [
+        Text(
+            f"{run.name} ended before its first step and never trained: only its recipe, data and versions are compared.",
+            f"{run.name} 在第一步之前就结束了，从未训练：只比较配方、数据和版本。",
+        )
+        for run in runs
+        if not run.is_trained
+    ]
+    trained = [run for run in runs if run.is_trained]
+    probed = [run.measured.probed for run in trained if run.measured.probed]
+    if len(probed) < len(trained) and len(trained) > 1:
         notes.append(
             Text(
                 "Not every run was probed; what was not measured is left blank.",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.measured import conditioned, probe_curves, telemetry
+from orchestrator.diagnose.facts import telemetry
+from orchestrator.diagnose.measured import conditioned, probe_curves
 from orchestrator.diagnose.signals.probe import percent
 from orchestrator.report.chart_view import Absent, view
 from orchestrator.report.curves import save_marks, window_shades

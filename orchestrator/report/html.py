@@ -123,7 +123,9 @@ def _environment(clean: Shortener, language: Language) -> Environment:
         source_text=lambda source: source_text(source, language),
         measured=lambda value, unit="": measured(value, unit, language),
         pieces=_pieces,
-        state_name=lambda name: NAMES[State(name)].to(language) if name in _STATES else name,
+        state_name=lambda name: (
+            NAMES[State(name)].to(language) if name in _STATES else label("never_trained", language)
+        ),
         lang=language,
         unseen=lambda names: unseen(names, language),
         **embedded(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.core.errors import EnvironmentFault, InputError, RecordError
+from orchestrator.core.errors import EnvironmentFault, RecordError
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
 from orchestrator.diagnose.case import make_case
@@ -138,11 +138,10 @@ def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
 
     subsets = [*plan.subsets, *([plan.validation] if plan.validation else [])]
-    try:
-        seen = scan_dataset(
-            FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg) for subset in subsets
-        )
-    except InputError:
+    seen = scan_dataset(
+        FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg) for subset in subsets
+    )
+    if not seen.is_whole:
         return None
     targets = {rundir.root / link.path: link.target for subset in subsets for link in subset.links}
     folders = [_at_home(folder, targets) for folder in seen.folders]

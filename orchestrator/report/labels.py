@@ -166,6 +166,7 @@ LABELS: dict[str, Text] = {
     "place_right": Text("latest", "最晚"),
     "against_base": Text("against the base model", "与底模相比"),
     # against another run
+    "never_trained": Text("never trained", "从未训练"),
     "compared": Text("Against the run before", "与上一次训练相比"),
     "col_what": Text("What differs", "不同之处"),
     "state": Text("what became of it", "结果"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.record import to_plain
-from orchestrator.diagnose.measured import probe_curves, telemetry
-from orchestrator.diagnose.window import checkpoint_window, is_usable
+from orchestrator.diagnose.breaking import is_usable
+from orchestrator.diagnose.facts import telemetry
+from orchestrator.diagnose.measured import probe_curves
+from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.report.run_facts import measure
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.measured import picture_effects, telemetry
+from orchestrator.diagnose.facts import telemetry
+from orchestrator.diagnose.measured import picture_effects
 from orchestrator.diagnose.signals.probe import percent
 from orchestrator.report.numbers import NOTHING
 from orchestrator.report.samples import thumbnail

@@ -13,7 +13,7 @@ from orchestrator.core.record import read_record
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
 from orchestrator.report.numbers import plain_value
-from orchestrator.run.model import nothing_trained
+from orchestrator.run.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.probe import ProbeCurve
     from orchestrator.plan.model import Plan
+    from orchestrator.run.model import Outcome
     from orchestrator.run.run_record import RunRecord
 
 Kind = Literal["recipe", "decided", "data", "versions"]
@@ -52,6 +53,22 @@ class RunFacts:
     name: str
     settings: Mapping[Kind, Mapping[str, str]]
     measured: Measured = field(default_factory=lambda: Measured("inconclusive", "low", {}))
+    is_trained: bool = True
+    """False: it ended before its first step, so nothing it left says anything about training."""
+
+
+def facts_of(name: str, settings: Settings, measured: Measured, outcome: Outcome | None) -> RunFacts:
+    """Return what a run is compared by; of one that never trained nothing counts as measured."""
+    if _has_trained(outcome, measured):
+        return RunFacts(name, settings, measured)
+    return RunFacts(name, settings, is_trained=False)
+
+
+def _has_trained(outcome: Outcome | None, measured: Measured) -> bool:
+    if nothing_trained(outcome):
+        return False
+    is_cut = outcome is not None and outcome.ending in {Ending.FAILED, Ending.STOPPED}
+    return not is_cut or outcome is None or outcome.first_step_seconds is not None or "steps" in measured.results
 
 
 def judged_facts(root: Path, name: str) -> RunFacts:
@@ -68,7 +85,7 @@ def judged_facts(root: Path, name: str) -> RunFacts:
     except RecordError as error:
         raise InputError(error.problems) from error
     verdict = judge(own.case, "before" if nothing_trained(own.case.outcome) else "after")
-    return RunFacts(name, settings, measure(own.case, verdict))
+    return facts_of(name, settings, measure(own.case, verdict), own.case.outcome)
 
 
 def reported_facts(rundir: RunDir) -> RunFacts:
@@ -91,7 +108,8 @@ def reported_facts(rundir: RunDir) -> RunFacts:
             f"`lora-run diagnose {rundir.root.name}` writes it anew", f"`lora-run diagnose {rundir.root.name}` 会重写"
         )
         raise RecordError([Problem("bad-record", what, None, fix)]) from error
-    return RunFacts(rundir.root.name, settings_of(rundir, read_run_record(rundir)), measured)
+    record = read_run_record(rundir)
+    return facts_of(rundir.root.name, settings_of(rundir, record), measured, record.outcome)
 
 
 def settings_of(rundir: RunDir, record: RunRecord) -> Settings:

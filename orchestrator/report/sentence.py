@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, State
+from orchestrator.core.finding import Confidence, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.state import primary_state
 from orchestrator.diagnose.window import checkpoint_window
-from orchestrator.run.model import nothing_trained
+from orchestrator.run.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.core.finding import Finding
+    from orchestrator.core.observation import Checkpoint
+    from orchestrator.diagnose.window import Window
     from orchestrator.report.model import ReportData
 
 SENTENCES: dict[State, Text] = {
@@ -42,6 +46,33 @@ SENTENCES: dict[State, Text] = {
         "From what was recorded nobody can tell whether this LoRA is good.", "根据现有记录，无法判断这个 LoRA 好不好。"
     ),
 }
+TRAINED: dict[State, Text] = {
+    State.UNSTABLE: Text("The training itself had learned and destroyed by turns.", "就训练本身而言，它时好时坏。"),
+    State.NOT_LEARNING: Text("The training itself had learned next to nothing.", "就训练本身而言，几乎什么都没学到。"),
+    State.OVERFIT: Text(
+        "The training itself had gone on to learn its pictures by heart.", "就训练本身而言，后来开始死记图片。"
+    ),
+    State.UNDERTRAINED: Text("The training itself was still getting better.", "就训练本身而言，它还在变好。"),
+    State.CONVERGED: Text(
+        "The training itself had learned what these settings can teach.", "就训练本身而言，已学到当前设置能教的全部。"
+    ),
+    State.LEARNING: Text(
+        "The training itself had learned: it got better than the base model, by more than chance.",
+        "就训练本身而言，它学到了东西：优于底模，且超出偶然。",
+    ),
+    State.INCONCLUSIVE: Text(
+        "What it had learned nobody can tell from what was recorded.", "根据现有记录，无法判断它学到了什么。"
+    ),
+}
+"""What was measured of a run whose file a fault has taken, or may have: said after the fault."""
+NO_BETTER_FILE = Text(
+    "This LoRA went on to learn its pictures by heart; no earlier file is known to be better.",
+    "这个 LoRA 后来开始死记图片；没有已知更好的更早文件。",
+)
+UNPROVED_OVERFIT = Text(
+    "This LoRA learned its subject, or its pictures by heart: what was measured does not tell the two apart.",
+    "这个 LoRA 可能学会了主题，也可能死记了图片：现有测量无法区分两者。",
+)
 NOTHING_TRAINED = Text("Nothing was trained.", "没有训练任何内容。")
 SURENESS: dict[Confidence, Text] = {
     Confidence.HIGH: Text("This is certain as far as measuring goes.", "就测量而言，这是确定的。"),
@@ -88,7 +119,62 @@ def became(data: ReportData) -> Became:
         return Became("unjudged", NAMES[State.INCONCLUSIVE], NOTHING_TRAINED, None, None)
     found = primary_state(data.verdict)
     sureness = None if found.state is State.INCONCLUSIVE else SURENESS[found.confidence]
-    return Became(LOOKS[found.state], NAMES[found.state], SENTENCES[found.state], sureness, found.because)
+    fault = _fault(data) if found.state is not State.BROKEN else None
+    if fault is not None:
+        name, after = NAMES[found.state], TRAINED[found.state]
+        return Became(
+            LOOKS[State.BROKEN],
+            Text(f"failed ({name.en})", f"失败（{name.zh}）"),
+            Text(f"First: {fault.en} {after.en}", f"首先：{fault.zh}{after.zh}"),
+            sureness,
+            found.because,
+        )
+    window = checkpoint_window(data.case, data.verdict)
+    files = data.case.observations.checkpoints if data.case.observations is not None else ()
+    if found.state is State.OVERFIT and found.confidence is Confidence.LOW:
+        name, sentence = Text("perhaps overfit", "可能过拟合"), UNPROVED_OVERFIT
+    else:
+        name, sentence = NAMES[found.state], _sentence(found.state, window, files)
+    return Became(LOOKS[found.state], name, sentence, sureness, found.because)
+
+
+def _sentence(state: State, window: Window | None, files: Sequence[Checkpoint]) -> Text:
+    """Return what became of a run, in agreement with the files that are named."""
+    names = _names(window)
+    if state is State.BROKEN and names:
+        return Text(
+            f"This LoRA is broken: do not use its last file. Saved before it broke, and found whole: {names}.",
+            f"这个 LoRA 已损坏：请不要使用最后的文件。损坏之前保存且完好的有：{names}。",
+        )
+    if state is State.NOT_LEARNING and names:
+        return Text(
+            f"This LoRA learned next to nothing in the end; better than the base model before that: {names}.",
+            f"这个 LoRA 最终几乎什么都没学到；此前优于底模的有：{names}。",
+        )
+    if state is State.OVERFIT and not _is_any_earlier(window, files):
+        return NO_BETTER_FILE
+    return SENTENCES[state]
+
+
+def _is_any_earlier(window: Window | None, files: Sequence[Checkpoint]) -> bool:
+    last = max((file.step or 0 for file in files), default=0)
+    return window is not None and any(one.step < last for one in window.candidates)
+
+
+def _names(window: Window | None) -> str:
+    return ", ".join(one.path.rsplit("/", 1)[-1] for one in window.candidates) if window is not None else ""
+
+
+def _fault(data: ReportData) -> Text | None:
+    """Return what has to be mended before anything that was learned is of use; None where nothing stands in the way."""
+    stop = next((f for f in data.verdict.fired if f.severity is Severity.STOP), None)
+    if stop is not None:
+        advice = stop.fix.advice if stop.fix is not None else Text("", "")
+        return Text(f"{stop.message.en} {advice.en}".rstrip(), f"{stop.message.zh}{advice.zh}")
+    if data.outcome is None or data.outcome.ending is not Ending.FAILED:
+        return None
+    told = data.outcome.message
+    return Text(f"{told.en.rstrip('.')}.", f"{told.zh.rstrip('。')}。")
 
 
 def end_lines(data: ReportData) -> tuple[Text, ...]:
@@ -98,8 +184,7 @@ def end_lines(data: ReportData) -> tuple[Text, ...]:
     lines = [Text(f"{state.sentence.en} {sure.en}".rstrip(), f"{state.sentence.zh}{sure.zh}")]
     window = checkpoint_window(data.case, data.verdict)
     if window is not None and window.candidates:
-        names = ", ".join(candidate.path.rsplit("/", 1)[-1] for candidate in window.candidates)
-        lines.append(Text(f"try these files: {names}", f"可试用这些文件：{names}"))
+        lines.append(Text(f"try these files: {_names(window)}", f"可试用这些文件：{_names(window)}"))
     elif window is not None:
         lines.append(window.because)
     return tuple(lines)

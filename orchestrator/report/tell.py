@@ -59,10 +59,13 @@ def checked(
     dataset: Dataset | None,
     plan: Plan | None,
     fault: Problem | None,
+    unseen: Sequence[Text],
     form: str,
     language: Language,
 ) -> int:
-    """Tell what `check` saw; `fault`: why the trainer could not be started. Returns 2 where nothing may run, 1 with findings to fix, else 0."""
+    """Tell what `check` saw; `fault`: why the trainer could not be started; `unseen`: what of its
+    environment could not be looked at. Returns 2 where nothing may run, 1 with findings to fix, else 0.
+    """
     from orchestrator.report.record import problems_record, verdict_record
 
     is_refused = bool(found) or verdict.worst is Severity.STOP
@@ -76,7 +79,10 @@ def checked(
                 "pictures": dataset.train_picture_count if dataset else None,
                 "total_steps": plan.steps.total_steps if plan else None,
                 "trainer_fault": problems_record([fault], language)[0] if fault else None,
-                "not_looked_at": list(dataset.not_looked_at) if dataset else ["pictures", "captions"],
+                "not_looked_at": [
+                    *(dataset.not_looked_at if dataset else ("pictures", "captions")),
+                    *(["packages"] if unseen else []),
+                ],
             }
         )
         return code
@@ -84,7 +90,7 @@ def checked(
     if found:
         terminal.show_problems(found, language, console)
     terminal.show_verdict(verdict, language, console, has_end=is_refused)
-    for text in (*_seen(dataset, plan), *_not_ready(fault)):
+    for text in (*_seen(dataset, plan), *unseen, *_not_ready(fault)):
         terminal.show_line(text.to(language), console)
     if is_refused:
         terminal.show_line(Text("refused: nothing was run", "已拒绝：什么都没有运行").to(language), console)
@@ -138,7 +144,14 @@ def _not_ready(fault: Problem | None) -> list[Text]:
     ]
 
 
-def planned(plan: Plan, found: Sequence[Problem], fault: Problem | None, form: str, language: Language) -> int:
+def planned(
+    plan: Plan,
+    found: Sequence[Problem],
+    fault: Problem | None,
+    unseen: Sequence[Text],
+    form: str,
+    language: Language,
+) -> int:
     """Tell every number with its reason. Returns 2 where something forbids the launch."""
     from orchestrator.report.record import problems_record
 
@@ -149,14 +162,16 @@ def planned(plan: Plan, found: Sequence[Problem], fault: Problem | None, form: s
         return code
     console = terminal.make_console()
     terminal.show_plan(plan, language, console)
-    for text in _not_ready(fault):
+    for text in (*unseen, *_not_ready(fault)):
         terminal.show_line(text.to(language), console)
     if found:
         terminal.show_problems(found, language, console)
     return code
 
 
-def compiled(build: Build, folder: Path, fault: Problem | None, form: str, language: Language) -> int:
+def compiled(
+    build: Build, folder: Path, fault: Problem | None, unseen: Sequence[Text], form: str, language: Language
+) -> int:
     """Tell what was written, and the command that would start the trainer in that folder.
 
     `fault`: why the trainer could not be started; the command then names where it will be.
@@ -183,7 +198,7 @@ def compiled(build: Build, folder: Path, fault: Problem | None, form: str, langu
         f"已向 {folder} 写入 {len(build.files)} 个文件和 {len(build.links)} 个链接",
     )
     later = Text("the command, once that is done:", "之后可用的命令：")
-    for text in (told, *_not_ready(fault), *((later,) if fault else ())):
+    for text in (told, *unseen, *_not_ready(fault), *((later,) if fault else ())):
         terminal.show_line(text.to(language), console)
     environment = " ".join(f"{key}={shlex.quote(value)}" for key, value in command.environment.items())
     terminal.show_line(f"cd {shlex.quote(str(folder))} && {environment} {shlex.join(command.argv)}", console)

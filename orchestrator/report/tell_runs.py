@@ -10,7 +10,7 @@ from orchestrator.core.finding import Confidence, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.report import terminal
-from orchestrator.report.compare import RESULTS
+from orchestrator.report.compare import NEVER_TRAINED, RESULTS
 from orchestrator.report.json_text import print_json
 from orchestrator.report.labels import label
 from orchestrator.report.numbers import NOTHING
@@ -35,6 +35,7 @@ NO_DIFFERENCE = Text(
 )
 LATER = Text("not made, for later, one at a time:", "未改，留待以后逐项尝试：")
 TRY = Text("try", "尝试")
+SAME = Text("nothing differs in recipe, data and versions", "配方、数据和版本都没有不同")
 NOT_THERE = Text(
     "not in next.yaml: the value stands in an extended file, or the file was changed by hand",
     "不在 next.yaml 中：该值位于被继承的文件里，或文件被手工改过",
@@ -58,7 +59,7 @@ def compared(comparison: Comparison, form: str, language: Language) -> int:
         terminal.show_heading(label("col_what", language), console)
         terminal.show_table(heads, [[_named(row, language), *row.values] for row in comparison.differences], console)
     else:
-        terminal.show_line(NO_DIFFERENCE.to(language), console)
+        terminal.show_line((SAME if comparison.untrained else NO_DIFFERENCE).to(language), console)
     for note in comparison.notes:
         terminal.show_line(note.to(language), console)
     return EXIT_OK
@@ -66,7 +67,8 @@ def compared(comparison: Comparison, form: str, language: Language) -> int:
 
 def one_line(comparison: Comparison) -> Text:
     """Return two runs, the earlier one first, as one line for the end of a run."""
-    parts = [*_effect(comparison), _changes(comparison)]
+    untrained = [Text(f"{name} never trained", f"{name} 从未训练") for name in comparison.untrained]
+    parts = [*untrained, *_effect(comparison), _changes(comparison)]
     before = comparison.names[0]
     return Text(
         f"against {before}: " + "; ".join(part.en for part in parts),
@@ -110,7 +112,9 @@ def _short(row: Difference) -> str:
 
 def _states(comparison: Comparison, language: Language) -> list[str]:
     return [
-        f"{NAMES[State(state)].to(language)} ({label(f'confidence_{Confidence(sure).value}', language)})"
+        label("never_trained", language)
+        if state == NEVER_TRAINED
+        else f"{NAMES[State(state)].to(language)} ({label(f'confidence_{Confidence(sure).value}', language)})"
         for state, sure in zip(comparison.states, comparison.confidences, strict=True)
     ]
 

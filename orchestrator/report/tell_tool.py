@@ -88,7 +88,7 @@ def examined(checks: Sequence[Check], form: str, language: Language) -> int:
         ]
         print_json({"exit_code": code, "checks": found})
         return code
-    words = {"ok": "ok", "warn": "watch", "bad": "stop"}
+    words = {"ok": "ok", "note": "info", "warn": "watch", "bad": "stop"}
     rows = [
         (words[c.status], c.name.to(language), c.value.to(language), c.fix.to(language) if c.fix else "")
         for c in checks

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.core.finding import Confidence, Severity, Status
+from orchestrator.core.finding import Confidence, Severity, State, Status
+from orchestrator.diagnose.state import primary_state
 from orchestrator.run.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def level(verdict: Verdict, outcome: Outcome | None) -> Level:
     """Return the worst thing to say. `clear` only where some rule measured and found nothing; a failed run is never clear."""
     if nothing_trained(outcome):
         return "unjudged"
-    if verdict.worst is Severity.STOP or (outcome is not None and outcome.ending is Ending.FAILED):
+    if (
+        primary_state(verdict).state is State.BROKEN
+        or verdict.worst is Severity.STOP
+        or (outcome is not None and outcome.ending is Ending.FAILED)
+    ):
         return "stop"
     if verdict.worst is not None:
         return _LEVELS[verdict.worst]

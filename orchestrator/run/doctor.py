@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import orchestrator
+from orchestrator.backends.sd_scripts.packages import OPTIONAL
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text, same
 from orchestrator.run.manifest import changes_text
+from orchestrator.run.packages import canonical, pip_install
 from orchestrator.run.pins import is_python_fit, read_pin
 from orchestrator.run.probe import PROBE_TIMEOUT_S, ask_driver_cuda, ask_gpus, ask_interpreter
 from orchestrator.run.trainers import (
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from orchestrator.run.pins import Pin
     from orchestrator.run.probe import Gpu, InterpreterFacts
 
-CheckStatus = Literal["ok", "warn", "bad"]
+CheckStatus = Literal["ok", "note", "warn", "bad"]
+"""`note`: something is not there that only some recipes ask for."""
 LOW_DISK_GIB, LITTLE_DISK_GIB = 5, 20
 LOW_MEMORY_GIB, LITTLE_MEMORY_GIB = 4, 12
 """Loading an SD 1.5 base takes about 4 GiB of memory, an SDXL base about 12. Disk: a base model and the save points."""
@@ -193,7 +196,12 @@ def _sd_scripts(timeout_s: float, *, has_gpu: bool) -> list[Check]:
         value = Text(f"{trainer.python}: {why.en}", f"{trainer.python}：{why.zh}")
         return [*checks, Check(_PYTHON, value, "bad", problem.fix)]
     pin = read_pin(SD_SCRIPTS)
-    return [*checks, _python(trainer, facts, pin), *_torch(facts, has_gpu=has_gpu), *_packages(facts, has_gpu=has_gpu)]
+    return [
+        *checks,
+        _python(trainer, facts, pin),
+        *_torch(facts, has_gpu=has_gpu),
+        *_packages(trainer, facts, has_gpu=has_gpu),
+    ]
 
 
 def _source(trainer: Trainer) -> Check:
@@ -264,22 +272,20 @@ def _cuda(torch: Mapping[str, str | int | bool | None], *, has_gpu: bool) -> Che
     return Check(_CUDA, Text(f"not available (built for {built})", f"不可用（为 {built} 构建）"), "bad", fix)
 
 
-def _packages(facts: InterpreterFacts, *, has_gpu: bool) -> list[Check]:
-    packages = facts.packages
+def _packages(trainer: Trainer, facts: InterpreterFacts, *, has_gpu: bool) -> list[Check]:
+    """Look at accelerate, without which nothing starts, and at the packages that only some recipes need."""
     again = Text("run `lora-run vendor install sd-scripts` again", "请重新运行 `lora-run vendor install sd-scripts`")
-    accelerate = packages.get("accelerate")
+    accelerate = facts.packages.get("accelerate")
     name = same("accelerate")
     checks = [Check(name, same(accelerate)) if accelerate else Check(name, _NOT_INSTALLED, "bad", again)]
-    optional = {
-        "bitsandbytes": Text("needed for 8-bit optimizers only (`AdamW8bit`)", "只有 8 位优化器（`AdamW8bit`）需要"),
-        "xformers": Text("not needed: `sdpa` is as good", "不需要：`sdpa` 同样好"),
-    }
-    for package, note in optional.items():
-        found = packages.get(package)
-        is_missed = package == "bitsandbytes" and has_gpu
-        checks.append(
-            Check(same(package), same(found))
-            if found
-            else Check(same(package), _NOT_INSTALLED, "warn" if is_missed else "ok", note)
+    for package in OPTIONAL.values():
+        found = facts.packages.get(canonical(package.name))
+        command = pip_install(trainer.python, [package.name])
+        fix = Text(
+            f"only for {package.used_by.en}: `{command}`",
+            f"只用于 {package.used_by.zh}：`{command}`",
         )
+        is_missed = package.name == "bitsandbytes" and has_gpu
+        missing = Check(same(package.name), _NOT_INSTALLED, "warn" if is_missed else "note", fix)
+        checks.append(Check(same(package.name), same(found)) if found else missing)
     return checks

@@ -23,9 +23,12 @@ PROBE_TIMEOUT_S = 120.0
 _MARK = "lora-run-probe:"
 _PACKAGES = """
 import importlib.metadata as m, json, sys
-facts = {"version": list(sys.version_info[:3]), "packages": {}, "torch": {}}
+facts = {"version": list(sys.version_info[:3]), "packages": {}, "folders": [], "torch": {}}
 for d in m.distributions():
     name = d.metadata["Name"]
+    folder = str(d.locate_file(""))
+    if folder not in facts["folders"]:
+        facts["folders"].append(folder)
     if name:
         facts["packages"].setdefault(name.lower().replace("_", "-").replace(".", "-"), d.version)
 """
@@ -49,6 +52,8 @@ class InterpreterFacts:
     version: tuple[int, ...]
     packages: Mapping[str, str]
     """Name in lower case with dashes -> version."""
+    folders: tuple[str, ...]
+    """Where these packages lie."""
     torch: Mapping[str, str | int | bool | None]
     """`version`, `cuda`, `cuda_available`, `gpu`, `memory_mib`, `capability`; `error` where it cannot be imported; empty: not asked."""
 
@@ -85,7 +90,7 @@ def ask_interpreter(python: Path, *, imports_torch: bool, timeout_s: float = PRO
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         if line.startswith(_MARK):
             facts = json.loads(line.removeprefix(_MARK))
-            return InterpreterFacts(tuple(facts["version"]), facts["packages"], facts["torch"])
+            return InterpreterFacts(tuple(facts["version"]), facts["packages"], tuple(facts["folders"]), facts["torch"])
     last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     code = Text(f"exit code {done.returncode}", f"退出码 {done.returncode}")
     raise EnvironmentFault([_no_answer(python, same(last[0]) if last else code)])

@@ -61,6 +61,17 @@ def trainer_of(home: VendorHome, state: VendorState) -> Trainer:
     )
 
 
+def expected_trainer(family: str) -> tuple[Trainer, Problem | None]:
+    """Return the installed trainer, or the pinned one as it would be installed and why it cannot be started.
+
+    Either is enough to check, plan and compile.
+    """
+    try:
+        return find_trainer(family), None
+    except EnvironmentFault as fault:
+        return pinned_trainer(family), fault.problems[0]
+
+
 def pinned_trainer(family: str) -> Trainer:
     """Return the trainer of a family as it would be installed by this tool. Enough to check, plan and compile; not to launch."""
     if family == POCKET:

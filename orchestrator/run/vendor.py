@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.backends.protocol import Trainer
     from orchestrator.run.checkout import Checkout
     from orchestrator.run.pins import Pin
+    from orchestrator.run.probe import InterpreterFacts
 
 REQUIREMENTS = "requirements.txt"
 _SHOWN_DIFFERENCES = 20
@@ -45,6 +46,7 @@ def install(
     """
     from orchestrator.run.manifest import write_manifest
     from orchestrator.run.pins import read_pin
+    from orchestrator.run.probe import ask_interpreter
 
     pin = read_pin(name)
     home = vendor_home(name)
@@ -56,7 +58,9 @@ def install(
         _check_entry(checkout)
         _extract_options(checkout, pin, home, tell)
         interpreter, variant = _get_environment(home, pin, checkout, python=python, cuda=cuda, tell=tell)
-        state = _state(checkout, interpreter, variant, "adopted" if path else source or pin.url)
+        facts = ask_interpreter(interpreter, imports_torch=False)
+        _tell_missing(interpreter, facts, tell)
+        state = _state(checkout, interpreter, variant, "adopted" if path else source or pin.url, facts.folders)
         write_manifest(home.manifest, checkout.files)
         write_state(home, state)
     where = f"{state.path}, {state.commit[:12]}, {state.python}"
@@ -250,9 +254,35 @@ def _requirements(checkout: Checkout) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def _state(checkout: Checkout, python: Path, cuda: str, source: str) -> VendorState:
+def _tell_missing(python: Path, facts: InterpreterFacts, tell: Callable[[Text], None]) -> None:
+    """Name the optional packages that are not there: fine, as long as no recipe asks for them."""
+    from orchestrator.backends.sd_scripts.packages import OPTIONAL
+    from orchestrator.run.packages import canonical, pip_install
+
+    missing = [p.name for p in OPTIONAL.values() if canonical(p.name) not in facts.packages]
+    if missing:
+        names, command = ", ".join(missing), pip_install(python, ["NAME"])
+        tell(
+            Text(
+                f"not there, needed by some recipes only: {names}; `{command}` adds one",
+                f"没有安装（只有部分配方需要）：{names}；用 `{command}` 添加",
+            )
+        )
+
+
+def _state(checkout: Checkout, python: Path, cuda: str, source: str, folders: tuple[str, ...]) -> VendorState:
     now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     is_modified, changes = bool(checkout.changes), checkout.changes
     return VendorState(
-        SD_SCRIPTS, checkout.path, python, checkout.commit, checkout.tree, is_modified, changes, source, cuda, now
+        SD_SCRIPTS,
+        checkout.path,
+        python,
+        checkout.commit,
+        checkout.tree,
+        is_modified,
+        changes,
+        source,
+        cuda,
+        now,
+        folders,
     )

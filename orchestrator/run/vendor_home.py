@@ -90,6 +90,8 @@ class VendorState:
     """`cpu`, `cu124` ... or `adopted`."""
     installed_at: str
     """ISO 8601, UTC."""
+    package_folders: tuple[str, ...] | None = None
+    """Where the interpreter finds its packages, as itself said; None: an older version of this tool did not ask."""
 
 
 def vendor_home(name: str = SD_SCRIPTS) -> VendorHome:
@@ -119,4 +121,6 @@ def read_state(home: VendorHome) -> VendorState | None:
     body.pop("record")
     body.pop("version")
     body["changes"] = tuple(body["changes"])
+    folders = body.get("package_folders")
+    body["package_folders"] = None if folders is None else tuple(folders)
     return VendorState(**{**body, "path": Path(body["path"]), "python": Path(body["python"])})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.plan.resolve import make_plan
 from orchestrator.recipe.load import LoadedRecipe, load_recipe, shipped_recipes
 from tests.backends.plans import POCKET, TRAINER
+
+if TYPE_CHECKING:
+    from orchestrator.core.finding import Problem
 
 RECIPE = """\
 recipe_version: 1
@@ -34,8 +38,13 @@ def _load(folder: Path, *overrides: str, text: str = RECIPE) -> LoadedRecipe:
     return load_recipe(folder / "recipe.yaml", overrides, text=text)
 
 
+def _options(loaded: LoadedRecipe, trainer: Trainer = TRAINER) -> list[Problem]:
+    """What is wrong apart from the model files, which these recipes only name."""
+    return [p for p in check_options(loaded, trainer) if p.code != "model-file"]
+
+
 def test_five_mistakes_are_five_problems(tmp_path: Path) -> None:
-    found = check_options(_load(tmp_path, *FIVE), TRAINER)
+    found = _options(_load(tmp_path, *FIVE))
     assert sorted(p.code for p in found) == [
         "bucket-step", "prompt-not-sayable", "text-encoder-rates", "unknown-option", "unknown-scheduler",
     ]  # fmt: skip
@@ -43,7 +52,14 @@ def test_five_mistakes_are_five_problems(tmp_path: Path) -> None:
 
 
 def test_a_recipe_without_a_mistake_has_none(tmp_path: Path) -> None:
-    assert check_options(_load(tmp_path), TRAINER) == ()
+    assert _options(_load(tmp_path)) == []
+
+
+def test_a_missing_model_file_is_told_without_pictures(tmp_path: Path) -> None:
+    (found,) = check_options(_load(tmp_path), TRAINER)
+    assert found.code == "model-file"
+    assert found.where is not None
+    assert found.where.line == 4
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -55,7 +71,7 @@ def test_shipped_recipes_have_none(tmp_path: Path, name: str) -> None:
     wanted = {"flux": files, "sd3": files[:4], "pocket": ()}.get(family, files[:1])
     wanted = tuple(f for f in wanted if not (family == "flux" and f == "clip_g"))
     loaded = _load(tmp_path, *(f"base_model.{f}=/m/{f}.safetensors" for f in wanted), text=text)
-    assert check_options(loaded, POCKET if family == "pocket" else TRAINER) == ()
+    assert _options(loaded, POCKET if family == "pocket" else TRAINER) == []
 
 
 @pytest.mark.parametrize("override", [FIVE[0], FIVE[1], FIVE[2], "trainer_args.vae_batch_size=0"])
@@ -64,7 +80,7 @@ def test_problems_are_those_of_the_compiler(tmp_path: Path, override: str) -> No
     loaded = _load(tmp_path, override, text=RECIPE.replace("no such folder", "set"))
     dataset = scan_dataset([FolderRequest(tmp_path / "set", None, is_reg=False)])
     build = compile_plan(make_plan(loaded, dataset), TRAINER)
-    assert [(p.code, p.what) for p in check_options(loaded, TRAINER)] == [(p.code, p.what) for p in build.problems]
+    assert [(p.code, p.what) for p in _options(loaded)] == [(p.code, p.what) for p in build.problems]
     assert len(build.problems) == 1
 
 

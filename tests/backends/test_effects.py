@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.backends import registry
 from orchestrator.backends.argspec import load_options
 from orchestrator.backends.sd_scripts.compile import compile as compile_plan
 from orchestrator.backends.sd_scripts.effects import EFFECTIVE, PARTNERS
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.core.finding import Severity
 from orchestrator.core.provenance import Source
-from tests.backends.plans import LINE, PIN, TRAINER, make_plan, subset
+from tests.backends.plans import LINE, PIN, POCKET, TRAINER, make_plan, subset
+
+if TYPE_CHECKING:
+    from orchestrator.backends.protocol import Trainer
 
 
 def told(
@@ -146,14 +150,15 @@ def test_the_tables_name_options_that_exist() -> None:
     assert set(EFFECTIVE) | set(PARTNERS) <= known
 
 
-def test_a_rate_beside_both_others_is_told() -> None:
+@pytest.mark.parametrize(("family", "trainer"), [("sd15", TRAINER), ("pocket", POCKET)])
+def test_a_rate_beside_both_others_is_told(family: str, trainer: Trainer) -> None:
     def plan(unet_key: str) -> Any:
-        made = make_plan("sd15", None, None, learning_rate=1e-4, unet_lr=1e-4, text_encoder_lr=[5e-5])
+        made = make_plan(family, None, None, learning_rate=1e-4, unet_lr=1e-4, text_encoder_lr=[5e-5])
         unet = replace(made.train["unet_lr"], key=unet_key)
         return replace(made, train={**made.train, "unet_lr": unet})
 
     def names(unet_key: str) -> set[str]:
-        return {w.evidence[0].what.en for w in compile_plan(plan(unet_key), TRAINER).warnings}
+        return {w.evidence[0].what.en for w in registry.compile_plan(plan(unet_key), trainer).warnings}
 
     assert names("train.unet_lr") == {"learning_rate"}
     assert names("train.learning_rate") == set()  # it stands in for a rate that was left out

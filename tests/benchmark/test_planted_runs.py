@@ -14,7 +14,7 @@ from benchmark.faults import CONFIGS, FAULTS, FEW, FEW_HELD_OUT, HEALTHY, TRAINE
 from benchmark.pictures import draw_fresh, draw_training, write_folder  # noqa: E402
 from benchmark.recipes import recipe_text  # noqa: E402
 from orchestrator.diagnose.rules import all_rules  # noqa: E402
-from orchestrator.pipeline import prepare  # noqa: E402
+from orchestrator.prepared import prepare  # noqa: E402
 
 
 def pictures_of(config: str, fault: str, seed: int = 1) -> list[tuple[bytes, str]]:

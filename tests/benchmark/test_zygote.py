@@ -18,7 +18,7 @@ from benchmark.faults import CONFIGS  # noqa: E402
 from benchmark.pictures import draw_training, write_folder  # noqa: E402
 from benchmark.produce import MODULES, Zygote  # noqa: E402
 from benchmark.recipes import recipe_text  # noqa: E402
-from orchestrator.pipeline import prepare  # noqa: E402
+from orchestrator.prepared import prepare  # noqa: E402
 from orchestrator.run.create import create_run  # noqa: E402
 
 pytestmark = pytest.mark.slow

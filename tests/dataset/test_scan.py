@@ -185,9 +185,18 @@ def test_folder_without_anything_is_an_empty_folder(tmp_path: Path) -> None:
 
 def test_all_bad_folders_are_told_at_once(tmp_path: Path, put: Put) -> None:
     put("a/a.png")
-    with pytest.raises(InputError) as caught:
-        scan_dataset([FolderRequest(tmp_path / n) for n in ("x", "a", "y")])
-    assert [p.code for p in caught.value.problems] == ["image-dir-missing"] * 2
+    dataset = scan_dataset([FolderRequest(tmp_path / n) for n in ("x", "a", "y")])
+    assert [p.code for p in dataset.problems] == ["image-dir-missing"] * 2
+    assert [f.is_unread for f in dataset.folders] == [True, False, True]
+    assert not dataset.is_whole
+    assert dataset.train_picture_count == 1
+
+
+def test_a_folder_that_nobody_could_name_is_no_problem_of_its_own(tmp_path: Path, put: Put) -> None:
+    put("a/a.png")
+    dataset = scan_dataset([None, FolderRequest(tmp_path / "a")])
+    assert dataset.problems == ()
+    assert [f.is_unread for f in dataset.folders] == [True, False]
 
 
 def test_dataset_counts_without_regularisation(tmp_path: Path, put: Put) -> None:

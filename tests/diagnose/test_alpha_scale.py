@@ -38,3 +38,15 @@ def test_a_small_ratio_is_looked_at_where_no_rate_makes_up_for_it(
 ) -> None:
     settings = {"network_alpha": 1, "network_dim": 64, "unet_lr": lr, "optimizer_type": optimizer}
     catches(RULE, Case(settings=settings), severity)
+
+
+def test_a_thousand_times_the_rank_is_a_slip() -> None:
+    def case(alpha: float) -> Case:
+        return Case(settings={"network_dim": 16, "network_alpha": alpha, "optimizer_type": "Prodigy"}, family="sd15")
+
+    fix = catches(RULE, case(1e6), Severity.FIX).fix
+    assert fix is not None
+    assert [(change.key, change.value, change.before) for change in fix.changes] == [
+        ("network.network_alpha", 8.0, 1e6)
+    ]
+    assert catches(RULE, case(16_000), Severity.WATCH).fix is not None

@@ -29,9 +29,14 @@ def _probed(early: float, end: float) -> Observations:
 
 def test_few_pairs_are_caught_and_told_once() -> None:
     assert "30 pairs are few" in catches(RULE, _case(30), Severity.WATCH).message.en
-    names = [finding.name for finding in judge(_case(30), "before").fired]
+    planned = replace(_case(30), plan=plan(kind="edit"))
+    names = [finding.name for finding in judge(planned, "before").fired]
     assert "edit-pairs-few" in names
     assert "few-pictures" not in names
+
+
+def test_where_the_edit_itself_was_refused_nobody_asks_for_more_pairs() -> None:
+    assert "edit-pairs-few" not in [finding.name for finding in judge(_case(30), "before").fired]
 
 
 def test_after_the_run_the_probe_says_whether_it_learned_early() -> None:

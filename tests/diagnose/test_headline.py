@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.core.finding import Confidence, Finding, Severity, Status, Verdict
+from orchestrator.core.finding import Confidence, Finding, Severity, State, Status, Verdict
 from orchestrator.core.text import Text
 from orchestrator.diagnose.headline import headline
 from orchestrator.run.model import Ending
 from tests.diagnose.cases import outcome
 
 
-def _verdict(*said: tuple[Severity, Status]) -> Verdict:
+def _verdict(*said: tuple[Severity, Status], state: State | None = None) -> Verdict:
     return Verdict(
         tuple(
-            Finding("R900", "x", status, severity, Confidence.HIGH, Text("It is so.", "正是如此。"))
+            Finding("R900", "x", status, severity, Confidence.HIGH, Text("It is so.", "正是如此。"), state=state)
             for severity, status in said
         )
     )
@@ -24,7 +24,10 @@ FIRED = Status.FIRED
 @pytest.mark.parametrize(
     ("verdict", "ending", "begins"),
     [
-        (_verdict((Severity.STOP, FIRED)), Ending.SUCCEEDED, "Broken. It is so."),
+        (_verdict((Severity.STOP, FIRED)), Ending.SUCCEEDED, "Failed. It is so."),
+        (_verdict((Severity.STOP, FIRED)), Ending.UNKNOWN, "It is so."),
+        (_verdict((Severity.STOP, FIRED), state=State.BROKEN), Ending.SUCCEEDED, "Broken. It is so."),
+        (_verdict((Severity.FIX, FIRED), state=State.BROKEN), Ending.SUCCEEDED, "Broken. It is so."),
         (_verdict((Severity.FIX, FIRED)), Ending.SUCCEEDED, "Finished. 1 finding to fix, first: It is so."),
         (_verdict((Severity.WATCH, FIRED)), Ending.SUCCEEDED, "Finished. Nothing to fix, 1 thing to look at"),
         (_verdict((Severity.INFO, FIRED)), Ending.SUCCEEDED, "Finished. No fault found."),
@@ -41,7 +44,7 @@ def test_the_line_says_how_it_ended_and_the_worst(verdict: Verdict, ending: Endi
 
 
 def test_a_crash_is_called_a_failure_and_a_lost_run_broken() -> None:
-    stop = _verdict((Severity.STOP, FIRED))
+    stop = _verdict((Severity.STOP, FIRED), state=State.BROKEN)
     assert headline(stop, outcome(Ending.FAILED, "crash", 1)).en == "Failed. It is so."
     assert headline(stop, outcome(Ending.FAILED, "nan", 0)).en == "Broken. It is so."
 

@@ -30,6 +30,25 @@ def test_rates_outside_the_range_are_told(lr: float, severity: Severity, said: s
     assert said in catches(RULE, _case(lr), severity).message.en
 
 
+@pytest.mark.parametrize(
+    ("lr", "severity"), [(50.0, Severity.FIX), (2.6e-2, Severity.FIX), (2.4e-2, Severity.WATCH), (1e-2, Severity.WATCH)]
+)
+def test_a_hundred_times_the_usual_is_to_be_fixed(lr: float, severity: Severity) -> None:
+    catches(RULE, _case(lr), severity)
+
+
+def test_a_hundred_times_is_counted_in_the_optimizers_own_range() -> None:
+    lion = {"optimizer_type": "Lion"}
+    catches(RULE, _case(9e-3, **lion), Severity.FIX)
+    catches(RULE, _case(8e-3, **lion), Severity.WATCH)
+
+
+def test_an_absurd_alpha_is_mended_itself() -> None:
+    fix = catches(RULE, _case(1e-4, network_alpha=1e6)).fix
+    assert fix is not None
+    assert [(change.key, change.value) for change in fix.changes] == [("network.network_alpha", 8.0)]
+
+
 def test_alpha_and_rank_move_the_rate() -> None:
     catches_not(RULE, _case(1e-4), Status.CLEAR)
     finding = catches(RULE, _case(1e-4, network_alpha=1))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.core.finding import Confidence, Severity, Status
@@ -46,6 +48,62 @@ def test_frequent_symptoms_are_told_with_their_cause(words: str, cause: str) -> 
     assert cause in finding.message.en
     assert finding.confidence is Confidence.HIGH
     assert finding.evidence[0].value == words[:200]
+
+
+@pytest.mark.parametrize(
+    ("words", "package"),
+    [
+        ("ModuleNotFoundError: No module named 'bitsandbytes'", "bitsandbytes"),
+        ("ModuleNotFoundError: No module named 'lycoris.kohya'", "lycoris-lora"),
+        ("ModuleNotFoundError: No module named 'cv2'", "opencv-python"),
+        ("ImportError: No bitsandbytes / bitsandbytesがインストールされていないようです", "bitsandbytes"),
+        ("ImportError: No dadaptation / dadaptation がインストールされていないようです", "dadaptation"),
+        ("ImportError: No Prodigy / Prodigy がインストールされていないようです", "prodigyopt"),
+        ("ImportError: No lion_pytorch / lion_pytorch がインストールされていないようです", "lion-pytorch"),
+        ("ImportError: No schedulefree / schedulefreeがインストールされていないようです", "schedulefree"),
+        ("ImportError: No xformers / xformersがインストールされていないようです", "xformers"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_command(words: str, package: str) -> None:
+    finding = catches(RULE, _crashed(words), Severity.STOP)
+    assert finding.message.en.endswith(f"lacks the package {package}.")
+    assert finding.fix is not None
+    assert f"`python -m pip install {package}`" in finding.fix.advice.en
+    assert f"`python -m pip install {package}`" in finding.fix.advice.zh
+
+
+@pytest.mark.parametrize(
+    ("module", "optimizer", "changes"),
+    [
+        ("bitsandbytes", "AdamW8bit", [("train.optimizer_type", "AdamW", "AdamW8bit")]),
+        ("bitsandbytes", "Lion8bit", []),
+        ("xformers", "AdamW", [("train.attention", "sdpa", "xformers")]),
+        ("dadaptation", "DAdaptAdam", []),
+    ],
+)
+def test_what_torch_can_stand_in_for_is_proposed(
+    module: str, optimizer: str, changes: list[tuple[str, str, str]]
+) -> None:
+    crashed = replace(_crashed(f"ImportError: No {module} / {module}が"), settings={"optimizer_type": optimizer})
+    fix = catches(RULE, crashed).fix
+    assert fix is not None
+    assert [(c.key, c.value, c.before) for c in fix.changes] == changes
+    assert all(c.is_safe for c in fix.changes)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ImportError: cannot import name 'cached_download' from 'huggingface_hub'",
+        "ImportError: libcudart.so.12: cannot open shared object file",
+        "ModuleNotFoundError: No module named 'library.train_util'",
+    ],
+)
+def test_a_package_that_is_there_and_does_not_load_is_not_called_missing(words: str) -> None:
+    finding = catches(RULE, _crashed(words))
+    assert "cannot be loaded" in finding.message.en
+    assert finding.fix is not None
+    assert "pip install" not in finding.fix.advice.en
 
 
 def test_an_unknown_exception_is_told_in_the_trainers_words() -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orchestrator.core.finding import Confidence
+from orchestrator.diagnose.breaking import is_usable
 from orchestrator.diagnose.engine import judge
-from orchestrator.diagnose.window import Window, checkpoint_window, is_usable
-from tests.diagnose.cases import observed, series
+from orchestrator.diagnose.window import Window, checkpoint_window
+from tests.diagnose.cases import event, observed, series
 from tests.diagnose.recorded import approach, file_at, recorded
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
 
 FILES = [file_at(step, te=0.001) for step in (200, 400, 600, 800, 1000, 1200)]
+GROWING = [file_at(step, unet=step / 1e5, te=step / 1e6) for step in (200, 400, 600, 800, 1000, 1200)]
 REBOUND = [-1.0, -2.0, -3.0, -3.5, -3.9, -4.0, -3.9, -3.5, -2.5, -1.5, -0.5, 0.5]
 
 
@@ -59,14 +62,14 @@ def test_a_broken_run_may_have_a_good_early_file() -> None:
 
 def test_the_trainers_own_held_out_loss_is_taken_where_there_is_no_probe() -> None:
     held_out = series([0.20, 0.19, 0.18, 0.181, 0.19, 0.20], "loss/validation/epoch_average")
-    case = observed(further=[held_out], facts={"steps_per_epoch": 200}, checkpoints=FILES)
+    case = observed(further=[held_out], facts={"steps_per_epoch": 200}, checkpoints=GROWING)
     found = _window(case)
     assert [one.step for one in found.candidates] == [600, 800]
     assert found.confidence is Confidence.LOW
 
 
 def test_unmeasured_runs_get_the_middle_files() -> None:
-    found = _window(observed(checkpoints=FILES))
+    found = _window(observed(checkpoints=GROWING))
     assert [one.step for one in found.candidates] == [600, 800]
     assert found.confidence is Confidence.LOW
 
@@ -105,6 +108,55 @@ def test_a_broken_run_without_measurement_names_no_file() -> None:
     found = _window(case)
     assert found.candidates == ()
     assert "broken" in found.because.en
+
+
+def _lost(*, checkpoints: list[Checkpoint]) -> Case:
+    return observed([0.2] * 700 + [math.nan] * 500, checkpoints=checkpoints)
+
+
+def test_before_a_nan_only_the_last_whole_file_is_named() -> None:
+    found = _window(_lost(checkpoints=GROWING))
+    assert [one.step for one in found.candidates] == [600]
+    assert found.confidence is Confidence.LOW
+    assert "broke at step 701" in found.because.en
+    assert "was not measured" in found.because.en
+
+
+@pytest.mark.parametrize("change", [{"is_scanned": False}, {"nonfinite_count": 1}, {"is_readable": False}])
+def test_a_file_that_nobody_verified_is_not_named(change: dict[str, Any]) -> None:
+    found = _window(_lost(checkpoints=[replace(file, **change) for file in GROWING]))
+    assert found.candidates == ()
+
+
+def _with_loss(case: Case, values: list[float]) -> Case:
+    assert case.observations is not None
+    return replace(case, observations=replace(case.observations, series={"loss/current": series(values)}))
+
+
+def test_the_probe_before_a_nan_vouches_for_files() -> None:
+    curve = [*approach(-6.0, 7), *[math.nan] * 5]
+    found = _window(_with_loss(recorded(curve, checkpoints=GROWING), [0.2] * 700 + [math.nan] * 500))
+    assert [one.step for one in found.candidates] == [400, 600]
+    assert "saved before step 701, hold finite numbers only and were measured better" in found.because.en
+
+
+def test_a_collapse_that_no_probe_saw_ends_the_sound_files_too() -> None:
+    case = _with_loss(recorded(approach(-6.0), checkpoints=GROWING), [0.2] * 500 + [1.0] * 700)
+    assert [one.step for one in _window(case).candidates] == [400]
+
+
+def test_a_run_that_learned_grey_pictures_has_no_sound_file() -> None:
+    line = event("nan-latents")
+    case = recorded(approach(-6.0), checkpoints=GROWING)
+    assert case.observations is not None
+    assert _window(replace(case, observations=replace(case.observations, events=(line,)))).candidates == ()
+
+
+def test_a_gain_too_small_to_choose_by_is_no_reason_to_throw_all_away() -> None:
+    found = _window(recorded(approach(-6.0), [-0.7] * 12, checkpoints=GROWING))
+    assert found.candidates == ()
+    assert "Compare by eye" in found.because.en
+    assert "use none" not in found.because.en
 
 
 def test_files_within_a_percent_of_the_base_are_no_better_than_none() -> None:

@@ -16,8 +16,8 @@ import toml
 
 from orchestrator.backends.protocol import Build, Trainer
 from orchestrator.backends.registry import compile_plan, trainer_of
-from orchestrator.pipeline import scan
 from orchestrator.plan.resolve import make_plan
+from orchestrator.prepared import scan
 from orchestrator.recipe.load import load_recipe, shipped_recipes
 
 HERE = Path(__file__).parent
@@ -26,15 +26,21 @@ PIN = "48d368fa557731ad0488c07304dfeba8c07910eb"
 PLACEHOLDER = "<recipe folder>"
 
 
-def _png(width: int, height: int) -> bytes:
-    """A real picture of one colour, a few hundred bytes."""
+def _png(width: int, height: int, title: str) -> bytes:
+    """A real picture of one colour, a few hundred bytes; no two titles give the same file."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     rows = zlib.compress(b"\x00" * ((width + 7) // 8 + 1) * height, 9)
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"tEXt", b"Title\0" + title.encode())
+        + chunk(b"IDAT", rows)
+        + chunk(b"IEND", b"")
+    )
 
 
 def _lay_out(case: str, folder: Path) -> Path:
@@ -46,7 +52,7 @@ def _lay_out(case: str, folder: Path) -> Path:
         width, _, height = size.partition("x")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_png(int(width), int(height)))
+        path.write_bytes(_png(int(width), int(height), name))
         if caption:
             path.with_suffix(".txt").write_text(caption + "\n", encoding="utf-8")
     return recipe

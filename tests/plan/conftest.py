@@ -44,10 +44,11 @@ def pictures(tmp_path: Path) -> Callable[..., Path]:
         path = tmp_path / folder
         path.mkdir(parents=True, exist_ok=True)
         header = _chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
-        raw = b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", zlib.compress(b"")) + _chunk(b"IEND", b"")
+        start, end = b"\x89PNG\r\n\x1a\n" + header, _chunk(b"IDAT", zlib.compress(b"")) + _chunk(b"IEND", b"")
         have = len(list(path.glob("*.png")))
         for index in range(have, have + count):
-            (path / f"{index:03d}.png").write_bytes(raw)
+            own = _chunk(b"tEXt", f"Title\0{folder} {index}".encode())  # no two are the same file
+            (path / f"{index:03d}.png").write_bytes(start + own + end)
             if caption is not None:
                 (path / f"{index:03d}.txt").write_text(caption, encoding="utf-8")
         return path

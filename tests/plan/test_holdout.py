@@ -93,6 +93,26 @@ def test_pictures_without_caption_are_held_out_last(plan_of: PlanOf, pictures: P
     assert len(plan.validation.links) == 2 * len(plan.validation.sizes) == 6
 
 
+def test_a_copy_is_held_out_last(plan_of: PlanOf, pictures: Pictures) -> None:
+    folder = pictures("set", 30)
+    for index in range(27):
+        (folder / f"{index:03d}.png").write_bytes((folder / "000.png").read_bytes())
+    plan = plan_of()
+    assert {path.name for path in _targets(plan.validation) if path.suffix == ".png"} == {
+        "027.png",
+        "028.png",
+        "029.png",
+    }
+    assert not any("copy elsewhere" in note.en for note in plan.notes)
+
+
+def test_copies_that_had_to_be_held_out_are_told(plan_of: PlanOf, pictures: Pictures) -> None:
+    folder = pictures("set", 30)
+    for index in range(29):
+        (folder / f"{index:03d}.png").write_bytes((folder / "000.png").read_bytes())
+    assert any("2 of 3 held-out pictures have a copy elsewhere" in note.en for note in plan_of().notes)
+
+
 def test_validation_is_measured_in_safety(plan_of: PlanOf, pictures: Pictures) -> None:
     pictures("set", 40, caption="alicechar, girl, smiling, red hair, hat, standing")
     plan = plan_of("dataset: {caption_dropout_rate: 0.1, flip_aug: true}\n")

@@ -190,10 +190,17 @@ def test_a_warmup_of_the_whole_run_is_refused(
         assert plan_of(head + body + train).train["lr_warmup_steps"].value == wanted
 
 
-def test_v_parameterization_with_sd15_is_told(plan_of: PlanOf, pictures: Pictures) -> None:
-    pictures("set", 20)
-    plan = plan_of("", "base_model.v_parameterization=true")
-    assert any("`v_parameterization` with sd15" in note.en for note in plan.notes)
+@pytest.mark.parametrize("family", BASES)
+def test_an_edit_is_refused_where_there_are_no_pairs(refused: Refused, pictures: Pictures, family: str) -> None:
+    pictures("set", 60)
+    head, _, rest = HEAD.partition("base_model:")
+    body = f"{head.replace('character', 'edit')}base_model: {BASES[family]}\n{rest.partition(chr(10))[2]}"
+    problem = refused(body)["no-edit-pairs"]
+    assert family in problem.what.en
+    assert "pairs" in str(problem.why)
+    assert problem.fix is not None
+    assert problem.where is not None
+    assert problem.where.line == 3
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import pytest
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.text import Text
-from orchestrator.dataset.scan import scan_dataset
-from orchestrator.plan.resolve import make_plan
-from orchestrator.plan.reuse import NewRecipe, _requests, new_recipe, write_new
+from orchestrator.plan.kept_length import plan_of
+from orchestrator.plan.reuse import NewRecipe, new_recipe, write_new
 from orchestrator.recipe.load import LoadedRecipe, load_recipe
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ metadata:
   tags: alicechr, girl
 trainer_args: {wandb_run_name: alice-v1, caption_prefix: alicechr}
 """
+OLD_STEPS = 1600
+"""(20 x 10 pictures + as many regularisation samples) / 2 x 8 epochs: the epochs decide, not `target_steps`."""
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def loaded(made: NewRecipe, folder: Path) -> LoadedRecipe:
 
 def steps_of(made: NewRecipe, folder: Path) -> int:
     recipe = loaded(made, folder)
-    return make_plan(recipe, scan_dataset(_requests(recipe))).steps.total_steps
+    return plan_of(recipe).steps.total_steps
 
 
 def told(made: NewRecipe) -> str:
@@ -97,7 +98,7 @@ def test_only_what_belongs_to_the_character_changed(old: Path, tmp_path: Path, p
         "  trigger: bobchr            # unknown to the base",
         "  class_tokens: 'bobchr girl'",
         "  - image_dir: bob           # 20 pictures",
-        "    num_repeats: 2",
+        "    num_repeats: 4",
         "  max_train_epochs: 10          # 20 x 10 x 8 / 2",
         "    - bobchr, portrait, malicechr",
         "    - {prompt: \"bobchr at night\", negative_prompt: 'blurry', seed: 7}",
@@ -115,7 +116,9 @@ def test_the_target_steps_hold_for_any_number_of_pictures(
     made = new_recipe("bob", old, pictures("bob", count), "bobchr", tmp_path)
     recipe = loaded(made, tmp_path).recipe
     per_epoch = steps_of(made, tmp_path) / (recipe.train.max_train_epochs or 1)
-    assert abs(steps_of(made, tmp_path) - 800) <= max(0.05 * 800, per_epoch / 2)  # whole epochs come no nearer
+    assert abs(steps_of(made, tmp_path) - OLD_STEPS) <= max(
+        0.05 * OLD_STEPS, per_epoch / 2
+    )  # whole epochs come no nearer
     repeats, epochs = recipe.concepts[0].num_repeats, recipe.train.max_train_epochs
     assert f"{count} x {repeats} (pictures x repeats) = {count * (repeats or 0)} samples per epoch" in told(made)
     assert "each shape rounded up to whole batches: 512x512: " in told(made)
@@ -134,13 +137,87 @@ def test_without_target_steps_the_old_total_holds(old: Path, tmp_path: Path, pic
     assert "target_steps" not in made.text
 
 
-def test_without_target_steps_and_without_the_old_pictures_it_is_told(
-    old: Path, tmp_path: Path, pictures: Callable[..., Path]
+@pytest.mark.parametrize(("target", "taken"), [("", 1500), ("  target_steps:   700\n", 700)])
+def test_without_the_old_pictures_it_is_told_what_was_taken_instead(
+    target: str, taken: int, old: Path, tmp_path: Path, pictures: Callable[..., Path]
 ) -> None:
-    text = OLD.replace("  target_steps:   800\n", "").replace("image_dir: alice ", "image_dir: gone ")
+    text = OLD.replace("  target_steps:   800\n", target).replace("image_dir: alice ", "image_dir: gone ")
     old.write_text(text, encoding="utf-8")
-    images = pictures("bob", 35)
-    assert codes(lambda: new_recipe("bob", old, images, None, tmp_path)) == ["old-length-unknown"]
+    made = new_recipe("bob", old, pictures("bob", 35), None, tmp_path)
+    assert abs(steps_of(made, tmp_path) - taken) <= 0.05 * taken
+    assert "the steps of the old recipe cannot be counted: " in made.notes[0].en
+    assert f"Taken instead: {taken} steps, " in made.notes[0].en
+    assert f"改用 {taken} 步" in made.notes[0].zh
+    assert ("usual for sd15" in made.notes[0].en) == (not target)
+    assert (f"its `target_steps` ({old.name}:" in made.notes[0].en.replace(f"{tmp_path}/", "")) == bool(target)
+
+
+FIXED = """\
+extends: sdxl-character          # target_steps: 1800
+name: alice
+subject: {trigger: al1ce, class_tokens: girl}
+base_model: {pretrained_model_name_or_path: base.safetensors}
+concepts:
+  - image_dir: alice
+REPEATS
+train: {EPOCHS}
+validate: {hold_out: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("repeats", "epochs", "steps"),
+    [("    num_repeats: 10", "max_train_epochs: 6", 600), ("", "max_train_epochs: 12", 1800)],
+)
+@pytest.mark.parametrize("count", [10, 12, 17, 20])
+def test_epochs_of_the_old_recipe_decide_whatever_its_preset_aims_at(
+    repeats: str, epochs: str, steps: int, count: int, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    pictures("alice", 20)
+    old = tmp_path / "alice.yaml"
+    old.write_text(FIXED.replace("REPEATS", repeats).replace("EPOCHS", epochs), encoding="utf-8")
+    planned = plan_of(load_recipe(old)).steps.total_steps
+    assert abs(planned - steps) <= 60
+    made = new_recipe("bob", old, pictures("bob", count), "b0b", tmp_path)
+    seen = plan_of(loaded(made, tmp_path)).steps.exposures_per_image
+    is_moved = "outside the band 40-200" in told(made)
+    assert f"kept from the old recipe: {planned} steps, as it planned them with its 20 pictures" in made.notes[0].en
+    assert f"沿用旧配方：{planned} 步" in made.notes[0].zh
+    assert 40 <= seen <= 200
+    assert is_moved == (planned * 2 / count > 200)
+    if not is_moved:
+        assert abs(steps_of(made, tmp_path) - planned) <= 0.06 * planned
+
+
+def test_fewer_steps_than_the_band_allows_are_moved_and_told(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    pictures("alice", 20)
+    old = tmp_path / "alice.yaml"
+    old.write_text(FIXED.replace("REPEATS", "    num_repeats: 10").replace("EPOCHS", "max_train_epochs: 6"))
+    made = new_recipe("bob", old, pictures("bob", 60), "b0b", tmp_path)
+    assert steps_of(made, tmp_path) == 1200  # 60 pictures x 40 / 2
+    assert "600 steps would show each of 60 pictures 20 times, outside the band 40-200: 1200 steps instead" in told(
+        made
+    )
+
+
+def test_repeats_longer_than_the_target_decide_too(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    pictures("alice", 80)
+    old = tmp_path / "alice.yaml"
+    text = FIXED.replace("REPEATS", "    num_repeats: 190").replace("train: {EPOCHS}\n", "")
+    old.write_text(text.replace("sdxl-character", "sdxl-style"), encoding="utf-8")
+    planned = plan_of(load_recipe(old)).steps
+    assert (planned.epochs, planned.total_steps) == (1, 3800)  # the preset aims at 3000
+    made = new_recipe("bob", old, pictures("bob", 100), "b0b", tmp_path)
+    assert abs(steps_of(made, tmp_path) - 3800) <= 190
+
+
+def test_repeats_that_fit_the_target_leave_it_to_decide(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    pictures("alice", 20)
+    old = tmp_path / "alice.yaml"
+    old.write_text(FIXED.replace("REPEATS", "    num_repeats: 10").replace("train: {EPOCHS}\n", ""), encoding="utf-8")
+    made = new_recipe("bob", old, pictures("bob", 31), "b0b", tmp_path)
+    assert abs(steps_of(made, tmp_path) - 1800) <= 90
+    assert "kept from the old recipe: 1800 steps, its `target_steps`" in made.notes[0].en
 
 
 def test_what_the_planner_decided_stays_the_planners(old: Path, tmp_path: Path, pictures: Callable[..., Path]) -> None:
@@ -169,7 +246,7 @@ def test_outside_the_band_the_steps_move_and_it_is_told(
     old.write_text(text, encoding="utf-8")
     made = new_recipe("bob", old, pictures("bob", 8), "bobchr", tmp_path)
     recipe = loaded(made, tmp_path)
-    plan = make_plan(recipe, scan_dataset(_requests(recipe)))
+    plan = plan_of(recipe)
     assert 40 <= plan.steps.exposures_per_image <= 120
     assert plan.steps.total_steps < 500
     assert "outside the band 40-120" in told(made)
@@ -239,7 +316,7 @@ def test_an_inherited_recipe_is_overlaid_not_copied(tmp_path: Path, pictures: Ca
     assert recipe.sample.prompts is not None
     assert recipe.sample.prompts[0] == "bobchr, portrait, malicechr"
     assert recipe.train.unet_lr == 2e-4
-    assert abs(steps_of(made, tmp_path) - 800) <= 40
+    assert abs(steps_of(made, tmp_path) - OLD_STEPS) <= 80
     assert old.read_text(encoding="utf-8") == OLD
 
 
@@ -355,7 +432,7 @@ def test_the_band_holds_whatever_the_old_recipe_decided(
     old.write_text(SHORT.replace("REPEATS", repeats).replace("EPOCHS", epochs), encoding="utf-8")
     made = new_recipe("bob", old, pictures("bob", count), "bobchr", tmp_path)
     recipe = loaded(made, tmp_path)
-    steps = make_plan(recipe, scan_dataset(_requests(recipe))).steps
+    steps = plan_of(recipe).steps
     assert 40 <= steps.exposures_per_image <= 200
     assert f"x {steps.epochs} epochs = {steps.total_steps} steps" in told(made)
     for note in made.notes:  # no note of a length that was not written
@@ -371,11 +448,7 @@ def test_inherited_repeats_of_the_same_folder_are_written_out(
     child = tmp_path / "child.yaml"
     child.write_text("extends: ./alice.yaml\nname: alice-v3\n", encoding="utf-8")
     made = new_recipe("bob", child, pictures("alice", 5), "bobchr", tmp_path)
-    assert (
-        40
-        <= make_plan(loaded(made, tmp_path), scan_dataset(_requests(loaded(made, tmp_path)))).steps.exposures_per_image
-        <= 200
-    )
+    assert 40 <= plan_of(loaded(made, tmp_path)).steps.exposures_per_image <= 200
 
 
 def test_other_spellings_of_the_old_words_are_changed_too(

@@ -138,7 +138,7 @@ def test_a_mistake_in_the_parent_is_told_in_the_parent(tmp_path: Path, monkeypat
     write(Path("lib/base.yaml"), GOOD + "train: {unet_lr: fast}\n")
     path = write(Path("r.yaml"), "extends: lib/base.yaml\nnetwork: {network_dim: 0}\n")
     assert told(path) == [
-        "[wrong-value] r.yaml:2:24: `network.network_dim` must be a whole number of at least 1; it is the number 0",
+        "[wrong-value] r.yaml:2:24: `network.network_dim` must be a whole number from 1 to 4096; it is the number 0",
         '[wrong-value] lib/base.yaml:9:18: `train.unet_lr` must be a number of at least 0; it is the text "fast"',
     ]
 

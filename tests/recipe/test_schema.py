@@ -106,7 +106,7 @@ def test_the_page_names_every_key_with_its_meaning() -> None:
     for key in all_keys():
         assert f"| `{key.name}` |" in page
         assert key.meaning, key.path
-    assert "| `network_dim` | a whole number of at least 1 |  | Rank. File size grows with it. |" in page
+    assert "| `network_dim` | a whole number from 1 to 4096 |  | Rank. File size grows with it. |" in page
 
 
 def test_the_example_of_the_page_loads(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from orchestrator import pipeline
 from orchestrator.core.record import record_text
 from orchestrator.core.text import Text
 from orchestrator.diagnose.case import make_case
 from orchestrator.observe.read import read_run
 from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
+from orchestrator.prepared import prepare
 from orchestrator.recipe.dump import dump_resolved, overridden
 from orchestrator.report.judged import Finished, report_own
 from orchestrator.run.create import create_run
@@ -75,7 +75,7 @@ def keep_run(
 
     `gain`: share of the base model's loss that training took away (negative: it added); None: nothing was recorded.
     """
-    done = pipeline.prepare(recipe, overrides)
+    done = prepare(recipe, overrides)
     assert done.plan is not None
     assert done.build is not None
     assert not done.problems

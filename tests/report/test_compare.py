@@ -13,6 +13,7 @@ from orchestrator.core.finding import Verdict
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import LANGUAGES
 from orchestrator.diagnose.rule import Case
+from orchestrator.report import tell_runs
 from orchestrator.report.compare import (
     Comparison,
     Difference,
@@ -23,12 +24,14 @@ from orchestrator.report.compare import (
 )
 from orchestrator.report.run_facts import Measured, RunFacts, fingerprint, flat, judged_facts, reported_facts
 from orchestrator.report.tell_runs import one_line, result
-from orchestrator.run.model import NOTHING_TRAINED
+from orchestrator.run.model import NOTHING_TRAINED, Ending
 from orchestrator.run.run_record import read_run_record
 from tests.report.kept_run import RECIPE, SUCCEEDED, keep_run, write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from orchestrator.run.model import Outcome
 
 LEARNT = Measured("converged", "high", {"held_out": -40.0, "train": -41.0}, "#aaaaaaaa", "#11111111", "#22222222")
 FIRST = RunFacts(
@@ -294,6 +297,61 @@ def test_a_run_that_never_began_is_held_against_nothing(tmp_path: Path) -> None:
     _, second = keep_run(recipe, gain=None, outcome=replace(SUCCEEDED, cause=NOTHING_TRAINED))
     assert second is not None
     assert second.report.compared is None
+
+
+CUT = (
+    replace(SUCCEEDED, ending=Ending.INTERRUPTED, cause=NOTHING_TRAINED, first_step_seconds=None),
+    replace(SUCCEEDED, ending=Ending.FAILED, exit_code=1, cause="crash", first_step_seconds=None),
+)
+
+
+@pytest.mark.parametrize("outcome", CUT)
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_run_that_never_trained_is_compared_by_what_was_asked_alone(
+    outcome: Outcome, is_changed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path)
+    first, _ = keep_run(recipe)
+    second, _ = keep_run(recipe, ["train.unet_lr=1e-3"] if is_changed else [], gain=None, outcome=outcome)
+    found = compare_folders([first.root, second.root])
+    assert found.untrained == ("cup-002",)
+    assert (found.states[1], found.confidences[1]) == ("never-trained", "")
+    assert found.results
+    assert all(values[1] is None for _, values in found.results)
+    assert [n.en for n in found.notes] == [
+        "cup-002 ended before its first step and never trained: only its recipe, data and versions are compared."
+    ]
+    assert {d.key for d in found.differences if d.kind in ("recipe", "data")} == (
+        {"train.unet_lr"} if is_changed else set()
+    )
+    words = {"en": ("never trained", "by chance alone"), "zh": ("从未训练", "只是偶然")}
+    for language in LANGUAGES:
+        tell_runs.compared(found, "text", language)
+        shown = " ".join(capsys.readouterr().out.split())
+        assert words[language][0] in shown
+        assert words[language][1] not in shown
+
+
+def test_the_run_after_one_that_never_trained_says_so(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    keep_run(recipe, gain=None, outcome=CUT[0])
+    _, second = keep_run(recipe)
+    assert second is not None
+    compared = second.report.compared
+    assert compared is not None
+    assert one_line(compared).en == "against cup-001: cup-001 never trained; the same recipe, data and versions"
+    assert one_line(compared).zh.startswith("与 cup-001 相比：cup-001 从未训练；")
+    html = second.files["report.html"].read_text(encoding="utf-8")
+    assert "cup-001 ended before its first step and never trained" in html
+    assert '<td class="num">never trained</td>' in html
+
+
+def test_two_runs_that_trained_are_told_nothing_of_the_kind(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    first, _ = keep_run(recipe)
+    failed_late = replace(SUCCEEDED, ending=Ending.FAILED, exit_code=1, cause="crash")
+    second, _ = keep_run(recipe, outcome=failed_late)
+    assert compare_folders([first.root, second.root]).untrained == ()
 
 
 def test_a_name_with_pattern_characters_finds_its_own_run_before(tmp_path: Path) -> None:

@@ -121,6 +121,17 @@ def test_the_library_is_the_one_that_was_published(make_data: Make) -> None:
     assert (room / "uPlot.iife.min.js").read_text(encoding="utf-8") in render_html(make_data(), "en")
 
 
+def test_what_is_shipped_of_others_is_named_in_the_licence_of_the_package() -> None:
+    root = Path(__file__).parents[2]
+    project = toml.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assets = sorted((root / "orchestrator" / "report" / "assets").iterdir())
+    assert assets
+    for folder in assets:
+        about = toml.loads((folder / "source.toml").read_text(encoding="utf-8"))
+        assert about["license"] in project["license"].split(" AND ")
+        assert (folder / "LICENSE").relative_to(root).as_posix() in project["license-files"]
+
+
 def test_nothing_is_loaded_and_nothing_is_inline(make_data: Make) -> None:
     for tag, attrs in Tree(render_html(make_data(), "en")).tags:
         assert "style" not in attrs

@@ -152,6 +152,28 @@ def test_a_machine_with_everything(install_smi: Callable[[str], None], fake_pack
     assert "the pinned commit, clean" in checks["sd-scripts"].value.en
 
 
+@pytest.mark.usefixtures("trainer", "no_smi")
+def test_optional_packages_that_are_not_there_are_a_note_with_a_command(fake_packages: Callable[..., None]) -> None:
+    fake_packages("accelerate", "Lion_PyTorch")
+    checks = by_name(examine())
+    assert checks["lion-pytorch"] == Check(same("lion-pytorch"), same("1.5"))
+    for name in ("bitsandbytes", "prodigyopt", "dadaptation", "schedulefree", "lycoris-lora", "xformers"):
+        check = checks[name]
+        if check.status != "ok":  # this interpreter may have it
+            assert (check.status, check.value.en) == ("note", "not installed")
+            assert f"{sys.executable} -m pip install {name}" in str(check.fix)
+    assert checks["dadaptation"].status == "note"
+
+
+@pytest.mark.usefixtures("trainer")
+def test_a_gpu_without_bitsandbytes_is_to_be_looked_at(
+    install_smi: Callable[[str], None], fake_packages: Callable[..., None]
+) -> None:
+    install_smi(SMI)
+    fake_packages("accelerate")
+    assert by_name(examine())["bitsandbytes"].status == "warn"
+
+
 @pytest.mark.usefixtures("trainer")
 def test_a_torch_that_does_not_see_the_gpu(
     install_smi: Callable[[str], None], fake_packages: Callable[..., None]

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.problem_text import column_width
+from orchestrator.run.pins import read_pin
+from orchestrator.run.vendor_home import VendorHome, VendorState, write_state
 from tests.report.kept_run import keep_run, write_recipe
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
@@ -53,10 +55,10 @@ def test_all_mistakes_at_once_with_their_places(sd15_recipe: Path) -> None:
     )
     done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent)
     assert done.returncode == 2
-    assert "alice.yaml:5:" in done.stderr
-    assert "write `target_steps`" in done.stderr
-    assert "alice.yaml:14:" in done.stderr
-    assert "3 mistakes" in done.stderr
+    assert "alice.yaml:5:" in done.stdout
+    assert "write `target_steps`" in done.stdout
+    assert "alice.yaml:14:" in done.stdout
+    assert "3 mistakes" in done.stdout
     assert "Traceback" not in done.stderr + done.stdout
 
 
@@ -210,6 +212,65 @@ def test_looking_needs_no_trainer_and_says_that_there_is_none(verb: str, languag
         cwd=sd15_recipe.parent, LORA_ORCHESTRATOR_HOME=home,
     )  # fmt: skip
     assert json.loads(told.stdout)["trainer_fault"]["code"] == "trainer-not-installed"
+
+
+@pytest.fixture
+def adopted(tmp_path: Path) -> Path:
+    """A home in which sd-scripts was adopted with an environment that has torch alone."""
+    pin, source, folder = read_pin("sd-scripts"), tmp_path / "sd-scripts", tmp_path / "site-packages"
+    (source / ".git").mkdir(parents=True)
+    (source / ".git" / "HEAD").write_text(f"{pin.commit}\n")
+    (source / "train_network.py").write_text("")
+    (folder / "torch-2.6.0.dist-info").mkdir(parents=True)
+    home = VendorHome(tmp_path / "home")
+    state = VendorState(
+        "sd-scripts", source, Path(sys.executable), pin.commit, pin.tree, is_modified=False, changes=(), source="adopted",
+        cuda="adopted", installed_at="2026-01-01", package_folders=(str(folder),),
+    )  # fmt: skip
+    write_state(home, state)
+    return home.root
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "compile"])
+def test_looking_says_which_package_the_trainer_lacks(verb: str, sd15_recipe: Path, adopted: Path) -> None:
+    more = ["-o", "out"] if verb == "compile" else []
+    place, home = sd15_recipe.parent, str(adopted)
+    done = lora_run(verb, sd15_recipe.name, *more, cwd=place, LORA_ORCHESTRATOR_HOME=home)
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("cannot train here yet: ")]
+    assert f"{sys.executable} -m pip install bitsandbytes" in line
+    assert "or write `optimizer_type: AdamW`" in line
+    more = ["-o", "out2", "--format", "json"] if more else ["--format", "json"]
+    told = lora_run(verb, sd15_recipe.name, *more, cwd=place, LORA_ORCHESTRATOR_HOME=home)
+    assert json.loads(told.stdout)["trainer_fault"]["code"] == "package-missing"
+    without = ["--set", "train.optimizer_type=AdamW"]
+    fine = lora_run("check", sd15_recipe.name, *without, cwd=place, LORA_ORCHESTRATOR_HOME=home)
+    assert "cannot train here yet" not in fine.stdout
+
+
+def test_a_run_without_its_package_is_refused_before_anything_is_made(sd15_recipe: Path, adopted: Path) -> None:
+    place = sd15_recipe.parent
+    done = lora_run(sd15_recipe.name, cwd=place, LORA_ORCHESTRATOR_HOME=str(adopted))
+    assert done.returncode == 4
+    assert "error[package-missing]" in done.stderr
+    assert "optimizer_type: AdamW8bit" in done.stderr
+    assert not (place / "runs").exists()
+    told = lora_run(sd15_recipe.name, "--format", "json", cwd=place, LORA_ORCHESTRATOR_HOME=str(adopted))
+    assert json.loads(told.stdout)["exit_code"] == 4
+
+
+def test_packages_that_were_not_looked_at_are_told(sd15_recipe: Path, adopted: Path) -> None:
+    record = adopted / "state" / "sd-scripts.json"
+    body = json.loads(record.read_text())
+    del body["package_folders"]
+    record.write_text(json.dumps(body))
+    done = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent, LORA_ORCHESTRATOR_HOME=str(adopted))
+    assert "not looked at: whether the trainer's environment has bitsandbytes" in done.stdout
+    assert "cannot train here yet" not in done.stdout
+    told = lora_run(
+        "check", sd15_recipe.name, "--format", "json", cwd=sd15_recipe.parent, LORA_ORCHESTRATOR_HOME=str(adopted)
+    )
+    assert json.loads(told.stdout)["not_looked_at"] == ["pixels", "packages"]
 
 
 def test_a_trainer_that_is_there_is_not_told(pocket_recipe: Path) -> None:

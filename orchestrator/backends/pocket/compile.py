@@ -8,6 +8,7 @@ from orchestrator.backends.argspec import Option
 from orchestrator.backends.assemble import assemble, family_of_another_trainer
 from orchestrator.backends.dataset_toml import dataset_problems
 from orchestrator.backends.launch_command import launch_command
+from orchestrator.backends.no_effect import RATE_NEEDS, is_off, no_effect, stands_in
 from orchestrator.backends.optimizer_values import WRONG_VALUE, WRONG_VALUE_FIX, WRONG_VALUE_WHAT, wrong_argument
 from orchestrator.backends.pickles import PICKLE_FIX, PICKLE_WHAT, named_pickle
 from orchestrator.backends.pocket.options import DATASET_OPTIONS, OPTIONS
@@ -15,6 +16,7 @@ from orchestrator.backends.recorder_settings import is_recorded
 from orchestrator.backends.train_toml import location_of, option_problems, train_values
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
+from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.backends.argspec import Kind
     from orchestrator.backends.pocket.options import Option as PocketOption
     from orchestrator.backends.protocol import Build, Trainer
+    from orchestrator.core.finding import Finding
     from orchestrator.plan.model import Plan
 
 NAME = "pocket"
@@ -77,7 +80,14 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
         is_offline=True,
         is_recorded=is_recorded(plan),
     )
-    return assemble(plan, values, command, tuple(problems))
+    return assemble(plan, values, command, tuple(problems), _idle_rate(plan))
+
+
+def _idle_rate(plan: Plan) -> tuple[Finding, ...]:
+    decided = plan.train.get("learning_rate")
+    if decided is None or decided.source is Source.DERIVED or is_off(decided.value) or stands_in(plan):
+        return ()
+    return (no_effect("learning_rate", decided, Text(f"it needs {RATE_NEEDS.en}", f"它需要{RATE_NEEDS.zh}")),)
 
 
 def pocket_options() -> dict[str, Option]:

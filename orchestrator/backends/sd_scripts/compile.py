@@ -13,6 +13,7 @@ from orchestrator.backends.recorder_settings import is_recorded
 from orchestrator.backends.sd_scripts.effects import ineffective
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.backends.sd_scripts.forbidden import forbidden_problems
+from orchestrator.backends.sd_scripts.packages import needs
 from orchestrator.backends.sd_scripts.refusals import refuse
 from orchestrator.backends.sd_scripts.settings import Settings
 from orchestrator.backends.train_toml import option_problems, train_values
@@ -55,7 +56,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
         is_offline=_is_offline(values),
         is_recorded=is_recorded(plan),
     )
-    return assemble(plan, values, command, problems, ineffective(settings))
+    return assemble(plan, values, command, problems, ineffective(settings), needs(settings))
 
 
 def _is_offline(values: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.backends.no_effect import is_off, no_effect
+from orchestrator.backends.no_effect import RATE_NEEDS, is_off, no_effect, stands_in
 from orchestrator.backends.option_values import value_problem
 from orchestrator.backends.sd_scripts.refusals.scheduler import is_schedule_free
 from orchestrator.core.provenance import Source
@@ -131,20 +131,8 @@ _SCHEDULED = Partner(
 )
 
 
-def _stands_in(settings: Settings) -> bool:
-    """Whether one of the two rates was left out, so that `learning_rate` is taken for it."""
-    rates = (settings.plan.train.get(name) for name in ("unet_lr", "text_encoder_lr"))
-    return any(rate is not None and rate.key == "train.learning_rate" for rate in rates)
-
-
 PARTNERS: Mapping[str, Partner] = {
-    "learning_rate": Partner(
-        _stands_in,
-        Text(
-            "`unet_lr` or `text_encoder_lr` to be left out; both are decided here",
-            "省略 `unet_lr` 或 `text_encoder_lr`；这里两者都已确定",
-        ),
-    ),
+    "learning_rate": Partner(lambda s: stands_in(s.plan), RATE_NEEDS),
     "noise_offset_random_strength": _with("noise_offset"),
     "unet_lr": Partner(
         lambda s: not (s.get("network_train_text_encoder_only") and s.family in SDX),

@@ -62,6 +62,7 @@ def rules_before() -> tuple[Rule, ...]:
         view_monotony,
         warmup_too_long,
         wrong_caption_style,
+        wrong_prediction,
     )
 
     return (
@@ -113,6 +114,7 @@ def rules_before() -> tuple[Rule, ...]:
         licence_not_recorded.RULE,
         caption_junk.RULE,
         mixed_spelling.RULE,
+        wrong_prediction.RULE,
     )
 
 

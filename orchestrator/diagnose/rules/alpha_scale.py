@@ -11,7 +11,7 @@ were an eighth; with alpha above the rank it learns faster than the learning rat
 
 ## How we tell
 
-The ratio. Above 2, or below 1/16 with a learning rate of 1e-4 or less that nothing adapts: look at it. Above 1, below 1/16 with a higher rate, or an
+The ratio. Above 1000: to fix, no recipe means that. Above 2, or below 1/16 with a learning rate of 1e-4 or less that nothing adapts: look at it. Above 1, below 1/16 with a higher rate, or an
 alpha of 0 (the trainer then takes the rank): good to know.
 
 ## What to change
@@ -21,7 +21,7 @@ one of the two.
 
 ## When it is wrong
 
-Never dangerous by itself: any alpha works with a matching learning rate, and rule `lr-out-of-band` looks at the product.
+Up to 1000 not dangerous by itself: any alpha works with a matching learning rate, and rule `lr-out-of-band` looks at the product.
 
 ## Sources
 
@@ -34,10 +34,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import bounds, is_adaptive, number, setting, significant, unet_lr, where
+from orchestrator.diagnose.remedies import ABSURD_SCALE, sane_alpha
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -85,20 +86,37 @@ def check(case: Case) -> Iterator[Finding]:
         else ("it learns much slower than the learning rate says", "学得比学习率所示慢得多")
     )
     yield SAYS.fired(
-        Severity.WATCH if scale > MOST or _is_starved(case, scale) else Severity.INFO,
+        _severity(case, scale),
         Confidence.MEDIUM,
         Text(
             f"alpha {short_number(alpha)} at rank {short_number(rank)}: {said}.",
             f"alpha {short_number(alpha)}、秩 {short_number(rank)}：{said_zh}。",
         ),
         evidence=evidence,
-        fix=Fix(
-            Text(
-                "Fine if you mean it. Otherwise alpha = rank or rank / 2, with the learning rate adapted.",
-                "若是有意为之则无妨。否则设 alpha = 秩或秩的一半，并相应调整学习率。",
-            )
-        ),
+        fix=_fix(case, alpha),
         where=where(case, "network_alpha"),
+    )
+
+
+def _severity(case: Case, scale: float) -> Severity:
+    if scale > ABSURD_SCALE:
+        return Severity.FIX
+    return Severity.WATCH if scale > MOST or _is_starved(case, scale) else Severity.INFO
+
+
+def _fix(case: Case, alpha: float) -> Fix:
+    better = sane_alpha(case)
+    if better is not None:
+        shown = short_number(better)
+        return Fix(
+            Text(f"Set `network.network_alpha: {shown}`.", f"请设 `network.network_alpha: {shown}`。"),
+            (Change("network.network_alpha", better, alpha),),
+        )
+    return Fix(
+        Text(
+            "Fine if you mean it. Otherwise alpha = rank or rank / 2, with the learning rate adapted.",
+            "若是有意为之则无妨。否则设 alpha = 秩或秩的一半，并相应调整学习率。",
+        )
     )
 
 

@@ -34,8 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, number, significant, where
-from orchestrator.diagnose.measured import telemetry
+from orchestrator.diagnose.facts import NO_RUN, number, significant, telemetry, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ fills.
 
 ## How we tell
 
-Epochs divided by `save.save_every_n_epochs`. Only the last file: look at it. Fewer than 5 or more than 40: good to know.
+The files are counted as the trainer saves them: by epochs, by steps, without those it takes away again. Only the last file: look at it. Fewer than 5 or more than 40: good to know.
 
 ## What to change
 
@@ -34,6 +34,7 @@ from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severi
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import bounds, number, where
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.plan.checkpoints import count_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def check(case: Case) -> Iterator[Finding]:
     if case.plan is None:
         yield SAYS.not_applicable(Text("No plan of ours.", "没有本工具的计划。"))
         return
-    count = _count(case)
+    count = count_files(lambda key: number(case, key), case.plan.steps)
     evidence = [Evidence(Text("network files", "网络文件数"), count, bounds(FEW, MANY), "plan", "files")]
     if FEW <= count <= MANY:
         yield SAYS.clear(Text(f"{count} checkpoints to choose from.", f"有 {count} 个检查点可选。"), evidence)
@@ -70,19 +71,6 @@ def check(case: Case) -> Iterator[Finding]:
         fix=Fix(Text("Set `save.checkpoints: 8`.", "设 `save.checkpoints: 8`。")),
         where=where(case, "save_every_n_epochs"),
     )
-
-
-def _count(case: Case) -> int:
-    assert case.plan is not None  # noqa: S101 - the caller looked
-    steps = case.plan.steps
-    every_epochs, every_steps = number(case, "save_every_n_epochs"), number(case, "save_every_n_steps")
-    # The trainer leaves out the save at the very end: the final file is that one.
-    count = 1
-    if every_epochs:
-        count += (steps.epochs - 1) // int(every_epochs)
-    if every_steps:
-        count += (steps.total_steps - 1) // int(every_steps)
-    return count
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)

@@ -10,7 +10,9 @@ For a simple subject that is fine and the run was only too long. Where details a
 
 ## How we tell
 
-The fixed probe: more than 80 % of the gain by 13 % of the run, and rest over the last third (see `plateau-reached`).
+The fixed probe: more than 80 % of the gain by 13 % of the run, and rest over the last third (see `plateau-reached`). The first probe
+has to show the gain under way: where it holds more than 80 % already, or training started from other weights, the gain may have been
+there before.
 
 ## What to change
 
@@ -18,7 +20,7 @@ If details are missing: `train.unet_lr` times 0.5, or more varied pictures. If n
 
 ## When it is wrong
 
-Very small data sets are learned that fast without anything being wrong.
+Very small data sets are learned that fast without anything being wrong. A gain that was whole before the first probe is not told.
 
 ## Sources
 
@@ -38,18 +40,21 @@ from orchestrator.diagnose.course import (
     NO_PROBE,
     PROBE,
     change_at,
+    changed,
     course,
     ending,
     is_still,
     noise,
     plateau_step,
 )
-from orchestrator.diagnose.facts import NO_RUN, planned_steps, significant
+from orchestrator.diagnose.facts import NO_RUN, planned_steps, setting, significant
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.diagnose.signals.probe import ProbeCurve
 
 EARLY, MOST = 0.13, 0.80
 SPARE = 1.1
@@ -71,6 +76,14 @@ def check(case: Case) -> Iterator[Finding]:
         return
     if not curve.last < -LEARNED * noise(curve):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))
+        return
+    elsewhere = _began_elsewhere(case, curve)
+    if elsewhere is not None:
+        yield SAYS.inconclusive(
+            elsewhere,
+            Text("A run from its first step on, with probes closer together.", "从第一步开始、探针更密的训练。"),
+            [changed(curve)],
+        )
         return
     share = change_at(curve, EARLY * curve.steps[-1]) / curve.last
     facts = [
@@ -106,6 +119,21 @@ def check(case: Case) -> Iterator[Finding]:
             ),
             changes,
         ),
+    )
+
+
+def _began_elsewhere(case: Case, curve: ProbeCurve) -> Text | None:
+    """Return why the run may not have begun at its base model, so that nothing shows the gain on its way; None where it did."""
+    if any(setting(case, key) for key in ("network_weights", "resume", "initial_step", "initial_epoch")):
+        return Text(
+            "Training went on from other weights: the gain may be older than this run.",
+            "训练从其他权重开始：收益可能早于本次训练。",
+        )
+    if curve.changes[0] > MOST * curve.last:
+        return None
+    return Text(
+        f"Its first probe, at step {curve.steps[0]}, was far from the base model already: the gain may be older than this run.",
+        f"第一次探针（第 {curve.steps[0]} 步）已远离底模：收益可能早于本次训练。",
     )
 
 

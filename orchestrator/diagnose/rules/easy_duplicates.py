@@ -36,8 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.facts import NO_DATASET, names, significant
-from orchestrator.diagnose.measured import telemetry
+from orchestrator.diagnose.facts import NO_DATASET, names, significant, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
     ENABLE_LOG,

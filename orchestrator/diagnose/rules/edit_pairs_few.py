@@ -10,7 +10,7 @@ An edit is learned from what the pairs have in common. From few pairs the model 
 
 ## How we tell
 
-Before the run: fewer than 50 pictures of the subject. After it: is the probe better than the base model by three jitters after a third
+Before the run, where the family has pairs at all (`check` refuses the others): fewer than 50 pictures of the subject. After it: is the probe better than the base model by three jitters after a third
 of the run? If so the pairs were few and did no visible harm.
 
 ## What to change
@@ -79,7 +79,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _pairs(case: Case) -> int | None:
-    if case.dataset is not None:
+    if case.dataset is not None and case.dataset.is_whole:
         return sum(len(folder.pictures) for folder in subject_folders(case))
     if case.plan is not None:
         return sum(len(subset.sizes) for subset in case.plan.subsets if not subset.is_reg)
@@ -124,4 +124,5 @@ def _fired(pairs: int, facts: list[Evidence], *, is_learned: bool | None) -> Fin
 
 
 # The general rule counts the same pictures with the same limit: one of the two says it.
-RULE = Rule(SAYS.id, SAYS.name, "both", check, suppresses=("few-pictures",))
+# Without a plan it is not asked before a run: a family without pairs was refused, and more of them would not help.
+RULE = Rule(SAYS.id, SAYS.name, "both", check, suppresses=("few-pictures",), needs_plan=True)

@@ -37,6 +37,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, noise, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
@@ -159,6 +160,14 @@ def _judge(held_out: Series) -> Finding:
     values = list(held_out.values)
     lowest = min(values)
     at = values.index(lowest)
+    if lowest <= 0:
+        return SAYS.inconclusive(
+            Text(
+                f"The held-out loss was {short_number(lowest)} in epoch {held_out.steps[at]}: no level to hold a rise against.",
+                f"第 {held_out.steps[at]} 轮的留出集损失为 {short_number(lowest)}：没有可供比较的水平。",
+            ),
+            Text("A held-out loss above 0.", "大于 0 的留出集损失。"),
+        )
     rise = (values[-1] - lowest) / lowest
     # The noise is taken after the lowest point removed the fall before it; a straight rise has none of it.
     noise = jitter(values[at:]) / lowest if len(values) - at > 3 else jitter(values) / lowest

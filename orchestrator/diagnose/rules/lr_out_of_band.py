@@ -13,7 +13,8 @@ too low leaves a file that changes nothing. Both look like an ordinary run in th
 ## How we tell
 
 Under Adam, dividing alpha by k has the effect of dividing the learning rate by the square root of k; so the product makes recipes
-of different ranks comparable. Outside the wide range: look at it. Outside the narrow one: good to know. LoHa and LoKr take five
+of different ranks comparable. Outside the wide range: look at it. Outside the narrow one: good to know. More than a hundred times the top of
+the narrow range: to fix, such a run cannot end well. LoHa and LoKr take five
 times the range, Lion a tenth to a third of it. Prodigy, D-Adaptation and Adafactor's relative step find their own step size: not
 looked at. SGD needs quite other rates: not looked at.
 
@@ -44,7 +45,7 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import not_comparable, usual_rates
 from orchestrator.diagnose.facts import bounds, number, significant, unet_lr, where
-from orchestrator.diagnose.remedies import usual_alpha
+from orchestrator.diagnose.remedies import sane_alpha, usual_alpha
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import effective_lr
 
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
 
 LEAST_GAIN = 1.6
 """Percent better than the base model below which a rate is not said to have worked: less is nothing, or far too slow."""
+
+SURELY_RUINOUS = 100.0
+"""Times the top of the narrow range: ten times destroys a model within hundreds of steps, thirty times broke every planted run."""
 
 SAYS = Says("R023", "lr-out-of-band")
 
@@ -99,7 +103,7 @@ def check(case: Case) -> Iterator[Finding]:
         )
         return
     yield SAYS.fired(
-        Severity.INFO if wide_low <= effective <= wide_high else Severity.WATCH,
+        _severity(effective, usual_rates(case)),
         Confidence.MEDIUM,
         _message(effective, is_high, narrow_low, narrow_high),
         why=_why(is_high),
@@ -109,8 +113,15 @@ def check(case: Case) -> Iterator[Finding]:
     )
 
 
+def _severity(effective: float, usual: tuple[float, float, float, float]) -> Severity:
+    _, narrow_high, wide_low, wide_high = usual
+    if effective > SURELY_RUINOUS * narrow_high:
+        return Severity.FIX
+    return Severity.INFO if wide_low <= effective <= wide_high else Severity.WATCH
+
+
 def _fix(case: Case, lr: float, better: float) -> Fix:
-    alpha = usual_alpha(case, lr)
+    alpha = sane_alpha(case) or usual_alpha(case, lr)
     if alpha is not None:
         return Fix(
             Text(

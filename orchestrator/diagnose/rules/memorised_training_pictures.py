@@ -7,12 +7,13 @@ A large gain on the training pictures in a run without held-out pictures.
 ## Why it matters
 
 Learning a subject and learning its pictures by heart look the same on training pictures. In public SD1.5 runs, a gain of more than 7 % there
-went along with held-out pictures getting worse in every case.
+went along with held-out pictures getting worse in every case; in our own labelled runs on subjects that the base does not know, honest runs gain
+17 to 67 %.
 
 ## How we tell
 
-The fixed probe on training pictures, where fewer than two pictures were held out: more than 7 % better than the base model; above 15 %
-it is likelier. Without held-out pictures this is never sure.
+The fixed probe on training pictures, where fewer than two pictures were held out: more than 7 % better than the base model. It is a question,
+not an alarm: without held-out pictures nobody can tell the two apart, however large the gain.
 
 ## What to change
 
@@ -21,12 +22,13 @@ Hold pictures out (`validate.hold_out`), so that it can be measured. If samples 
 
 ## When it is wrong
 
-A subject that the base model does not know at all may gain more than 7 % by honest learning.
+A subject that the base model does not know gains more than 7 % by honest learning: every sound run of our benchmark does.
 
 ## Sources
 
 43 public SD1.5 runs of 3 data sets: a gain over 7 % on training pictures finds held-out rebounds above 1 % with precision 1.00 and recall
-0.90 (limit chosen on the same runs).
+0.90 (limit chosen on the same runs). Labelled runs of both trainers judged as if nothing had been held out: fired in 15 of 15 that were sound
+(docs/log.md, 2026-11-29), so it is `watch` at low confidence whatever the gain.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MUCH, VERY_MUCH = 7.0, 15.0
+MUCH = 7.0
 """Percent better than the base model on training pictures; see Sources."""
 LEAST_FOR_HOLD_OUT = 12
 """Below this many pictures none can be spared."""
@@ -74,15 +76,15 @@ def check(case: Case) -> Iterator[Finding]:
     pictures = sum(len(s.sizes) for s in case.plan.subsets) if case.plan is not None else 0
     hold_out = (Change("validate.hold_out", 2, None),) if pictures >= LEAST_FOR_HOLD_OUT else ()
     yield SAYS.fired(
-        Severity.FIX if curve.last < -VERY_MUCH else Severity.WATCH,
-        Confidence.MEDIUM,
+        Severity.WATCH,
+        Confidence.LOW,
         Text(
-            f"Its pictures got {-curve.last:.0f} % better than with the base model: likely learned by heart, unproved without held-out pictures.",
-            f"训练图片比底模好了 {-curve.last:.0f} %：很可能是死记，但没有留出图片无法证实。",
+            f"Its pictures got {-curve.last:.0f} % better than with the base model: learned, or learned by heart; unproved without held-out pictures.",
+            f"训练图片比底模好了 {-curve.last:.0f} %：可能是学会，也可能是死记；没有留出图片无法证实。",
         ),
         why=Text(
-            "Honest learning rarely gains that much; a memory of the pictures does.",
-            "正常学习很少有这么大的收益，死记图片则会。",
+            "A subject that the base model does not know gains as much by honest learning as pictures that are learned by heart.",
+            "底模不认识的主题，正常学习的收益可以与死记图片一样大。",
         ),
         evidence=facts,
         fix=Fix(

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
+from orchestrator.diagnose.breaking import sound_files
 from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting
 from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -172,9 +173,19 @@ def _fix(case: Case, step: int) -> Fix:
             ),
             (change,),
         )
+    files = case.observations.checkpoints if case.observations is not None else ()
+    spared = sound_files(case, files)
+    use = (
+        Text(
+            f"Of its files only those saved before that step can be whole, up to step {spared[-1].step}. ",
+            f"只有该步之前保存的文件可能完好，到第 {spared[-1].step} 步为止。",
+        )
+        if spared
+        else Text("", "")
+    )
     advice = Text(
-        "Use the last checkpoint before that step. Next time: a learning rate of a third, gradients clipped at 1.",
-        "使用该步之前的最后一个检查点。下次把学习率降到三分之一，梯度裁剪设为 1。",
+        f"{use.en}Next time: a learning rate of a third, gradients clipped at 1.",
+        f"{use.zh}下次把学习率降到三分之一，梯度裁剪设为 1。",
     )
     changes = [*lower_rates(case, LR_FACTOR)]
     clip = setting(case, "max_grad_norm")

@@ -41,6 +41,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import LEARNED, PROBE, Course, changed, course, ending, late_share, noise, surety
 from orchestrator.diagnose.facts import LONGER_AT_BAND, NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
@@ -204,6 +205,14 @@ def _times(curve: ProbeCurve, line: Ending) -> float:
 
 def _judge(case: Case, held_out: Series) -> Finding:
     values = list(held_out.values)
+    if values[0] <= 0:
+        return SAYS.inconclusive(
+            Text(
+                f"The held-out loss began at {short_number(values[0])}: no level to hold a fall against.",
+                f"留出集损失从 {short_number(values[0])} 开始：没有可供比较的水平。",
+            ),
+            Text("A held-out loss above 0.", "大于 0 的留出集损失。"),
+        )
     fall, shake = values[0] - values[-1], jitter(values)
     late = values[-1 - max(1, len(values) // 4)] - values[-1]
     share = late / fall if fall > 0 else 0.0

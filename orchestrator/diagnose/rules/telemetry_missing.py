@@ -35,8 +35,8 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import LEAST_PROBES, PROBE
-from orchestrator.diagnose.facts import NO_RUN, raw_loss, significant
-from orchestrator.diagnose.measured import probe_curves, telemetry
+from orchestrator.diagnose.facts import NO_RUN, raw_loss, significant, telemetry
+from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.probe import NO_TRIGGER
 

@@ -12,12 +12,13 @@ weight down does not cure that. It costs hours as well.
 ## How we tell
 
 Subjects: more than 4000 steps; on SD1.5 and SD2 more than 2000 are good to know. Styles: more than 10000. Each picture seen more
-than 400 times: look at it; more than 200 times: good to know. Where the recipe has its own band in `train.exposures_per_image`,
+than 400 times: look at it; more than 200 times: good to know. Ten times any of these limits, 40,000 steps or each picture seen 4000 times: to
+fix. Where the recipe has its own band in `train.exposures_per_image`,
 that band decides instead.
 
 ## What to change
 
-Lower `train.target_steps`, or keep the length and choose an earlier checkpoint: that is what they are saved for. If the pictures
+Lower `train.target_steps` (or `train.max_train_epochs`, where the recipe names it), or keep the length and choose an earlier checkpoint: that is what they are saved for. If the pictures
 are few and alike, more *different* pictures help more than fewer steps.
 
 ## When it is wrong
@@ -49,6 +50,9 @@ MOST_STEPS_SD15_SUBJECT = 2_000
 MOST_EXPOSURES = (200.0, 400.0)
 """(good to know, look at it): times each picture is seen; presets reach 200, small sets of ten pictures 300."""
 
+ABSURD = 10
+"""Times the longest published run, or the most that a picture is seen: days of computing for what was over long before."""
+
 SAYS = Says("R005", "too-many-steps")
 
 
@@ -72,7 +76,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.clear(Text(f"{steps} steps are not too many.", f"{steps} 步不算过多。"), evidence)
         return
     yield SAYS.fired(
-        Severity.WATCH if steps > most or (seen is not None and seen > warned) else Severity.INFO,
+        _severity(steps / most, 0.0 if seen is None else seen / warned),
         Confidence.MEDIUM,
         _message(steps, noted, seen),
         why=Text(
@@ -80,13 +84,35 @@ def check(case: Case) -> Iterator[Finding]:
             "看得太多就会死记图片：姿势、服装和背景会随任何提示词一起出现。",
         ),
         evidence=evidence,
-        fix=Fix(
-            Text(
-                "Lower `train.target_steps`, or compare the checkpoints from the middle of the run with the last one.",
-                "降低 `train.target_steps`，或把中段的检查点与最后一个作比较。",
-            )
-        ),
+        fix=_fix(case),
     )
+
+
+def _severity(steps: float, seen: float) -> Severity:
+    """Return how bad a length is that is `steps` times the longest known one, its pictures seen `seen` times as often as is warned of."""
+    if max(steps, seen) > ABSURD:
+        return Severity.FIX
+    return Severity.WATCH if max(steps, seen) > 1 else Severity.INFO
+
+
+def _fix(case: Case) -> Fix:
+    """Name the key that made the run so long."""
+    key = _key(case)
+    return Fix(
+        Text(
+            f"Lower `{key}`, or compare the checkpoints from the middle of the run with the last one.",
+            f"降低 `{key}`，或把中段的检查点与最后一个作比较。",
+        )
+    )
+
+
+def _key(case: Case) -> str:
+    if case.recipe is None or case.plan is None:
+        return "train.target_steps"
+    if case.recipe.train.max_train_epochs is not None:
+        return "train.max_train_epochs"
+    is_one_epoch = case.plan.steps.epochs == 1
+    return "num_repeats" if is_one_epoch and any(c.num_repeats for c in case.recipe.concepts) else "train.target_steps"
 
 
 def _band(case: Case) -> tuple[float, float]:

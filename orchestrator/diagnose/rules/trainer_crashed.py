@@ -15,7 +15,8 @@ something above it failed, and is not taken. About twenty frequent symptoms are 
 
 ## What to change
 
-See the cause. Where it is not known, the trainer's own last words are shown; the whole log lies in the run folder.
+See the cause. A missing package is named with the command that installs it; where torch can stand in for it (`train.optimizer_type: AdamW`
+for AdamW8bit, `train.attention: sdpa` for xformers) that change is proposed. Where the cause is not known, the trainer's own last words are shown; the whole log lies in the run folder.
 
 ## When it is wrong
 
@@ -31,16 +32,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, events
+from orchestrator.diagnose.facts import NO_RUN, events, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.symptoms import match_symptom
+from orchestrator.diagnose.symptoms import match_symptom, missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.core.observation import LogEvent
+    from orchestrator.diagnose.symptoms import Symptom
 
 ENDED_BADLY = ("traceback", "argument-error", "killed", "model-not-found")
 CONSEQUENCES = ("launcher-error",)
@@ -75,10 +77,11 @@ def _has_failed(case: Case, lines: tuple[LogEvent, ...]) -> bool:
 
 def _failed(case: Case, lines: tuple[LogEvent, ...]) -> Finding:
     words = _last_words(case, lines)
-    symptom = match_symptom("\n".join([words, *(line.text for line in lines)]))
+    said = "\n".join([words, *(line.text for line in lines)])
+    symptom = match_symptom(said)
     if symptom is not None:
         message = Text(f"The trainer ended with an error. {symptom.cause.en}", f"训练器因错误退出。{symptom.cause.zh}")
-        fix = Fix(symptom.fix)
+        fix = _fix(case, symptom, missing_module(said))
     elif case.outcome is not None and not lines:
         message = Text(
             f"The trainer ended with an error: {case.outcome.message.en}",
@@ -95,6 +98,29 @@ def _failed(case: Case, lines: tuple[LogEvent, ...]) -> Finding:
         evidence=[Evidence(Text("the trainer's last words", "训练器最后的输出"), words, None, _source(lines))],
         fix=fix,
     )
+
+
+def _fix(case: Case, symptom: Symptom, module: str | None) -> Fix:
+    """Return the symptom's fix; where an optional package is missing that torch can stand in for, with that change too."""
+    change = _without(case, module)
+    if change is None:
+        return Fix(symptom.fix)
+    name, value = change.key.rpartition(".")[2], change.value
+    return Fix(
+        Text(f"{symptom.fix.en} Or set `{name}: {value}`.", f"{symptom.fix.zh}或设 `{name}: {value}`。"), (change,)
+    )
+
+
+def _without(case: Case, module: str | None) -> Change | None:
+    if module == "xformers":
+        return Change("train.attention", "sdpa", "xformers", is_safe=True)
+    written = setting(case, "optimizer_type")
+    if module != "bitsandbytes" or not isinstance(written, str):
+        return None
+    from orchestrator.backends.sd_scripts.packages import same_of_torch
+
+    plain = same_of_torch(written)
+    return None if plain is None else Change("train.optimizer_type", plain, written, is_safe=True)
 
 
 def _hung(said: Text) -> Finding:

@@ -45,8 +45,8 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE
-from orchestrator.diagnose.facts import NO_RUN, kind, significant
-from orchestrator.diagnose.measured import probe_curves, telemetry
+from orchestrator.diagnose.facts import NO_RUN, kind, significant, telemetry
+from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.probe import NO_TRIGGER, base_losses, percent, picture_interval
 

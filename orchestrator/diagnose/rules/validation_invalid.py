@@ -41,8 +41,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import events, fact, names, number, series, setting, significant, where
-from orchestrator.diagnose.measured import STEP_AVERAGE, step_validation, telemetry
+from orchestrator.diagnose.facts import events, fact, names, number, series, setting, significant, telemetry, where
+from orchestrator.diagnose.measured import STEP_AVERAGE, step_validation
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.validation import possible_leak, shared_pictures
 

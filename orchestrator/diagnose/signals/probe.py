@@ -77,10 +77,16 @@ class ProbeCurve:
         return self.best_step in self.steps[-2:]
 
 
+LEAST_CHANGE = -100 + 1e-9
+"""Percent; rises are held against the level that is left, so there must be one."""
+
+
 def percent(log_ratio: float) -> float:
-    """Return a log-ratio in percent: 100 (exp(x) - 1); inf where that is too large to be written."""
+    """Return a log-ratio in percent: 100 (exp(x) - 1); inf where that is too large to be written, never quite -100: no level is 0."""
     try:
-        return 100 * math.expm1(log_ratio)
+        return (
+            max(100 * math.expm1(log_ratio), LEAST_CHANGE) if math.isfinite(log_ratio) else 100 * math.expm1(log_ratio)
+        )
     except OverflowError:
         return math.inf
 

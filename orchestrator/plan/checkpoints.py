@@ -1,0 +1,121 @@
+"""How many network files a run leaves, counted as the trainer saves them, and which interval leaves a wanted number.
+
+The trainer writes no epoch file at the end of the last epoch: the final file stands for it. It does write a step file at the last
+step, beside the final one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.core.provenance import Source
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.plan.given import Draft
+    from orchestrator.plan.model import StepPlan
+
+
+def files_of(epochs: int, every: int) -> int:
+    """Return how many files `save_every_n_epochs` leaves, the final one included."""
+    return math.ceil(epochs / every)
+
+
+def every_for(epochs: int, wanted: int) -> int:
+    """Return the interval whose number of files is nearest to `wanted`; of several one that divides the epochs, then more files."""
+    return min(
+        range(1, epochs + 1), key=lambda every: (abs(files_of(epochs, every) - wanted), epochs % every != 0, every)
+    )
+
+
+def can_leave(epochs: int, wanted: int) -> bool:
+    """Return whether some interval leaves exactly `wanted` files."""
+    return files_of(epochs, every_for(epochs, wanted)) == wanted
+
+
+def count_files(option: Callable[[str], float | None], steps: StepPlan) -> int:
+    """Return how many network files are there in the end. `option` returns one of the trainer's options, None where it is unset."""
+    every_epochs, every_steps = option("save_every_n_epochs"), option("save_every_n_steps")
+    ratio = option("save_n_epoch_ratio")
+    if ratio and ratio > 0:  # the trainer lets it win
+        every_epochs = math.floor(steps.epochs / ratio) or 1
+    return 1 + _epoch_files(every_epochs, option("save_last_n_epochs"), steps.epochs) + _step_files(
+        every_steps, option("save_last_n_steps"), steps.total_steps
+    )  # fmt: skip
+
+
+def _epoch_files(every: float | None, last: float | None, epochs: int) -> int:
+    if not every or every < 1:
+        return 0
+    saved = (epochs - 1) // int(every)
+    return saved if last is None else min(saved, int(last))
+
+
+def _step_files(every: float | None, last: float | None, total: int) -> int:
+    """Each save takes away the one file that became older than `last` steps, so what lies before it is gone already."""
+    if not every or every < 1:
+        return 0
+    saved = total // int(every)
+    if last is None:
+        return saved
+    oldest_gone = (saved * int(every) - int(last) - 1) // int(every)
+    return saved - max(0, oldest_gone)
+
+
+def is_asked_for(draft: Draft) -> bool:
+    """Return whether the recipe itself, not its preset, wants a number of files."""
+    origin = draft.loaded.origins.get("save.checkpoints")
+    return draft.recipe.save.checkpoints is not None and origin is not None and origin.source is not Source.PRESET
+
+
+def tell_other_count(draft: Draft, steps: StepPlan) -> None:
+    """Note where the run will not leave as many files as the recipe asks for: how many, and why. After all options are decided."""
+    wanted = draft.recipe.save.checkpoints
+    if wanted is None or not is_asked_for(draft):
+        return
+    count = count_files(lambda name: _number(draft.value(name)), steps)
+    if count == wanted:
+        return
+    others = [name for name in _OTHERS if draft.value(name) is not None]
+    because = _by_options(others) if others else _by_epochs(steps.epochs, wanted)
+    files = "file" if count == 1 else "files"
+    draft.notes.append(
+        Text(
+            f"`save.checkpoints` asks for {wanted}, the run leaves {count} {files}: {because.en}",
+            f"`save.checkpoints` 要求 {wanted} 个，本次训练会留下 {count} 个文件：{because.zh}",
+        )
+    )
+
+
+_OTHERS = ("save_every_n_steps", "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps")
+"""Options that only `trainer_args` can give."""
+
+
+def _by_options(others: list[str]) -> Text:
+    names = ", ".join(f"`{name}`" for name in others)
+    return Text(f"{names} under `trainer_args` decides too", f"`trainer_args` 下的 {names} 也起作用")
+
+
+def _by_epochs(epochs: int, wanted: int) -> Text:
+    if epochs < wanted:
+        plural = "epoch ends" if epochs == 1 else "epochs end"
+        return Text(
+            f"a file comes at the end of an epoch, and {epochs} {plural}; `train.max_train_epochs: {wanted}` makes room",
+            f"文件只在一轮结束时保存，而共 {epochs} 轮；`train.max_train_epochs: {wanted}` 即可容纳",
+        )
+    counts = {files_of(epochs, every): every for every in range(epochs, 0, -1)}
+    fewer, more = max(n for n in counts if n < wanted), min(n for n in counts if n > wanted)
+    told = [f"{files} (every {counts[files]})" for files in (fewer, more)]
+    told_zh = [f"{files} 个（每 {counts[files]} 轮）" for files in (fewer, more)]
+    near = math.ceil(epochs / wanted) * wanted
+    return Text(
+        f"{epochs} epochs leave {' or '.join(told)}; `train.max_train_epochs: {near}` would leave {wanted}",
+        f"{epochs} 轮可留下 {'或 '.join(told_zh)}；`train.max_train_epochs: {near}` 则留下 {wanted} 个",
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
