@@ -93,7 +93,7 @@ def score_pairs(labels: Mapping[str, Any], names: Sequence[str], groups: Sequenc
             right += one not in grey and two not in grey
         elif not {one, two} <= plain:
             wrong.append((one, two))
-    hit, total = Counter(), Counter[str]()
+    hit, total = Counter[str](), Counter[str]()
     for pair, relation in planted.items():
         total[relation] += 1
         hit[relation] += pair in said
@@ -123,7 +123,8 @@ def score_words(labels: Mapping[str, Any], said: Mapping[str, Sequence[str]]) ->
 
 def blur_auc(labels: Mapping[str, Any], facts: Mapping[str, PixelFacts]) -> dict[str, Any] | None:
     """Return the area under the curve, and recall where 1 % of the sharp ones are called blurred."""
-    blurred, sharp = [], []
+    blurred: list[float] = []
+    sharp: list[float] = []
     for image in labels["images"]:
         one = facts[image["file"]]
         if one.is_measured and image["kind"] != "low_information":

@@ -64,7 +64,9 @@ def _flat_rows(lines: NDArray[np.uint8], step: int, flat: float) -> int:
     return count
 
 
-def letterbox(found: tuple[int, int, int, int], level: float | None, width: int, height: int) -> tuple[int, int, int, int]:
+def letterbox(
+    found: tuple[int, int, int, int], level: float | None, width: int, height: int
+) -> tuple[int, int, int, int]:
     """Return the bars that come in equal pairs, (left, top, right, bottom), others 0: what a frame or letterbox adds."""
     if level is None:
         return (0, 0, 0, 0)

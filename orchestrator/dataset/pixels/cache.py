@@ -123,7 +123,7 @@ class Cache:
                 self._trim()
         self._let_go()
 
-    def __enter__(self) -> Cache:
+    def __enter__(self) -> Cache:  # noqa: PYI034 - Self is not in Python 3.10
         return self
 
     def __exit__(self, *_: object) -> None:

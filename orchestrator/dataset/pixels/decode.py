@@ -35,7 +35,23 @@ BIG_PIXELS: Final = 24_000_000
 """From here on pictures are decoded one at a time, whatever the number of threads, and JPEG at half size or less."""
 SMALL_SIDE: Final = 160
 """The small colours have a shorter side of this to twice this, unless the picture is smaller."""
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "MPO", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX", "QOI")
+FORMATS: Final = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "BMP",
+    "DIB",
+    "GIF",
+    "TIFF",
+    "MPO",
+    "AVIF",
+    "JPEG2000",
+    "PPM",
+    "TGA",
+    "ICO",
+    "PCX",
+    "QOI",
+)
 """What may be inside, whatever the name says. Formats that start other programs (EPS) are not among them."""
 OPAQUE: Final = 250
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -113,7 +129,7 @@ def _read(path: str, found: Decoded) -> bytes | None:
             found.problem, found.reason = "too-many-bytes", f"{status.st_size} bytes; at most {MOST_BYTES} are read"
             found.digest = _hash_rest(handle)
             return None
-        with open(handle, "rb", closefd=False, buffering=0) as file:  # noqa: PTH123 - a handle
+        with open(handle, "rb", closefd=False, buffering=0) as file:
             return file.read()
     except MemoryError:
         found.problem = "out-of-memory"
@@ -144,10 +160,14 @@ def decode_bytes(raw: bytes, found: Decoded, *, only_grey: bool = False) -> Deco
             _take_header(picture, found)
             pixels = found.width * found.height
             if pixels > MOST_PIXELS:
-                found.problem, found.reason = "too-many-pixels", f"{pixels} pixels; the trainer refuses more than {MOST_PIXELS}"
+                found.problem, found.reason = (
+                    "too-many-pixels",
+                    f"{pixels} pixels; the trainer refuses more than {MOST_PIXELS}",
+                )
                 return found
             with _big if pixels > BIG_PIXELS else contextlib.nullcontext():
                 _take_pixels(picture, found, only_grey=only_grey)
+                _take_orientation(picture, found)
     except Image.DecompressionBombError as error:
         found.problem, found.reason = "too-many-pixels", str(error)
     except UnidentifiedImageError:
@@ -172,6 +192,10 @@ def _take_header(picture: Image.Image, found: Decoded) -> None:
     found.format = (picture.format or "").lower()
     found.is_deep_grey = picture.mode.startswith("I") or picture.mode == "F"
     found.frames = int(getattr(picture, "n_frames", 1))
+
+
+def _take_orientation(picture: Image.Image, found: Decoded) -> None:
+    """Asked after the pixels: PNG may have EXIF behind them, and Pillow would decode here and hide what it stumbles on."""
     # Damaged EXIF makes Pillow raise nearly everything; the trainer does not look at it.
     with contextlib.suppress(Exception):
         turned = picture.getexif().get(_ORIENTATION, 1)

@@ -38,7 +38,10 @@ def exposure(small_grey: NDArray[np.uint8]) -> dict[str, float]:
     mean = float((shares * levels).sum())
     coarse = shares.reshape(64, 4).sum(axis=1)
     coarse = coarse[coarse > 0]
-    tones = {name: float(np.searchsorted(below, q)) for name, q in (("p01", 0.005), ("p05", 0.05), ("p50", 0.5), ("p95", 0.95))}
+    tones = {
+        name: float(np.searchsorted(below, q))
+        for name, q in (("p01", 0.005), ("p05", 0.05), ("p50", 0.5), ("p95", 0.95))
+    }
     return {
         **tones,
         "dark_share": float(shares[:_DARK].sum()),

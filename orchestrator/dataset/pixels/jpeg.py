@@ -28,7 +28,9 @@ class JpegStream:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._at = 0
-        self._end, self.bad_mark = _data_end(raw)
+        start, self._end, self.bad_mark = _data_end(raw)
+        self._pieces_from = max(start, self._end - _TAIL)
+        """Not before: whoever reads the header wants what he asked for."""
         self._wanting = 0
 
     @property
@@ -44,10 +46,10 @@ class JpegStream:
         """Return the next bytes, none at the end."""
         if count < 0:
             count = len(self._raw)
-        if not self._end or self._at + count <= self._end - _TAIL:
+        if not self._end:
             return self._take(count)
-        if self._at < self._end - _TAIL:
-            return self._take(self._end - _TAIL - self._at)
+        if self._at < self._pieces_from:
+            return self._take(min(count, self._pieces_from - self._at))
         if self._at < self._end:
             return self._take(min(count, self._at_most()))
         if self._at > self._end:
@@ -76,8 +78,8 @@ class JpegStream:
         return self._at
 
 
-def _data_end(raw: bytes) -> tuple[int, bool]:
-    """Return where the data of a baseline file with one scan ends (0: not that kind, or cut), and whether a mark inside it is none.
+def _data_end(raw: bytes) -> tuple[int, int, bool]:
+    """Return where the data of a baseline file with one scan begins and ends (0: not that kind, or cut), and whether a mark inside is none.
 
     Walks the segments: ITU-T T.81, B.1.1.
     """
@@ -96,11 +98,12 @@ def _data_end(raw: bytes) -> tuple[int, bool]:
             break
         at += 2 + length
     else:
-        return 0, False
-    found = _END_OF_DATA.search(raw, at + 2 + length)
+        return 0, 0, False
+    start = at + 2 + length
+    found = _END_OF_DATA.search(raw, start)
     if found is None or not is_baseline or raw[at + 4] != parts:
-        return 0, False
+        return 0, 0, False
     if raw[found.end() - 1] != _END:
         # Between the data and the end nothing else can stand in such a file, but a number of lines (DNL).
-        return 0, raw[found.end() - 1] != 0xDC
-    return 0 if has_restarts else found.start(), False
+        return 0, 0, raw[found.end() - 1] != 0xDC
+    return start, 0 if has_restarts else found.start(), False

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.dataset.pixels.cache import stamp_of
 from orchestrator.dataset.pixels.measure import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
     from orchestrator.dataset.pixels.cache import Cache
     from orchestrator.dataset.pixels.model import PixelFacts
@@ -32,7 +32,7 @@ def look(
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
     only_fingerprint: bool = False,
-) -> Iterator[tuple[Path, PixelFacts]]:
+) -> Generator[tuple[Path, PixelFacts], None, None]:
     """Return each of `paths` with its facts, in order. Bad files are facts with a `problem`, never an exception.
 
     `progress` is told (files done, files in all) after each file; `workers`: threads, as many as there are cores when None;
@@ -87,7 +87,9 @@ def _looked(name: str, cache: Cache | None, only_fingerprint: bool) -> PixelFact
         return measure(name, only_fingerprint=only_fingerprint)
     is_whole = not only_fingerprint
     before = stamp_of(name)
-    facts = measure(name, only_fingerprint=only_fingerprint, known=lambda digest: cache.by_digest(digest, is_whole=is_whole))
+    facts = measure(
+        name, only_fingerprint=only_fingerprint, known=lambda digest: cache.by_digest(digest, is_whole=is_whole)
+    )
     after = stamp_of(name)
     cache.keep(name, after if after == before else None, facts, is_whole=is_whole)
     return facts

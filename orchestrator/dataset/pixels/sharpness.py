@@ -71,7 +71,7 @@ def _places(small: NDArray[np.uint8], height: int, width: int, side: int) -> lis
     if down > 1 or across > 1:
         cells = cells.reshape(down, -1, across, min(step, cells.shape[1])).sum(axis=(1, 3))
     else:
-        cells = np.zeros((1, 1))
+        cells = np.zeros((1, 1), np.int32)
     best = np.argsort(cells, axis=None)[::-1][:PLACES]
     corners = [(int(k // across * step * ratio), int(k % across * step * ratio)) for k in best]
     return [(max(0, min(y, height - side)), max(0, min(x, width - side))) for y, x in corners]
@@ -82,11 +82,13 @@ def _tiles(values: NDArray[np.int16]) -> NDArray[np.int16]:
     count, height, width = values.shape
     down, across = height // TILE, width // TILE
     cut = values[:, : down * TILE, : across * TILE]
-    return cut.reshape(count, down, TILE, across, TILE).swapaxes(2, 3).reshape(-1, TILE * TILE)
+    tiles: NDArray[np.int16] = cut.reshape(count, down, TILE, across, TILE).swapaxes(2, 3).reshape(-1, TILE * TILE)
+    return tiles
 
 
 def _strong(tiles: NDArray[np.int16]) -> NDArray[np.int16]:
     """Return the 20th largest value of each tile."""
     import numpy as np
 
-    return np.partition(tiles, -_COUNT, axis=1)[:, -_COUNT]
+    strong: NDArray[np.int16] = np.partition(tiles, -_COUNT, axis=1)[:, -_COUNT]
+    return strong
