@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-CANDIDATE_ABOVE: Final = 0.90
-"""Correlation of low frequencies from which a pair is looked at closely. True pairs: 0.947 and more (docs/log.md, 2026-11-29)."""
+CANDIDATE_ABOVE: Final = 0.92
+"""Correlation of low frequencies from which a pair is looked at closely. True pairs: 0.93 and more (docs/log.md, 2026-11-29)."""
 MOST_PER_PICTURE: Final = 24
 """Candidates of one picture that are looked at closely, best first: more is a folder of one background."""
-_SCALES: Final = (0.95, 0.88)
+_STEPS: Final = {0.95: (0.0, 0.5, 1.0), 0.88: (0.0, 1 / 3, 2 / 3, 1.0)}
+"""Scale of a window to where it may begin, as shares of the room it leaves. Low frequencies bear about 3 % of misplacement."""
 _BAND: Final = 8
 """Frequencies along each side."""
 _FLATTEST: Final = 3.0
@@ -50,8 +51,7 @@ class Candidate(NamedTuple):
 
 def _windows() -> list[Window]:
     """Return the crop windows, the whole picture first."""
-    steps = (0.0, 0.5, 1.0)
-    parts = [Window(s, (1 - s) * x, (1 - s) * y) for s in _SCALES for y in steps for x in steps]
+    parts = [Window(s, (1 - s) * x, (1 - s) * y) for s, steps in _STEPS.items() for y in steps for x in steps]
     return [Window(1.0, 0.0, 0.0), *parts]
 
 

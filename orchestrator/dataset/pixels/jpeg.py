@@ -1,9 +1,9 @@
 """Find JPEG files whose data is damaged but decodes: every reader, the trainer's too, shows them without a word.
 
-The file is handed to the decoder bit by bit at its end. Sound data is used up exactly when the last row is done. Damage makes the
-decoder lose its place among the codes of varying length, so that it is done early, or still wants more: both are seen from outside.
-One file in some can regain its place to the byte (measured: docs/log.md); progressive files and files with restart marks are judged
-by their marks alone.
+The file is handed to the decoder byte by byte at its end. Sound data is used up exactly when the last row is done (measured: nothing left over, and at
+most 7 bytes wanted beyond it, which is the decoder's bit buffer). Damage makes the decoder lose its place among the codes of varying length, so that
+it is done early, or still wants more: both are seen from outside. One damaged file in some regains its place to the byte and passes
+(docs/log.md); progressive files and files with restart marks are judged by their marks alone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-SLACK_BYTES: Final = 24
-"""Bytes that may be left over or wanting: fill bytes, and the look-ahead of the decoder."""
-_PIECE: Final = 8
+MOST_WANTED: Final = 8
+"""Bytes beyond the data that the decoder may look ahead: its bit buffer has 64 bits."""
+MOST_LEFT: Final = 2
+"""Bytes that may be left over, besides padding."""
+_PADDING: Final = frozenset((0x00, 0xFF))
+_SLOW: Final = 128
+"""From so many bytes before the end on they come one at a time."""
 _TAIL: Final = 4096
-_FILLER: Final = bytes(4096)
+_FILLER: Final = b"\0"
+_MOST_FILLER: Final = 64
+"""Then the file counts as cut."""
 _END_OF_DATA: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """A mark inside compressed data: 0xFF that is neither stuffed nor a restart."""
 _BASELINE: Final = (0xC0, 0xC1)
@@ -40,7 +46,8 @@ class JpegStream:
             return True
         if not self._end:
             return False
-        return self._wanting > SLACK_BYTES or self._end - self._at > SLACK_BYTES
+        rest = self._raw[self._at : self._end]
+        return self._wanting > MOST_WANTED or (len(rest) > MOST_LEFT and not set(rest) <= _PADDING)
 
     def read(self, count: int = -1) -> bytes:
         """Return the next bytes, none at the end."""
@@ -54,14 +61,14 @@ class JpegStream:
             return self._take(min(count, self._at_most()))
         if self._at > self._end:
             return self._take(count)  # behind the picture: somebody reads what follows
-        if self._wanting >= len(_FILLER):
+        if self._wanting >= _MOST_FILLER:
             return b""
-        self._wanting += _PIECE
-        return _FILLER[:_PIECE]
+        self._wanting += 1
+        return _FILLER
 
     def _at_most(self) -> int:
         left = self._end - self._at
-        return left // 2 if left > 2 * SLACK_BYTES else min(_PIECE, left)
+        return left // 2 if left > _SLOW else 1
 
     def _take(self, count: int) -> bytes:
         piece = self._raw[self._at : self._at + count]
