@@ -1,0 +1,230 @@
+"""Facts that outlive the command: by content, and by (path, size, times) so that an unchanged file is not even opened.
+
+One SQLite file in the user's cache folder. SQLite because lookups must not load what is kept of other sets, because two commands may write at once (its
+write-ahead log lets readers go on meanwhile), and because a file that was cut by a crash opens again. Whatever goes wrong with it
+costs time, never the scan: `trouble` says so, once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.core.text import Text
+from orchestrator.dataset.pixels.model import VERSION, PixelFacts, pack, unpack
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+HOME_VARIABLE: Final = "LORA_ORCHESTRATOR_HOME"
+"""As in run/vendor_home.py, which is not ours to import."""
+FILE: Final = "pixels.sqlite3"
+MOST_FACTS: Final = 200_000
+"""About 600 MB; the oldest are dropped beyond."""
+SETTLED_S: Final = 2.0
+"""A file changed less than this ago may change again without its time moving (FAT counts in steps of two seconds)."""
+_WAIT_S: Final = 5.0
+_PENDING: Final = 200
+_DAMAGE_CODES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS facts (id INTEGER PRIMARY KEY, digest BLOB, is_whole INTEGER, plain TEXT, pixels BLOB, UNIQUE (digest, is_whole));
+CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
+"""
+_BY_DIGEST: Final = "SELECT plain, pixels FROM facts WHERE digest = ? AND is_whole >= ? ORDER BY is_whole DESC LIMIT 1"
+_BY_PATH: Final = """
+SELECT facts.digest, plain, pixels FROM seen JOIN facts USING (digest)
+WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND is_whole >= ? ORDER BY is_whole DESC LIMIT 1
+"""
+
+
+class Stamp(NamedTuple):
+    """How a file looks to the system: another content has another stamp."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """Return the stamp of what `path` leads to, None where nothing is."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - 100,000 times
+    except (OSError, ValueError):
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def cache_folder() -> Path:
+    """Return $LORA_ORCHESTRATOR_HOME/cache, else the user's cache folder ($XDG_CACHE_HOME on Linux)."""
+    wanted = os.environ.get(HOME_VARIABLE)
+    if wanted:
+        return Path(wanted).expanduser().absolute() / "cache"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("lora-orchestrator", appauthor=False)
+
+
+class Cache:
+    """Kept facts. Safe to ask from several threads; never raises."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.trouble: Text | None = None
+        """Why nothing (more) is kept; None while all is well."""
+        self._path = (folder or cache_folder()) / FILE
+        self._lock = threading.Lock()
+        self._facts: list[tuple[bytes, int, str, bytes]] = []
+        self._seen: list[tuple[str, int, int, int, bytes]] = []
+        self._is_grown = False
+        self._connection: sqlite3.Connection | None = None
+        with self._guarded():
+            self._connection = self._open()
+
+    def by_path(self, path: str, stamp: Stamp, *, is_whole: bool = True) -> PixelFacts | None:
+        """Return the facts of the file at `path`, if it looks as it did when they were measured."""
+        with self._guarded():
+            if self._connection is None:
+                return None
+            row = self._connection.execute(_BY_PATH, (_key(path), *stamp, is_whole)).fetchone()
+            return None if row is None else _unpacked(*row)
+        return None
+
+    def by_digest(self, digest: bytes, *, is_whole: bool = True) -> PixelFacts | None:
+        """Return the facts of the content with that digest."""
+        with self._guarded():
+            if self._connection is None:
+                return None
+            row = self._connection.execute(_BY_DIGEST, (digest, is_whole)).fetchone()
+            return None if row is None else _unpacked(digest, *row)
+        return None
+
+    def keep(self, path: str, stamp: Stamp | None, facts: PixelFacts, *, is_whole: bool = True) -> None:
+        """Keep what was measured. `stamp`: as it was both before and after reading; None: it changed meanwhile."""
+        if not facts.digest or facts.problem in {"unreadable", "out-of-memory"}:
+            return
+        with self._guarded():
+            if self._connection is None:
+                return
+            self._facts.append((facts.digest, int(is_whole), *pack(facts)))
+            if stamp is not None and time.time() - stamp.mtime_ns / 1e9 > SETTLED_S:
+                self._seen.append((_key(path), *stamp, facts.digest))
+            if len(self._facts) >= _PENDING:
+                self._write()
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        with self._guarded():
+            if self._connection is not None:
+                self._write()
+                self._trim()
+        self._let_go()
+
+    def __enter__(self) -> Cache:  # noqa: PYI034 - Self is not in Python 3.10
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._opened()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            # Nothing in it cannot be measured again.
+            for name in (FILE, FILE + "-wal", FILE + "-shm"):
+                self._path.with_name(name).unlink(missing_ok=True)
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        import sqlite3
+
+        connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS facts; DROP TABLE IF EXISTS seen; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+                )
+            else:
+                connection.executescript(_TABLES)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _write(self) -> None:
+        if self._connection is None or not (self._facts or self._seen):
+            return
+        facts, seen, self._facts, self._seen = self._facts, self._seen, [], []
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO facts (digest, is_whole, plain, pixels) VALUES (?, ?, ?, ?)", facts
+            )
+            self._connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", seen)
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        self._is_grown = True
+
+    def _trim(self) -> None:
+        if self._connection is None or not self._is_grown:
+            return
+        (newest,) = self._connection.execute("SELECT max(id) FROM facts").fetchone()
+        dropped = self._connection.execute("DELETE FROM facts WHERE id <= ?", ((newest or 0) - MOST_FACTS,)).rowcount
+        if dropped:
+            self._connection.execute("DELETE FROM seen WHERE digest NOT IN (SELECT digest FROM facts)")
+
+    def _let_go(self) -> None:
+        import sqlite3
+
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """One thread at a time; what goes wrong ends the keeping, not the scan."""
+        import sqlite3
+
+        with self._lock:
+            try:
+                yield
+            except (sqlite3.Error, OSError) as error:
+                self._let_go()
+                self.trouble = Text(
+                    f"What is measured in the pictures is not kept for the next time: {error} ({self._path})",
+                    f"图片的测量结果不会保留到下一次：{error}（{self._path}）",
+                )
+                if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+                    with suppress(OSError):
+                        self._path.unlink()
+
+
+def _key(path: str) -> str:
+    """Return the path as text that SQLite takes: names that are no UTF-8 keep their bytes apart."""
+    return os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")  # noqa: PTH100 - links stay what they are called
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    name = getattr(error, "sqlite_errorname", "")  # Python 3.11 and later
+    return name.startswith(_DAMAGE_CODES) or any(word in str(error) for word in ("malformed", "not a database"))
+
+
+def _unpacked(digest: bytes, plain: str, pixels: bytes) -> PixelFacts | None:
+    """Return the facts, None where the row is damaged: it is measured and written anew."""
+    try:
+        return unpack(digest, plain, pixels)
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,95 @@
+"""Look at many files: in parallel, in order, with what is kept from the last time. Memory does not grow with their number.
+
+Threads, not processes: Pillow decodes and numpy computes without the interpreter's lock (measured: docs/log.md), and only the room that runs
+trainers starts processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.dataset.pixels.cache import stamp_of
+from orchestrator.dataset.pixels.measure import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from orchestrator.dataset.pixels.cache import Cache
+    from orchestrator.dataset.pixels.model import PixelFacts
+
+_AHEAD: Final = 3
+"""Files per worker that are begun before the first of them is asked for."""
+
+
+def look(
+    paths: Sequence[Path],
+    *,
+    cache: Cache | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+    only_fingerprint: bool = False,
+) -> Generator[tuple[Path, PixelFacts], None, None]:
+    """Return each of `paths` with its facts, in order. Bad files are facts with a `problem`, never an exception.
+
+    `progress` is told (files done, files in all) after each file; `workers`: threads, as many as there are cores when None;
+    `only_fingerprint`: what near duplicates are found by and no more.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    count = max(1, workers or _cores())
+    pool = ThreadPoolExecutor(count, thread_name_prefix="look")
+    begun: deque[tuple[Path, PixelFacts | None, Future[PixelFacts] | None]] = deque()
+    done = 0
+
+    def first() -> tuple[Path, PixelFacts]:
+        nonlocal done
+        path, facts, coming = begun.popleft()
+        if coming is not None:
+            facts = coming.result()
+        assert facts is not None  # noqa: S101  one of the two is always there
+        done += 1
+        if progress is not None:
+            progress(done, len(paths))
+        return path, facts
+
+    try:
+        for path in paths:
+            name = os.fspath(path)
+            kept = _kept(name, cache, is_whole=not only_fingerprint)
+            coming = None if kept else pool.submit(_looked, name, cache, only_fingerprint)
+            begun.append((path, kept, coming))
+            while begun and (len(begun) > count * _AHEAD or begun[0][1] is not None):
+                yield first()
+        while begun:
+            yield first()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+    """Return the cores this process may use, which is fewer than the machine's inside a container."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _kept(name: str, cache: Cache | None, *, is_whole: bool) -> PixelFacts | None:
+    if cache is None:
+        return None
+    stamp = stamp_of(name)
+    return None if stamp is None else cache.by_path(name, stamp, is_whole=is_whole)
+
+
+def _looked(name: str, cache: Cache | None, only_fingerprint: bool) -> PixelFacts:
+    if cache is None:
+        return measure(name, only_fingerprint=only_fingerprint)
+    is_whole = not only_fingerprint
+    before = stamp_of(name)
+    facts = measure(
+        name, only_fingerprint=only_fingerprint, known=lambda digest: cache.by_digest(digest, is_whole=is_whole)
+    )
+    after = stamp_of(name)
+    cache.keep(name, after if after == before else None, facts, is_whole=is_whole)
+    return facts
