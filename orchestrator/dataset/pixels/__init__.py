@@ -1,0 +1,1 @@
+"""What the pixels say. Each picture is decoded once; each measure is one file."""
