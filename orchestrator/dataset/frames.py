@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+from orchestrator.dataset.frame_measures import Measures, Prints, pixel_measures
 from orchestrator.dataset.frames_out import Writer, file_stem, open_folder
 from orchestrator.dataset.video import open_video
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from orchestrator.dataset.video import Video, VideoFrame
 
-    Grey = NDArray[np.uint8]
     Progress = Callable[[float, float | None], None]
     """Seconds of the video that were looked at, and its length where it is known."""
 
@@ -41,18 +41,6 @@ RARE_BELOW: Final = 0.60
 """Correlation with every frame kept so far under which a frame is something new."""
 FLAT_BELOW: Final = 4.0
 """Standard deviation of grey under which there is nothing to see: fades, black, title cards without a title."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What a frame is judged by. The defaults are those of the pictures, so that frames and pictures are judged alike."""
-
-    sharpness: Callable[[Grey, Grey], float | None]
-    """(grey at full size, the same reduced) -> 0 ... 1; None where there is too little to judge."""
-    fingerprint: Callable[[Grey], bytes]
-    """Reduced grey -> bytes, always as many, compared by correlation."""
-    is_same_view: Callable[[bytes, bytes], bool] | None = None
-    """Asked where the correlation says no: whether it is the same picture moved a little, which a slow pan is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +134,6 @@ def take_frames(
     return result
 
 
-def pixel_measures() -> Measures:
-    """Return the measures of pictures."""
-    from orchestrator.dataset.near import find_matches
-    from orchestrator.dataset.pixels.borders import bars
-    from orchestrator.dataset.pixels.fingerprint import fingerprint
-    from orchestrator.dataset.pixels.sharpness import sharpness
-
-    def printed(small: Grey) -> bytes:
-        edges, level = bars(small, small)
-        return fingerprint(small, edges, level, (small.shape[1], small.shape[0]))
-
-    return Measures(sharpness, printed, lambda one, two: bool(find_matches([one, two])))
-
-
 def _chosen(source: Video, options: FrameOptions) -> Iterator[VideoFrame]:
     """Return the frames to look at. By time: the first frame of each slot, so that uneven frame rates give even pictures."""
     if options.every is not None:
@@ -185,7 +159,7 @@ class _Taker:
     def __init__(self, writer: Writer, options: FrameOptions, measures: Measures) -> None:
         self.decisions: Counter[str] = Counter()
         self._writer, self._options, self._measures = writer, options, measures
-        self._kept = _Prints()
+        self._kept = Prints()
         self._waiting: _Judged | None = None
 
     def judge(self, frame: VideoFrame) -> None:
@@ -271,49 +245,6 @@ class _Taker:
             )
         }  # fmt: skip
         self._writer.note({"frame": judged.number, "decision": judged.decision, **numbers, "file": name})
-
-
-class _Prints:
-    """Fingerprints of the kept frames, as rows of length 1."""
-
-    def __init__(self) -> None:
-        self._rows: NDArray[np.float32] | None = None
-        self._count = 0
-        self.last: bytes | None = None
-        self._before: bytes | None = None
-
-    def likeness(self, one: bytes) -> tuple[float | None, float | None]:
-        """Return the correlation with the last kept one, and the highest with any."""
-        if self._rows is None or not self._count:
-            return None, None
-        found = self._rows[: self._count] @ _unit(one)
-        return float(found[-1]), float(found.max())
-
-    def add(self, one: bytes) -> None:
-        """Keep one. Room doubles, so that many frames cost no more than twice their size."""
-        import numpy as np
-
-        row = _unit(one)
-        if self._rows is None:
-            self._rows = np.zeros((16, len(row)), np.float32)
-        elif self._count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
-        self._rows[self._count] = row
-        self._count += 1
-        self._before, self.last = self.last, one
-
-    def drop_last(self) -> None:
-        """Forget the one added last, once."""
-        self._count -= 1
-        self.last = self._before
-
-
-def _unit(one: bytes) -> NDArray[np.float32]:
-    import numpy as np
-
-    values = np.frombuffer(one, np.uint8).astype(np.float32)
-    values -= values.mean()
-    return np.asarray(values / max(float(np.linalg.norm(values)), 1e-6), dtype=np.float32)
 
 
 def _no_frame(video: Path, notes: Sequence[Text]) -> Problem:

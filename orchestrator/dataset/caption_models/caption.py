@@ -24,6 +24,7 @@ from orchestrator.dataset.caption_models.existing import (
     write_atomically,
 )
 from orchestrator.dataset.caption_models.files import parse_model
+from orchestrator.dataset.caption_models.result import Captioned, CaptionResult, NotCaptioned, Tally
 from orchestrator.dataset.caption_models.unfinished import Unfinished
 from orchestrator.dataset.caption_models.view import UnreadablePictureError
 from orchestrator.dataset.caption_models.wd14 import DEFAULT, TaggerOptions, open_tagger
@@ -72,63 +73,6 @@ class CaptionOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
-    """One caption that was written."""
-
-    picture: Path
-    caption_path: Path
-    before: bytes | None
-    after: bytes
-    described: Described
-
-
-@dataclass(frozen=True, slots=True)
-class NotCaptioned:
-    """One picture that was passed by for a reason."""
-
-    picture: Path
-    why: Text
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionResult:
-    """What became of each picture; each is in one of the lists."""
-
-    model: str
-    """With the commit that was taken; empty where nothing was to do, so that none was opened."""
-    device: str
-    written: tuple[Captioned, ...]
-    """With `dry_run`: what would be."""
-    kept: tuple[Path, ...]
-    """Have a caption already, or would not change."""
-    resumed: tuple[Path, ...]
-    """Done by a run that was cut off."""
-    silent: tuple[Path, ...]
-    """The model was sure of nothing, and there is no trigger: still without a caption."""
-    failed: tuple[NotCaptioned, ...]
-
-
-@dataclass(slots=True)
-class _Tally:
-    written: list[Captioned] = field(default_factory=list)
-    kept: list[Path] = field(default_factory=list)
-    resumed: list[Path] = field(default_factory=list)
-    silent: list[Path] = field(default_factory=list)
-    failed: list[NotCaptioned] = field(default_factory=list)
-
-    def result(self, model: str, device: str) -> CaptionResult:
-        return CaptionResult(
-            model,
-            device,
-            tuple(self.written),
-            tuple(self.kept),
-            tuple(self.resumed),
-            tuple(self.silent),
-            tuple(self.failed),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Job:
     picture: Path
     caption: Path
@@ -174,7 +118,7 @@ def run_captioner(
     write_caption: WriteCaption = write_atomically,
 ) -> CaptionResult:
     """Caption with a model that is open; None: nothing is to do, and only what is there is told."""
-    tally = _Tally()
+    tally = Tally()
     settings = _settings(captioner, options) if captioner else {}
     unfinished = Unfinished(folder.image_dir, settings) if options.existing != "skip" and not options.dry_run else None
     jobs = list(_jobs(folder, options, unfinished, tally))
@@ -201,7 +145,7 @@ def _settings(captioner: Captioner, options: CaptionOptions) -> dict[str, object
     return {"model": captioner.name, "existing": options.existing, "trigger": options.trigger, **captioner.settings}
 
 
-def _jobs(folder: Folder, options: CaptionOptions, unfinished: Unfinished | None, tally: _Tally) -> Iterator[_Job]:
+def _jobs(folder: Folder, options: CaptionOptions, unfinished: Unfinished | None, tally: Tally) -> Iterator[_Job]:
     """Return the pictures to describe, and tally the others."""
     taken: set[Path] = set()
     for picture in folder.pictures:
@@ -259,7 +203,7 @@ def _caption_batch(
     batch: Sequence[tuple[_Job, Seen]],
     options: CaptionOptions,
     write: WriteCaption,
-    tally: _Tally,
+    tally: Tally,
 ) -> None:
     good: list[_Job] = []
     arrays: list[NDArray[np.float32]] = []
@@ -281,7 +225,7 @@ def _caption_batch(
         _write(job, described, options, write, tally)
 
 
-def _write(job: _Job, described: Described, options: CaptionOptions, write: WriteCaption, tally: _Tally) -> None:
+def _write(job: _Job, described: Described, options: CaptionOptions, write: WriteCaption, tally: Tally) -> None:
     try:
         # Read again: the user may have written one meanwhile.
         before = read_existing(job.caption)

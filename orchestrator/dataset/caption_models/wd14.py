@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT: Final = HubModel("SmilingWolf/wd-swinv2-tagger-v3", "v2.0")
-"""Its author asks to take tagged releases. The commit that was really taken is told with the result."""
+"""Its author asks to take tagged releases; not checked against the Hub (docs/log.md, 2026-11-29). The commit that was taken is told."""
 MODEL_FILE, TABLE_FILE = "model.onnx", "selected_tags.csv"
 GENERAL, CHARACTER, RATING = 0, 4, 9
 GENERAL_ABOVE, CHARACTER_ABOVE = 0.35, 0.85

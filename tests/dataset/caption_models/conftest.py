@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     Paint = Callable[..., Path]
     MakeTagger = Callable[..., Path]
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-
 # Each tag is sure where its channel is strong: blue, green, red in the order of the model's input.
 ROWS = (
     ("general", 9, (0.0, 0.0, 0.0), 2.0),
@@ -37,6 +34,8 @@ SIDE = 32
 def save_model(
     path: Path, nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], constants: dict[str, Any]
 ) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     graph = onnx.helper.make_graph(
         list(nodes), "tiny", list(inputs), list(outputs),
         [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
@@ -56,6 +55,7 @@ def tagger_files(
     side: int = SIDE,
 ) -> Path:
     """Mean of each channel, one linear layer, sigmoid: what a WD tagger looks like from outside."""
+    onnx = pytest.importorskip("onnx")
     make = onnx.helper.make_node
     weights = np.array([row[2] for row in rows], np.float32).T / 255
     is_unsaid = isinstance(outputs, str)

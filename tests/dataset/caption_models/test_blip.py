@@ -152,6 +152,8 @@ def test_vocabulary_must_fit_the_outputs(folder: Path) -> None:
 @pytest.mark.slow
 def test_export_says_what_transformers_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real architecture with random weights, through the script, against its own `generate`."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.dataset.caption_models.caption import CaptionOptions, CaptionResult, caption_folder
+from orchestrator.dataset.caption_models.caption import CaptionOptions, caption_folder, run_captioner
 from orchestrator.dataset.caption_models.existing import captioned, write_atomically
 from orchestrator.dataset.caption_models.unfinished import NAME
-from orchestrator.dataset.caption_models.wd14 import TaggerOptions
+from orchestrator.dataset.caption_models.wd14 import TaggerOptions, open_tagger
 from orchestrator.dataset.scan import scan_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from orchestrator.dataset.caption_models.result import CaptionResult
 
     Make = Callable[..., Path]
 
@@ -239,9 +241,6 @@ def test_a_model_that_breaks_down_is_told(tmp_path: Path, paint: Make, make_tagg
     paint("a.png")
     folder = make_tagger(batch=1, side=32)
     options = CaptionOptions(model=str(folder))
-    from orchestrator.dataset.caption_models.caption import run_captioner
-    from orchestrator.dataset.caption_models.wd14 import open_tagger
-
     broken = replace(open_tagger(folder), side_px=16)
     with pytest.raises(EnvironmentFault) as caught:
         run_captioner(scan_folder(tmp_path / "pictures"), broken, options)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.core.errors import InputError
+from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.dataset.caption_models.view import UnreadablePictureError, on_white_square
-from orchestrator.dataset.caption_models.wd14 import TaggerOptions, open_tagger, written
+from orchestrator.dataset.caption_models.wd14 import DEFAULT, TaggerOptions, open_tagger, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +124,23 @@ def test_what_is_no_onnx_is_refused(make_tagger: Make, content: bytes) -> None:
     with pytest.raises(InputError) as caught:
         open_tagger(folder)
     assert caught.value.problems[0].code == "model-unreadable"
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "huggingface_hub"])
+def test_without_a_package_the_extra_is_named(make_tagger: Make, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    folder = make_tagger()
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(EnvironmentFault) as caught:
+        open_tagger(folder if package == "onnxruntime" else DEFAULT)
+    assert "lora-orchestrator[caption]" in str(caught.value.problems[0].fix)
+
+
+def test_a_gpu_that_onnxruntime_has_not_is_told(make_tagger: Make) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    with pytest.raises(EnvironmentFault, match="cannot use the GPU"):
+        open_tagger(make_tagger(), device="cuda")
 
 
 def test_square_is_the_one_of_padding_first(tmp_path: Path) -> None:

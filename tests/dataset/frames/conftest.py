@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from orchestrator.dataset.frames import Measures
+from orchestrator.dataset.frame_measures import Measures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Frame = NDArray[np.uint8]
-
-av = pytest.importorskip("av")
 
 
 def draw(seed: int, shift: int = 0, blur: float = 0.0, size: tuple[int, int] = (320, 240)) -> Frame:
@@ -38,6 +36,7 @@ def film(
     path: Path, frames: Sequence[Frame], *, rate: int = 10, times_ms: Sequence[int] | None = None, codec: str = "libx264",
     turned: int = 0, aspect: Fraction | None = None, container: str | None = None,
 ) -> Path:  # fmt: skip
+    av = pytest.importorskip("av")
     with av.open(str(path), "w", format=container) as out:
         stream = out.add_stream(codec, rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
@@ -49,6 +48,8 @@ def film(
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         if turned:
+            if not hasattr(stream, "set_display_rotation"):
+                pytest.skip("this PyAV reads rotations and does not write them")
             stream.set_display_rotation(turned)
         for number, one in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(one, format="rgb24")

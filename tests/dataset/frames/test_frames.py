@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,20 @@ import pytest
 from PIL import Image
 
 from orchestrator.core.errors import EnvironmentFault, InputError
-from orchestrator.dataset.frames import FrameOptions, FramesResult, pixel_measures, take_frames
+from orchestrator.dataset.frame_measures import pixel_measures
+from orchestrator.dataset.frames import FrameOptions, FramesResult, take_frames
 from orchestrator.dataset.frames_out import MANIFEST, Writer, file_stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from orchestrator.dataset.frames import Measures
+    from orchestrator.dataset.frame_measures import Measures
 
     Film = Callable[..., Path]
     Draw = Callable[..., Any]
+
+av = pytest.importorskip("av")
 
 ALL = FrameOptions(every=1)
 SHARP_OR_NOT = FrameOptions(every=1, blurred_below=0)
@@ -247,7 +251,6 @@ def test_a_playlist_opens_nothing(tmp_path: Path, film: Film, draw: Draw, measur
 
 
 def test_sound_alone_is_refused(tmp_path: Path, measures: Measures) -> None:
-    av = pytest.importorskip("av")
     with av.open(str(tmp_path / "a.wav"), "w") as out:
         stream = out.add_stream("pcm_s16le", rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
@@ -256,6 +259,33 @@ def test_sound_alone_is_refused(tmp_path: Path, measures: Measures) -> None:
     with pytest.raises(InputError) as caught:
         take_frames(tmp_path / "a.wav", tmp_path / "new", ALL, measures=measures)
     assert caught.value.problems[0].code == "video-without-pictures"
+
+
+def test_sound_with_a_cover_picture_is_refused(tmp_path: Path, draw: Draw, measures: Measures) -> None:
+    from av.stream import Disposition
+
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        sound, cover = out.add_stream("aac", rate=8000), out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 320, 240, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        out.mux(cover.encode(av.VideoFrame.from_ndarray(draw(1), format="rgb24").reformat(format="yuvj420p")))
+        out.mux(cover.encode())
+        out.mux(sound.encode(frame))
+        out.mux(sound.encode())
+    with pytest.raises(InputError) as caught:
+        take_frames(tmp_path / "a.mp4", tmp_path / "new", ALL, measures=measures)
+    assert caught.value.problems[0].code == "video-without-pictures"
+
+
+def test_without_the_package_the_extra_is_named(
+    tmp_path: Path, measures: Measures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(EnvironmentFault) as caught:
+        take_frames(tmp_path / "v.mp4", tmp_path / "new", ALL, measures=measures)
+    assert "lora-orchestrator[frames]" in str(caught.value.problems[0].fix)
 
 
 def test_missing_and_folders_are_refused(tmp_path: Path, measures: Measures) -> None:
