@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.core.finding import Problem
+    from orchestrator.dataset.looked import Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Dataset:
     """Groups of the subject's pictures that are byte for byte the same."""
     problems: tuple[Problem, ...] = ()
     """Why folders are unread."""
+    looked: Looked | None = None
+    """What the pixels say; None where nobody looked."""
 
     @property
     def is_whole(self) -> bool:

@@ -22,7 +22,7 @@ UNREAD_FOLDER = "unread-folder"
 TOLD_BY: Mapping[str, tuple[str, ...]] = {
     "no-pictures": ("no-pictures",),
     UNREAD_FOLDER: ("no-pictures",),
-    "broken-picture": ("unreadable-picture",),
+    "broken-picture": ("unreadable-image",),
     "broken-caption": ("unreadable-caption", "caption-not-utf8", "empty-caption"),
 }
 """Problem code -> rules that say the same of the same files. What was refused in the planner's words is not told again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.number_text import short_number
@@ -83,6 +84,19 @@ def kind(case: Case) -> str | None:
     if case.plan is not None:
         return case.plan.kind
     return case.recipe.subject.kind if case.recipe is not None else None
+
+
+def resolution_side(case: Case) -> float | None:
+    """Return the side in pixels of a square as large as the training resolution; None where it is not known."""
+    value = setting(case, "resolution")
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    sides = value if isinstance(value, (list, tuple)) else [value]
+    try:
+        width, height = float(sides[0]), float(sides[-1])
+    except (TypeError, ValueError, IndexError):
+        return None
+    return math.sqrt(width * height) if min(width, height) > 0 else None
 
 
 def optimizer(case: Case) -> str | None:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from orchestrator.core.finding import Confidence, Severity, Status
-from orchestrator.dataset.model import Dataset
+from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.easy_duplicates import RULE
 from tests.diagnose.cases import catches, catches_not, dataset, folder, observed
@@ -22,13 +19,6 @@ def _evenly(steps: Floats, _: Floats) -> Floats:
     return np.asarray(-0.3 * steps / 600)
 
 
-def test_equal_files_are_caught_before_the_run() -> None:
-    same = Dataset((folder(20),), equal_files=((Path("p/001.png"), Path("p/007.png"), Path("p/009.png")),))
-    finding = catches(RULE, Case(dataset=same), Severity.WATCH)
-    assert finding.confidence is Confidence.HIGH
-    assert "2 pictures are the same file" in finding.message.en
-
-
 def test_equal_captions_that_fall_faster_are_caught() -> None:
     finding = catches(RULE, recorded(captions=SHARED, change=_faster), Severity.WATCH)
     assert "5 pictures" in finding.message.en
@@ -43,8 +33,8 @@ def test_one_caption_for_all_tells_no_group() -> None:
     catches_not(RULE, recorded(captions=["aaaaaaaa"] * 20, change=_faster), Status.CLEAR)
 
 
-def test_different_files_are_clear_before_the_run() -> None:
-    catches_not(RULE, Case(dataset=dataset()), Status.CLEAR)
+def test_before_a_run_it_has_nothing_to_say() -> None:
+    catches_not(RULE, Case(dataset=dataset()), Status.NOT_APPLICABLE)
 
 
 def test_without_telemetry_nobody_can_say() -> None:

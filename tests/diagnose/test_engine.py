@@ -216,9 +216,9 @@ def test_what_the_planner_refused_is_not_told_again(tmp_path: Path) -> None:
     told = {problem.code for problem in refused.value.problems}
     case = Case(recipe=asked, dataset=read, family="sd15")
     alone = {f.name for f in judge(case, "before").fired}
-    assert {"unreadable-picture", "caption-not-utf8", "empty-caption"} <= alone
+    assert {"unreadable-image", "caption-not-utf8", "empty-caption"} <= alone
     after = judge(case, "before", told=told).fired
-    assert not {"unreadable-picture", "caption-not-utf8"} & {f.name for f in after}
+    assert not {"unreadable-image", "caption-not-utf8"} & {f.name for f in after}
     # The caption with a blank first line is no reason to refuse: it is still told.
     assert [f.severity for f in after if f.name == "empty-caption"] == [Severity.FIX]
 

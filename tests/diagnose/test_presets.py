@@ -100,7 +100,7 @@ def test_every_fault_of_a_folder_is_told_at_once(tmp_path: Path) -> None:
     case = Case(recipe=own, dataset=scan_dataset([FolderRequest(folder)]), family="sd15")
     fired = {finding.name: finding.severity.value for finding in judge(case, "before", reraise=True).fired}
     expected = {
-        "unreadable-picture": "stop",
+        "unreadable-image": "stop",
         "missing-caption": "fix",
         "empty-caption": "stop",
         "caption-not-utf8": "stop",
@@ -110,7 +110,7 @@ def test_every_fault_of_a_folder_is_told_at_once(tmp_path: Path) -> None:
         "ignored-pictures": "watch",
         "orphan-captions": "watch",
         "shared-stem": "fix",
-        "turned-picture": "fix",
+        "exif-rotation": "fix",
         "nested-pictures": "watch",
     }
     assert expected.items() <= fired.items()

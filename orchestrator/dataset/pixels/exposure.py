@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from orchestrator.dataset.pixels.model import PixelFacts
+
 UNDER_P95_BELOW: Final = 42.0
 """Underexposed when `p95` is under it."""
 OVER_CLIPPED_ABOVE: Final = 0.30
@@ -49,3 +51,8 @@ def exposure(small_grey: NDArray[np.uint8]) -> dict[str, float]:
         "contrast": float(np.sqrt((shares * (levels - mean) ** 2).sum())),
         "entropy_bits": float(-(coarse * np.log2(coarse)).sum()) + 0.0,
     }
+
+
+def is_flat(facts: PixelFacts) -> bool:
+    """Return whether the picture is a field of one colour, of which nothing else can be said."""
+    return facts.contrast is not None and facts.contrast < FLAT_CONTRAST_BELOW

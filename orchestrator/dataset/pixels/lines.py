@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.dataset.pixels.strokes import Marks, strokes
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from orchestrator.dataset.pixels.model import Kind
+
     Grey = NDArray[np.uint8]
     Floats = NDArray[np.floating[Any]]
     Numbers = NDArray[np.int64]
 
-Kind = Literal["subtitle", "watermark", "other"]
 LEAST_LETTERS: Final = 5
 _WORKING_SIDE: Final = 832
 _NEIGHBOURS: Final = 48

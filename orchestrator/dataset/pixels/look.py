@@ -14,7 +14,7 @@ from orchestrator.dataset.pixels.cache import stamp_of
 from orchestrator.dataset.pixels.measure import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -68,6 +68,14 @@ def look(
             yield first()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def kept(paths: Iterable[Path], cache: Cache) -> Iterator[tuple[Path, PixelFacts]]:
+    """Return those of `paths` that look as they did when they were measured, with their facts. Opens none of them."""
+    for path in paths:
+        facts = _kept(os.fspath(path), cache, is_whole=True)
+        if facts is not None:
+            yield path, facts
 
 
 def _cores() -> int:

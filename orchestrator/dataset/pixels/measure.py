@@ -12,6 +12,7 @@ from orchestrator.dataset.pixels.decode import Decoded, decode_bytes, read_file
 from orchestrator.dataset.pixels.exposure import exposure
 from orchestrator.dataset.pixels.fingerprint import fingerprint
 from orchestrator.dataset.pixels.model import PixelFacts
+from orchestrator.dataset.pixels.overlay import overlays
 from orchestrator.dataset.pixels.sharpness import sharpness
 
 if TYPE_CHECKING:
@@ -67,5 +68,6 @@ def _seen(picture: Decoded, grey: NDArray[np.uint8], small_grey: NDArray[np.uint
         "blockiness": blockiness(grey),
         "background_share": share,
         "background_level": tone,
+        "overlays": overlays(grey),
         "layout": layout(picture.small),
     }  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the measures. A number that is computed in another way gets a new version, and kept facts of the old one are dropped."""
 DIGEST_BYTES: Final = 32
 LAYOUT_CELLS: Final = 4
@@ -14,6 +14,19 @@ LAYOUT_CELLS: Final = 4
 FINGERPRINT_SIDE: Final = 48
 _LAYOUT_BYTES: Final = 3 * LAYOUT_CELLS**2
 _FINGERPRINT_BYTES: Final = FINGERPRINT_SIDE**2
+
+Kind = Literal["subtitle", "watermark", "other"]
+
+
+class Region(NamedTuple):
+    """A line of text: its box in shares of width and height, how sure (0 ... 1), what it looks like by its place."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    score: float
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,8 @@ class PixelFacts:
     """Share of the picture that has the plain colour of its rim; see `background.py`."""
     background_level: float | None = None
     """Grey of that colour."""
+    overlays: tuple[Region, ...] = ()
+    """Lines of text laid over the picture, surest first; see `overlay.py`."""
     layout: bytes = b""
     """Mean Y, Cb, Cr of 4 x 4 cells, row by row."""
     fingerprint: bytes = b""
@@ -92,7 +107,7 @@ class PixelFacts:
 
     @property
     def is_measured(self) -> bool:
-        """Whether pixels were seen."""
+        """Whether pixels were seen. Asked before the fingerprint is dropped."""
         return bool(self.fingerprint)
 
 
@@ -109,6 +124,7 @@ def unpack(digest: bytes, text: str, blob: bytes) -> PixelFacts:
     """Undo `pack`. Raises ValueError or TypeError for damage."""
     values: dict[str, Any] = dict(zip(_PLAIN, json.loads(text), strict=True))
     values["bars"] = tuple(values["bars"])
+    values["overlays"] = tuple(Region(*region) for region in values["overlays"])
     if len(blob) not in {0, _LAYOUT_BYTES + _FINGERPRINT_BYTES, _FINGERPRINT_BYTES}:
         raise ValueError("neither a fingerprint nor none")
     cut = len(blob) - _FINGERPRINT_BYTES if blob else 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from orchestrator.dataset.pixels.lines import Kind, Lines, candidates, place_of
+from orchestrator.dataset.pixels.lines import Lines, candidates, place_of
+from orchestrator.dataset.pixels.model import Kind, Region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,17 +38,6 @@ _SLANTED_WEIGHTS: Final[Mapping[str, float]] = {
     "letters": 1.377, "contrast": 0.992, "peak": 0.281, "size": -8.805, "bend": -3.58, "ragged": -3.253, "height_spread": -2.409,
     "tone_spread": -4.211, "stroke": -0.272, "stroke_spread": 0.633, "slope": 2.068, "crowd": -0.509,
 }  # fmt: skip
-
-
-class Region(NamedTuple):
-    """A line of text: its box in shares of width and height, how sure (0 ... 1, `REPORTED` and more), what it looks like."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    score: float
-    kind: Kind
 
 
 class _Line(NamedTuple):

@@ -2,8 +2,7 @@
 
 ## What it looks for
 
-The same file twice among the training pictures, and groups of pictures with one caption whose loss falls far faster than that of the
-others.
+Groups of pictures with one caption whose loss falls far faster than that of the others.
 
 ## Why it matters
 
@@ -11,8 +10,8 @@ Ten copies are one picture with ten times the repeats: it is learned by heart lo
 
 ## How we tell
 
-Before the run: pictures that are byte for byte the same. After it: pictures with the same caption, at most 60 % of all, whose loss
-(timestep and picture taken out) fell more than twice as far as that of the others, by at least 5 % more and 2.6 standard errors.
+Pictures with the same caption, at most 60 % of all, whose loss (timestep and picture taken out) fell more than twice as far as that
+of the others, by at least 5 % more and 2.6 standard errors.
 
 ## What to change
 
@@ -20,8 +19,8 @@ Keep one of each; to weigh a picture more give it a folder of its own with more 
 
 ## When it is wrong
 
-Pictures that are only nearly the same are not searched for by their pixels. Where each has a caption of its own nothing is compared,
-so clear does not prove a set without copies. A simple motif with one caption is learned fast too.
+Where each picture has a caption of its own nothing is compared, so clear does not prove a set without copies: that is for
+`exact-duplicate-images` and `near-duplicate-images`. A simple motif with one caption is learned fast too.
 
 ## Sources
 
@@ -36,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.facts import NO_DATASET, names, significant, telemetry
+from orchestrator.diagnose.facts import NO_RUN, names, significant, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
     ENABLE_LOG,
@@ -64,15 +63,9 @@ SAYS = Says("R060", "easy-duplicates")
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """Look for equal files, then for equal captions that fall faster."""
-    if case.dataset is not None and case.dataset.equal_files:
-        yield _equal(case)
-        return
+    """Look for equal captions that fall faster."""
     if case.observations is None:
-        if case.dataset is None:
-            yield SAYS.not_applicable(NO_DATASET)
-        else:
-            yield SAYS.clear(Text("No picture is there twice.", "没有重复的图片文件。"))
+        yield SAYS.not_applicable(NO_RUN)
         return
     seen = telemetry(case)
     if seen is None or not seen.pictures:
@@ -82,27 +75,6 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(LOST)
         return
     yield _by_caption(case)
-
-
-def _equal(case: Case) -> Finding:
-    groups = case.dataset.equal_files if case.dataset is not None else ()
-    spare = sum(len(group) - 1 for group in groups)
-    who = names([path for group in groups for path in group], 4)
-    return SAYS.fired(
-        Severity.WATCH,
-        Confidence.HIGH,
-        Text(
-            f"{plural(spare, 'picture is', 'pictures are')} the same file as another: {who.en}.",
-            f"{spare} 张图片与其他图片是同一文件：{who.zh}。",
-        ),
-        why=Text("A copy is a repeat nobody planned.", "副本等于计划之外的重复。"),
-        evidence=[
-            Evidence(Text("groups of equal files", "相同文件的组数"), len(groups), 0, "data set", "groups"),
-            Evidence(Text("files too many", "多余的文件"), spare, 0, "data set", "pictures"),
-        ],
-        fix=Fix(Text("Keep one of each.", "每组只保留一张。")),
-        paths=[path for group in groups for path in group],
-    )
 
 
 def _by_caption(case: Case) -> Finding:
@@ -181,4 +153,4 @@ def _fired(case: Case, fall: Fall, limit: float) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check)
+RULE = Rule(SAYS.id, SAYS.name, "after", check)

@@ -171,7 +171,7 @@ def test_sixteen_bits_of_grey_keep_their_tones(tmp_path: Path) -> None:
     assert (np.asarray(on_white_square(tmp_path / "a.png", 16)) == 128).all()
 
 
-def test_a_turned_picture_is_seen_upright(tmp_path: Path) -> None:
+def test_a_exif_rotation_is_seen_upright(tmp_path: Path) -> None:
     picture = Image.new("RGB", (40, 20), "red")
     picture.paste("blue", (0, 0, 20, 20))
     exif = Image.Exif()

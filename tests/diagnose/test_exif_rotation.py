@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
-from orchestrator.diagnose.rules.turned_picture import RULE
+from orchestrator.diagnose.rules.exif_rotation import RULE
 from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
 
 

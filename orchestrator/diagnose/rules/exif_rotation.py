@@ -37,7 +37,7 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAYS = Says("R018", "turned-picture")
+SAYS = Says("R018", "exif-rotation")
 
 
 def check(case: Case) -> Iterator[Finding]:

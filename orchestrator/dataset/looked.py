@@ -1,0 +1,97 @@
+"""A data set and what its pixels say: facts by path, and groups of pictures that are one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.near import Group, Relation
+    from orchestrator.dataset.pixels.cache import Cache
+    from orchestrator.dataset.pixels.model import PixelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One more picture of what its group shows."""
+
+    path: Path
+    relation: Relation
+    """How it differs from the one to keep."""
+    is_mirrored: bool
+    likeness: float
+    """Correlation of what both show, 0 ... 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyGroup:
+    """Pictures that are one picture."""
+
+    kept: Path
+    """The sharpest and largest of them."""
+    copies: tuple[Copy, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them, the one to keep first."""
+        return (self.kept, *(copy.path for copy in self.copies))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all are the same bytes."""
+        return all(copy.relation == "exact" for copy in self.copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the pixels say. Fingerprints are gone: nothing asks for them once the groups are known."""
+
+    facts: Mapping[Path, PixelFacts]
+    groups: tuple[CopyGroup, ...] = ()
+    is_whole: bool = True
+    """Whether every picture was looked at; else only those that an earlier look has kept, and no groups are known."""
+
+
+def look_at(
+    dataset: Dataset,
+    *,
+    cache: Cache | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> Dataset:
+    """Look at the pixels of every picture and return the data set with them. Bad files are facts with a `problem`.
+
+    `progress` is told (files done, files in all); `workers`: threads, as many as there are cores when None.
+    """
+    from orchestrator.dataset.near import find_near
+    from orchestrator.dataset.pixels.look import look
+
+    paths = list(_paths(dataset))
+    facts = [one for _, one in look(paths, cache=cache, progress=progress, workers=workers)]
+    groups = tuple(_named(paths, group) for group in find_near(facts))
+    return replace(dataset, looked=Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups), not_looked_at=())
+
+
+def recall(dataset: Dataset, cache: Cache) -> Dataset:
+    """Return the data set with what earlier looks have kept of its pictures; files are not opened."""
+    from orchestrator.dataset.pixels.look import kept
+
+    known = {path: _lean(one) for path, one in kept(_paths(dataset), cache)}
+    return replace(dataset, looked=Looked(known, is_whole=False)) if known else dataset
+
+
+def _paths(dataset: Dataset) -> Iterable[Path]:
+    return dict.fromkeys(picture.path for folder in dataset.folders for picture in folder.pictures)
+
+
+def _lean(facts: PixelFacts) -> PixelFacts:
+    return replace(facts, fingerprint=b"")
+
+
+def _named(paths: Sequence[Path], group: Group) -> CopyGroup:
+    copies = (Copy(paths[m.index], m.relation, m.is_mirrored, m.likeness) for m in group.members)
+    return CopyGroup(paths[group.best], tuple(copies))

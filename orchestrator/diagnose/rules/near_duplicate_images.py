@@ -1,0 +1,96 @@
+"""Several pictures are one picture.
+
+## What it looks for
+
+Pictures that are one picture, recompressed, resized, mirrored, cropped, turned a little, framed, lightened or marked.
+
+## Why it matters
+
+They are repeats that nobody planned: what they share is learned several times as fast as the rest. Crops of one picture also
+teach one pose only.
+
+## How we tell
+
+Pairs of similar layout are registered, one moved onto the other, and their overlap is compared, whole and in its details. The
+picture to keep is the sharpest and largest.
+
+## What to change
+
+Keep the one that is named first of each group; to weigh a picture more, give it a folder of its own with more
+`concepts.num_repeats`. Rare shots need not go: `num_repeats` of the others may be raised instead.
+
+## When it is wrong
+
+Frames of one scene and variants of one drawing (another expression, another mouth) count as one picture; for an expression set
+that is what is wanted. Crops to less than about 60 % of the side are not found.
+
+## Sources
+
+domain-rules D3. Labelled pictures, seeds that the limits had not seen: precision and recall 1.0 on 13 to 153 planted pairs
+(docs/log.md, 2026-11-29).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.text import Text, plural
+from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.seen_pictures import NOT_LOOKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.dataset.looked import CopyGroup
+
+
+SAYS = Says("R117", "near-duplicate-images")
+MOST_SHOWN = 20
+"""Groups listed as evidence; the count and the paths say the rest."""
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Look for groups that are more than equal files."""
+    if case.dataset is None:
+        yield SAYS.not_applicable(NO_DATASET)
+        return
+    looked = case.dataset.looked
+    if looked is None or not looked.is_whole:
+        yield SAYS.not_applicable(NOT_LOOKED)
+        return
+    reg = {p.path for folder in case.dataset.folders if folder.is_reg for p in folder.pictures}
+    groups = [group for group in looked.groups if not group.is_exact and not reg.issuperset(group.paths)]
+    if not groups:
+        yield SAYS.clear(Text("No two pictures are nearly the same.", "没有近似重复的图片。"))
+        return
+    yield _fired(groups)
+
+
+def _fired(groups: list[CopyGroup]) -> Finding:
+    spare = sum(1 for group in groups for copy in group.copies if copy.relation != "exact")
+    who = names([path for group in groups for path in group.paths], 4)
+    return SAYS.fired(
+        Severity.WATCH,
+        Confidence.HIGH,
+        Text(
+            f"{plural(spare, 'picture shows', 'pictures show')} what another shows: {who.en}.",
+            f"{spare} 张图片与其他图片内容相同：{who.zh}。",
+        ),
+        why=Text("What they share is learned several times as fast.", "共同的内容会快几倍被学会。"),
+        evidence=[
+            Evidence(
+                Text("the same as the one to keep", "与应保留的一张相同"),
+                ", ".join(f"{copy.path.name} ({copy.relation})" for copy in group.copies[:4]),
+                None,
+                group.kept.name,
+            )
+            for group in groups[:MOST_SHOWN]
+        ],
+        fix=Fix(Text("Keep the first of each group.", "每组保留排在最前的一张。")),
+        paths=[path for group in groups for path in group.paths],
+    )
+
+
+RULE = Rule(SAYS.id, SAYS.name, "both", check)
