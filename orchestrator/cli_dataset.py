@@ -14,10 +14,43 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language
     from orchestrator.dataset.caption_edits import Change
 
+KINDS = ("character", "person", "style", "object", "concept")
+
 
 @click.group()
 def dataset() -> None:
     """Look at a folder of pictures, and mend it."""
+
+
+@dataset.command()
+@click.argument("target", type=click.Path(path_type=Path), metavar="FOLDER|RECIPE")
+@click.option("--kind", type=click.Choice(KINDS), help="What is learned: some findings depend on it.")
+@click.option("--trigger", help="The trigger word (default: the unknown word that most captions begin with).")
+@click.option("--resolution", type=click.IntRange(min=64), metavar="PIXELS", help="Side of the training resolution.")
+@click.option("--no-cache", is_flag=True, help="Look at every picture anew, and keep nothing.")
+@in_form
+@in_language
+def check(
+    target: Path,
+    kind: str | None,
+    trigger: str | None,
+    resolution: int | None,
+    no_cache: bool,
+    form: str,
+    lang: Language,
+) -> int:
+    """Look at the pixels and captions of a folder, or of a recipe's folders.
+
+    What was measured is kept in the user's cache folder: unchanged files
+    are not opened again. Nothing in the folder is written.
+    """
+    from orchestrator.core.text import Text
+    from orchestrator.dataset_check import look_into
+    from orchestrator.report import tell_dataset
+
+    with tell_dataset.counting(Text("looking at pictures", "正在查看图片"), lang) as progress:
+        done = look_into(target, kind, trigger, resolution, keep=not no_cache, progress=progress)
+    return tell_dataset.checked(done.root, done.dataset, done.verdict, done.problems, done.trouble, form, lang)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def look_at(
     paths = list(_paths(dataset))
     facts = [one for _, one in look(paths, cache=cache, progress=progress, workers=workers)]
     groups = tuple(_named(paths, group) for group in find_near(facts))
-    return replace(dataset, looked=Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups), not_looked_at=())
+    looked = Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups)
+    return replace(dataset, looked=looked, equal_files=_equal(dataset, looked), not_looked_at=())
 
 
 def recall(dataset: Dataset, cache: Cache) -> Dataset:
@@ -84,8 +85,20 @@ def recall(dataset: Dataset, cache: Cache) -> Dataset:
     return replace(dataset, looked=Looked(known, is_whole=False)) if known else dataset
 
 
-def _paths(dataset: Dataset) -> Iterable[Path]:
-    return dict.fromkeys(picture.path for folder in dataset.folders for picture in folder.pictures)
+def _equal(dataset: Dataset, looked: Looked) -> tuple[tuple[Path, ...], ...]:
+    """Return the groups of equal files among the subject's pictures. Every file was hashed, so there is no budget here."""
+    alike: dict[bytes, list[Path]] = {}
+    for path in _paths(dataset, is_reg=False):
+        one = looked.facts[path]
+        if one.digest and one.size_bytes:
+            alike.setdefault(one.digest, []).append(path)
+    return tuple(sorted(tuple(sorted(group)) for group in alike.values() if len(group) > 1))
+
+
+def _paths(dataset: Dataset, *, is_reg: bool | None = None) -> Iterable[Path]:
+    """Return each file once; `is_reg`: only of such folders."""
+    folders = [folder for folder in dataset.folders if is_reg is None or folder.is_reg is is_reg]
+    return dict.fromkeys(picture.path for folder in folders for picture in folder.pictures)
 
 
 def _lean(facts: PixelFacts) -> PixelFacts:

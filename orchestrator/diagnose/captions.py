@@ -74,15 +74,15 @@ def holding(captions: Iterable[Captioned], tags: Collection[str]) -> list[Path]:
 
 
 def given_trigger(case: Case) -> str | None:
-    """Return the trigger as recipe or plan have it."""
+    """Return the trigger as recipe, plan or user have it."""
     if case.plan is not None:
         return case.plan.trigger
-    return case.recipe.subject.trigger if case.recipe is not None else None
+    return case.recipe.subject.trigger if case.recipe is not None else case.trigger
 
 
 def trigger(case: Case) -> str | None:
-    """Return the trigger; without recipe and plan the unknown word that most captions begin with."""
-    if case.plan is not None or case.recipe is not None:
+    """Return the trigger; where nobody says it the unknown word that most captions begin with."""
+    if case.plan is not None or case.recipe is not None or case.trigger is not None:
         return given_trigger(case)
     return presumed_trigger((one.text for one in captioned(case)), {*vocabulary().categories, *common_words()})
 

@@ -83,7 +83,7 @@ def kind(case: Case) -> str | None:
     """Return what is learned: character, person, style ..."""
     if case.plan is not None:
         return case.plan.kind
-    return case.recipe.subject.kind if case.recipe is not None else None
+    return case.recipe.subject.kind if case.recipe is not None else case.kind
 
 
 def resolution_side(case: Case) -> float | None:

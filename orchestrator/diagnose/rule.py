@@ -34,6 +34,10 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Options by the trainer's own names, from the plan or, for a foreign run, from its TOML and `ss_*` metadata. Absent: unknown."""
     family: str | None = None
+    kind: str | None = None
+    """What is learned, as the user says it where there is neither recipe nor plan."""
+    trigger: str | None = None
+    """The trigger, likewise."""
     cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """Measurements made once and asked for by several rules; see measured.py."""
 

@@ -6,6 +6,7 @@ Captions, paths and log lines never pass as markup: `(tag:1.2) [a|b]` must come 
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
 
 from orchestrator.core.finding import Status
@@ -18,12 +19,12 @@ from orchestrator.report.numbers import duration, plain_value
 from orchestrator.report.verdict import by_weight, level, next_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
     from rich.text import Text as Line
 
-    from orchestrator.core.finding import Change, Finding, Problem, Verdict
+    from orchestrator.core.finding import Change, Evidence, Finding, Problem, Verdict
     from orchestrator.core.text import Language
     from orchestrator.plan.explain import Row
     from orchestrator.plan.model import Plan
@@ -37,6 +38,8 @@ STYLES = {
     "clear": "green",
     "unjudged": "dim",
 }
+MOST_NAMED = 6
+"""Pictures or tags of one measure that are told in a line."""
 PLAN_SECTIONS = {
     "folders": "plan_folders",
     "dataset": "plan_dataset",
@@ -118,15 +121,25 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
     if finding.where is not None:
         for row in render_place(finding.where, indent=1):
             console.print(_line((row, "dim")))
-    for fact in finding.evidence:
-        value, limit = measured(fact.value, fact.unit, language), measured(fact.limit, "", language)
-        told = f"  ({label('term_limit', language)} {limit})" if fact.limit is not None else ""
-        console.print(_line((f"  {fact.what.to(language)}: {value}{told}", "")))
+    for row in _facts(finding.evidence, language):
+        console.print(_line((row, "")))
     if finding.fix is not None:
         console.print(_line((f"  = {label('term_fix', language)}: ", "cyan"), (finding.fix.advice.to(language), "")))
         for change in finding.fix.changes:
             console.print(_line((f"      {_change(change, language)}", "cyan")))
     console.print()
+
+
+def _facts(evidence: Sequence[Evidence], language: Language) -> Iterator[str]:
+    """Return a line for each fact; one for all of a kind that was measured of one picture or tag after the other."""
+    for (what, limit), facts in groupby(evidence, key=lambda fact: (fact.what, fact.limit)):
+        alike = list(facts)
+        values = [measured(fact.value, fact.unit, language) for fact in alike]
+        if len(alike) > 1:
+            values = [f"{fact.source} {value}".strip() for fact, value in zip(alike, values, strict=True)]
+        told = f"  ({label('term_limit', language)} {measured(limit, '', language)})" if limit is not None else ""
+        more = f" ... +{len(values) - MOST_NAMED}" if len(values) > MOST_NAMED else ""
+        yield f"  {what.to(language)}: {'; '.join(values[:MOST_NAMED])}{more}{told}"
 
 
 def _show_undecided(finding: Finding, language: Language, console: Console) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.easy_duplicates import RULE
-from tests.diagnose.cases import catches, catches_not, dataset, folder, observed
+from tests.diagnose.cases import catches, catches_not, dataset, observed
 from tests.diagnose.recorded_pictures import Floats, recorded
 
 SHARED = ["aaaaaaaa"] * 5 + [f"{i:08x}" for i in range(15)]

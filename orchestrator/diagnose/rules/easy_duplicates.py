@@ -34,8 +34,8 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.facts import NO_RUN, names, significant, telemetry
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import NO_RUN, significant, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
     ENABLE_LOG,

@@ -27,7 +27,7 @@ JPEG about one in ten leaves the data valid, and is not seen.
 ## Sources
 
 sd-scripts 48d368fa, `train_util.py` (`load_image`, PIL raises on truncated files; Pillow refuses more than 178,956,970 pixels).
-Labelled files: every empty, cut and wrong one named, 45 of 50 and 5 of 6 with a flipped bit (docs/log.md, 2026-11-29).
+Labelled files: every empty, cut and wrong one named, 45 of 50 and 6 of 6 with a flipped bit (docs/log.md, 2026-11-29).
 """
 
 from __future__ import annotations

@@ -1,0 +1,116 @@
+"""What `lora-run dataset check` says: findings, the pictures they are about, and groups of pictures that are one picture."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED
+from orchestrator.core.finding import Severity, Status
+from orchestrator.core.text import Text, plural
+from orchestrator.report import terminal
+from orchestrator.report.json_text import print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from orchestrator.core.finding import Problem, Verdict
+    from orchestrator.core.text import Language
+    from orchestrator.dataset.model import Dataset
+
+EXACT, NEAR = "exact-duplicate-images", "near-duplicate-images"
+"""Kinds of groups, by the names of their rules."""
+
+
+def checked(
+    root: Path,
+    dataset: Dataset,
+    verdict: Verdict,
+    problems: Sequence[Problem],
+    trouble: Text | None,
+    form: str,
+    language: Language,
+) -> int:
+    """Tell what was seen. `root`: what paths are told relative to; `trouble`: why nothing is kept for the next time.
+
+    Returns 2 where the trainer would die of it, 1 with findings to fix, else 0.
+    """
+    from orchestrator.report.record import problems_record, verdict_record
+
+    is_refused = bool(problems) or verdict.worst is Severity.STOP
+    code = EXIT_REFUSED if is_refused else EXIT_FINDINGS if verdict.worst is Severity.FIX else EXIT_OK
+    if form == "json":
+        print_json(
+            {
+                "exit_code": code,
+                "problems": problems_record(problems, language),
+                **verdict_record(verdict, language),
+                "images": images_record(root, dataset, verdict),
+                "groups": groups_record(root, dataset),
+                "not_looked_at": dataset.not_looked_at,
+                "notes": [trouble.to(language)] if trouble else [],
+            }
+        )
+        return code
+    console = terminal.make_console()
+    if problems:
+        terminal.show_problems(problems, language, console)
+    terminal.show_verdict(verdict, language, console)
+    for text in (_seen(dataset), *([trouble] if trouble else [])):
+        terminal.show_line(text.to(language), console)
+    return code
+
+
+def images_record(root: Path, dataset: Dataset, verdict: Verdict) -> list[dict[str, Any]]:
+    """Return each picture with the names of the rules that fired about it."""
+    about: Mapping[Path, list[str]] = defaultdict(list)
+    for finding in verdict.findings:
+        if finding.status is Status.FIRED:
+            for path in dict.fromkeys(finding.paths):
+                about[path].append(finding.name)
+    pictures = dict.fromkeys(picture.path for folder in dataset.folders for picture in folder.pictures)
+    listed = [*pictures, *(path for path in about if path not in pictures)]
+    return [{"path": shown(root, path), "findings": sorted(set(about.get(path, ())))} for path in listed]
+
+
+def groups_record(root: Path, dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the groups, the picture to keep first."""
+    near = dataset.looked.groups if dataset.looked is not None else ()
+    groups = [(EXACT, group) for group in dataset.equal_files]
+    groups += [(NEAR, group.paths) for group in near if not group.is_exact]
+    return [{"kind": kind, "paths": [shown(root, path) for path in paths]} for kind, paths in groups]
+
+
+def shown(root: Path, path: Path) -> str:
+    """Return `path` as seen from `root`: no private folder goes into what is passed on."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _seen(dataset: Dataset) -> Text:
+    pictures = sum(len(folder.pictures) for folder in dataset.folders)
+    captions = sum(folder.captioned for folder in dataset.folders)
+    return Text(
+        f"looked at: pixels of {plural(pictures, 'picture', 'pictures')}, {plural(captions, 'caption', 'captions')}",
+        f"已检查：{pictures} 张图片的像素、{captions} 个标注",
+    )
+
+
+@contextmanager
+def counting(what: Text, language: Language) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how far a long task is, on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = terminal.make_console(sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what.to(language), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
