@@ -31,6 +31,10 @@ def test_a_tag_on_most_captions_is_named_with_its_pictures() -> None:
     assert [(fact.source, fact.value) for fact in finding.evidence] == [("looking at viewer", 80)]
 
 
+def test_up_to_three_quarters_it_is_only_mentioned() -> None:
+    catches(RULE, _set("looking at viewer", 0.7), Severity.INFO)
+
+
 def test_up_to_sixty_percent_is_no_fault() -> None:
     catches_not(RULE, _set("looking at viewer", 0.6), Status.CLEAR)
 

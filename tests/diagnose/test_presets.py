@@ -25,7 +25,7 @@ VARIED = ("smile, outdoors", "sitting, indoors", "from behind, forest", "profile
 def _pictures(folder: Path, count: int = 24) -> Path:
     folder.mkdir()
     for index in range(count):
-        Image.new("RGB", (64, 96 if index % 2 else 64), (index, 0, 0)).save(folder / f"{index:02}.png")
+        Image.new("RGB", (832, 1216 if index % 2 else 832), (index, 0, 0)).save(folder / f"{index:02}.png")
         (folder / f"{index:02}.txt").write_text(f"sksalice, {VARIED[index % len(VARIED)]}", encoding="utf-8")
     return folder
 

@@ -175,7 +175,8 @@ def decode_bytes(raw: bytes, found: Decoded, *, only_grey: bool = False) -> Deco
     except MemoryError:
         found.problem = "out-of-memory"
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise nearly everything on damaged files: struct.error, IndexError ...
-        is_cut = "truncated" in str(error).lower()
+        # Where the end mark is there readers fill what is missing with grey: nothing dies of it, so it is damage.
+        is_cut = "truncated" in str(error).lower() and (stream is None or not stream.has_end)
         found.problem = "truncated-file" if is_cut else "damaged-data" if found.width else "not-a-picture"
         found.reason = f"{type(error).__name__}: {error}"
     else:

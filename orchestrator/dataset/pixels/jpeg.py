@@ -40,6 +40,11 @@ class JpegStream:
         self._wanting = 0
 
     @property
+    def has_end(self) -> bool:
+        """Whether the data is followed by the mark that ends it."""
+        return bool(self._end)
+
+    @property
     def is_damaged(self) -> bool:
         """Tell after decoding whether the data did not fit the picture."""
         if self.bad_mark:

@@ -12,7 +12,7 @@ prompted elsewhere, and the subject loses it when it is left out.
 ## How we tell
 
 The share of captions that hold the tag. In small sets the share must also be out of reach of chance: its lower bound (Wilson, 95
-%) above one half, and at least ten captions. Left out: the trigger, class tokens, counts such as `1girl` and `solo`, quality
+%) above one half, and at least ten captions. Up to 75 % it is only mentioned. Left out: the trigger, class tokens, counts such as `1girl` and `solo`, quality
 words, and the tags that `trait-tags-kept` and `style-tags-kept` are about. Clothes of a character, the object of an object LoRA,
 style words and counts in a style set are only mentioned.
 
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 MOST = 0.6
 """Share of captions (domain-rules T6)."""
+MANY = 0.75
+"""More is worth a warning, as in `view-monotony`; sets of one subject easily have two thirds of one thing."""
 CHANCE = 0.5
 """What the lower bound of the share must exceed."""
 _ONLY_TOLD = {
@@ -86,7 +88,9 @@ def check(case: Case) -> Iterator[Finding]:
         for tag, count in counted(captions).most_common()
         if count > MOST * total and at_least(count, total) > CHANCE and tag not in own
     }
-    found = {tag: severity for tag in most if (severity := _severity(case, tag)) is not None}
+    found = {
+        tag: severity for tag, count in most.items() if (severity := _severity(case, tag, count / total)) is not None
+    }
     for severity in (Severity.WATCH, Severity.INFO):
         tags = {tag: most[tag] for tag, one in found.items() if one is severity}
         if tags:
@@ -100,15 +104,17 @@ def check(case: Case) -> Iterator[Finding]:
         )
 
 
-def _severity(case: Case, tag: str) -> Severity | None:
-    """Return how much it matters that this tag is on most captions; None: it is meant, or told by another rule."""
+def _severity(case: Case, tag: str, share: float) -> Severity | None:
+    """Return how much it matters that this tag is on so many captions; None: it is meant, or told by another rule."""
     category, subject = vocabulary().category(tag) or "", kind(case)
     if category == "meta" or category in PRUNED.get(subject or "", ()):
         return None
     told = _ONLY_TOLD.get(subject, set()) if subject is not None else _ONLY_TOLD_ANYWHERE
     if category in told:
         return Severity.INFO
-    return None if category == "count" else Severity.WATCH
+    if category == "count":
+        return None
+    return Severity.WATCH if share > MANY else Severity.INFO
 
 
 def _fired(severity: Severity, tags: Mapping[str, int], captions: list[Captioned]) -> Finding:

@@ -68,4 +68,5 @@ def test_a_mark_inside_the_data_is_damage(scene: Image.Image) -> None:
 def test_missing_rows_are_seen(scene: Image.Image) -> None:
     """A file whose data ends early but which has its end mark: readers fill the rest with grey."""
     raw = _jpeg(scene, quality=85)
-    assert decode_bytes(raw[: len(raw) * 2 // 3] + b"\xff\xd9", Decoded()).problem == "truncated-file"
+    assert decode_bytes(raw[: len(raw) * 2 // 3] + b"\xff\xd9", Decoded()).problem == "damaged-data"
+    assert decode_bytes(raw[: len(raw) * 2 // 3], Decoded()).problem == "truncated-file"
