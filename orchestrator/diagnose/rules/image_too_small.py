@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, resolution_side, subject_folders
+from orchestrator.diagnose.facts import NO_DATASET, resolution_side, setting, subject_folders
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.seen_pictures import Told, fired
 
@@ -71,6 +71,9 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_DATASET)
         return
     pictures = [p for folder in subject_folders(case) for p in folder.pictures if p.width and p.height]
+    if setting(case, "bucket_no_upscale"):
+        yield SAYS.clear(Text("Small pictures are trained small: nothing is enlarged.", "小图按小图训练：不会放大。"))
+        return
     side = resolution_side(case) or SMALLEST
     found = {p.path: value for p in pictures if (value := _enlarged(p, side)) is not None}
     yield fired(SAYS, TOLD, found, len(pictures)) if found else SAYS.clear(TOLD.clear)

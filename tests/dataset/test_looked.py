@@ -1,0 +1,74 @@
+"""A data set and its pixels: what is kept, what is asked for again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.dataset.looked import look_at, recall
+from orchestrator.dataset.pixels import look as look_module
+from orchestrator.dataset.pixels.cache import SETTLED_S, Cache
+from orchestrator.dataset.scan import FolderRequest, scan_dataset
+from tests.dataset.pixels.conftest import draw_scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.pixels.model import PixelFacts
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Dataset:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(4):
+        draw_scene(number).save(folder / f"{number}.png")
+    (folder / "copy.png").write_bytes((folder / "2.png").read_bytes())
+    _age(folder)
+    return scan_dataset([FolderRequest(folder)])
+
+
+def _age(folder: Path) -> None:
+    """Let the files be older than what may still be written to."""
+    import os
+
+    for path in folder.iterdir():
+        status = path.stat()
+        os.utime(path, (status.st_atime - 10 * SETTLED_S, status.st_mtime - 10 * SETTLED_S))
+
+
+def test_facts_groups_and_equal_files(found: Dataset) -> None:
+    told: list[tuple[int, int]] = []
+    seen = look_at(found, progress=lambda done, total: told.append((done, total)))
+    assert seen.looked is not None
+    assert seen.looked.is_whole
+    assert set(seen.looked.facts) == {picture.path for picture in found.folders[0].pictures}
+    assert [[path.name for path in group.paths] for group in seen.looked.groups] == [["2.png", "copy.png"]]
+    assert [[path.name for path in group] for group in seen.equal_files] == [["2.png", "copy.png"]]
+    assert told[-1] == (5, 5)
+    assert seen.not_looked_at == ()
+
+
+def test_what_is_kept_is_recalled_without_opening_a_file(
+    found: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        first = look_at(found, cache=cache)
+
+    def never(*_args: object, **_more: object) -> PixelFacts:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(look_module, "measure", never)
+    with Cache(tmp_path / "cache") as cache:
+        assert look_at(found, cache=cache).looked == first.looked
+        again = recall(found, cache)
+    assert again.looked is not None
+    assert first.looked is not None
+    assert (again.looked.facts, again.looked.is_whole, again.looked.groups) == (first.looked.facts, False, ())
+
+
+def test_nothing_kept_is_nothing_looked_at(found: Dataset, tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        assert recall(found, cache) is found

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules.animated_image import RULE
+from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
+
+
+def _case(*pictures: dict[str, Any], **more: Any) -> Case:
+    return Case(dataset=dataset(folder([picture(f"{i}.png", **one) for i, one in enumerate(pictures)])), **more)
+
+
+def test_animations_are_named() -> None:
+    finding = catches(RULE, _case({}, {"traits": ("alpha", "animated")}), Severity.WATCH)
+    assert [p.name for p in finding.paths] == ["1.png"]
+
+
+def test_still_pictures_pass() -> None:
+    catches_not(RULE, _case({"traits": ("alpha",)}), Status.CLEAR)
+
+
+def test_without_pictures_nothing_is_said() -> None:
+    catches_not(RULE, Case(), Status.NOT_APPLICABLE)

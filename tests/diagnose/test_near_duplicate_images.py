@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from orchestrator.core.finding import Severity, Status
+from orchestrator.dataset.looked import Copy, CopyGroup
+from orchestrator.diagnose.rules.near_duplicate_images import RULE
+from tests.diagnose.cases import catches, catches_not
+from tests.diagnose.looked_at import looked_at, not_looked_at, path
+
+
+def _group(*relations: str) -> CopyGroup:
+    copies = (Copy(path(i + 1), relation, is_mirrored=False, likeness=0.99) for i, relation in enumerate(relations))  # type: ignore[arg-type]
+    return CopyGroup(path(0), tuple(copies))
+
+
+def test_a_group_is_named_with_the_one_to_keep() -> None:
+    finding = catches(RULE, looked_at({}, groups=(_group("crop", "flip"),)), Severity.WATCH)
+    assert finding.paths == (path(0), path(1), path(2))
+    assert "2 pictures show" in finding.message.en
+    assert (finding.evidence[0].source, finding.evidence[0].value) == ("000.png", "001.png (crop), 002.png (flip)")
+
+
+def test_equal_files_alone_are_another_rules() -> None:
+    catches_not(RULE, looked_at({}, groups=(_group("exact"),)), Status.CLEAR)
+
+
+def test_in_a_mixed_group_equal_files_are_not_counted() -> None:
+    finding = catches(RULE, looked_at({}, groups=(_group("exact", "resized"),)))
+    assert "1 picture shows" in finding.message.en
+
+
+def test_nobody_looked() -> None:
+    catches_not(RULE, not_looked_at(), Status.NOT_APPLICABLE)
+
+
+def test_what_was_kept_of_some_pictures_does_not_clear_the_others() -> None:
+    catches_not(RULE, looked_at({}, is_whole=False), Status.NOT_APPLICABLE)
