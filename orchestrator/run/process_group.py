@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Push = Literal["interrupt", "terminate", "kill"]
 
 
+_SAFE_PATH = "PYTHONSAFEPATH"
+"""Set by careful people; with it a trainer's script does not find the modules that lie beside it."""
+
+
 def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], token: str) -> subprocess.Popen[bytes]:
     """Start `argv` (never a shell line) in its own group, without input, both outputs merged in one pipe.
 
@@ -27,7 +31,7 @@ def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], toke
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env={**os.environ, **environment, reaper.MARK: token},
+        env={**{k: v for k, v in os.environ.items() if k != _SAFE_PATH}, **environment, reaper.MARK: token},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -57,6 +57,18 @@ def wait_until(is_true: Callable[[], bool], seconds: float) -> bool:
     return is_true()
 
 
+def test_a_trainer_finds_what_lies_beside_its_script(
+    rundir: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside.py").write_text("print('found')", encoding="utf-8")
+    (tmp_path / "train.py").write_text("import beside", encoding="utf-8")
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    seen: list[str] = []
+    command = Command((sys.executable, str(tmp_path / "train.py")), {})
+    done = launch(command, rundir, lambda line, _seconds: seen.append(line), go_on)
+    assert (done.exit_code, seen) == (0, ["found"])
+
+
 def test_lines_exit_code_and_times_come_back(rundir: RunDir, fake_trainer: Make) -> None:
     command = fake_trainer(
         """

@@ -38,12 +38,11 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, significant, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
-    ENABLE_LOG,
     LOST,
-    NO_LOG,
     PICTURES,
     falls,
     is_lost,
+    lacking_log,
     picture_names,
 )
 
@@ -69,7 +68,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = telemetry(case)
     if seen is None or not seen.pictures:
-        yield SAYS.inconclusive(NO_LOG, ENABLE_LOG)
+        yield SAYS.inconclusive(*lacking_log(case))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)
