@@ -39,14 +39,15 @@ class Edit:
     """One caption file and what it becomes."""
 
     path: Path
-    before: bytes
-    """The whole file as found."""
-    after: bytes
+    before: bytes | None
+    """The whole file as found; None: there is none."""
+    after: bytes | None
+    """None: it goes."""
 
     @property
     def lines(self) -> tuple[str, str]:
         """The first line before and after."""
-        return first_line(self.before.decode()), first_line(self.after.decode())
+        return first_line((self.before or b"").decode()), first_line((self.after or b"").decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ from orchestrator.core.text import Text
 from orchestrator.dataset.caption_edits import Edit, Skipped, read_own, system_says
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    WriteCaption = Callable[[Path, bytes | None, bytes], None]
 
 FOLDER = ".lora-journal"
 """Hidden, so neither a scan of ours nor the trainer takes anything in it for a caption."""
@@ -58,6 +60,29 @@ def apply_edits(folder: Path, edits: Sequence[Edit], what: str) -> Written:
     return Written(what, journal, tuple(done), tuple(skipped))
 
 
+@contextmanager
+def recording(folder: Path, what: str, write: WriteCaption) -> Iterator[WriteCaption]:
+    """Yield what writes a caption as `write` does and journals it before: each row is on disk before its file is touched.
+
+    For captions that come one after the other, over hours. Raises EnvironmentFault as `apply_edits`; what is yielded raises OSError.
+    """
+    with _locked(folder) as home:
+        journal = home / f"captions-{_next_number(home):04}.jsonl"
+        count = 0
+
+        def write_and_tell(path: Path, before: bytes | None, after: bytes) -> None:
+            nonlocal count
+            with journal.open("ab") as file:
+                rows = [{**_head_row(what), "grows": True}] if not count else []
+                file.write(_lines([*rows, _row(Edit(path, before, after))]).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            count += 1
+            write(path, before, after)
+
+        yield write_and_tell
+
+
 def undo_last(folder: Path, *, leave_changed: bool = False) -> Written:
     """Take back the last edit that was not taken back yet, file by file; one that was changed since is left alone and told.
 
@@ -84,12 +109,15 @@ def _write_all(edits: Iterable[Edit], *, may_be_done: bool = False) -> tuple[lis
     """Write each file that still is as it was; `may_be_done`: one that already is as wanted is no failure."""
     done, skipped = [], []
     for edit in edits:
-        found = read_own(edit.path)
+        found = read_own(edit.path) if edit.path.is_symlink() or edit.path.exists() else None
         if isinstance(found, Skipped):
             skipped.append(found)
         elif found == edit.before:
             try:
-                _write(edit.path, edit.after, like=edit.path)
+                if edit.after is None:
+                    edit.path.unlink()
+                else:
+                    _write(edit.path, edit.after, like=edit.path if edit.before is not None else None)
                 done.append(edit)
             except OSError as error:
                 skipped.append(Skipped(edit.path, system_says(error)))
@@ -150,26 +178,34 @@ def _next_number(home: Path) -> int:
 
 
 def _journal_text(edits: Sequence[Edit], what: str) -> str:
-    made = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    head = {"record": KIND, "version": VERSION, "made": made, "tool_version": __version__, "what": what}
-    rows: list[dict[str, Any]] = [head]
-    rows += [
-        {
-            "file": edit.path.name,
-            "before": edit.before.decode(),
-            "after": edit.after.decode(),
-            "before_sha256": hashlib.sha256(edit.before).hexdigest(),
-            "after_sha256": hashlib.sha256(edit.after).hexdigest(),
-        }
-        for edit in edits
-    ]
+    return _lines([_head_row(what), *map(_row, edits)])
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _head_row(what: str) -> dict[str, Any]:
+    made = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return {"record": KIND, "version": VERSION, "made": made, "tool_version": __version__, "what": what}
+
+
+def _row(edit: Edit) -> dict[str, Any]:
+    row: dict[str, Any] = {"file": edit.path.name}
+    for side, content in (("before", edit.before), ("after", edit.after)):
+        row[side] = None if content is None else content.decode()
+        row[f"{side}_sha256"] = None if content is None else hashlib.sha256(content).hexdigest()
+    return row
 
 
 def _read_journal(path: Path) -> tuple[str, list[Edit]]:
     """Return what the journal is about and its edits, with plain names for paths. Raises RecordError where a line is not whole."""
     try:
-        head, *rows = [json.loads(line) for line in path.read_bytes().decode().split("\n") if line]
+        head_line, *lines = path.read_bytes().decode().split("\n")
+        head = json.loads(head_line)
+        if head.get("grows"):
+            lines = lines[:-1]  # a last line that was cut was never followed by its file being written
+        rows = [json.loads(line) for line in lines if line]
         return _head(head), [_entry(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError([_damaged(path, error)]) from error
@@ -182,9 +218,10 @@ def _head(row: dict[str, Any]) -> str:
 
 
 def _entry(row: dict[str, Any]) -> Edit:
-    name, before, after = row["file"], row["before"].encode(), row["after"].encode()
+    name = row["file"]
+    before, after = (None if row[side] is None else row[side].encode() for side in ("before", "after"))
     is_whole = all(
-        hashlib.sha256(content).hexdigest() == row[f"{side}_sha256"]
+        (None if content is None else hashlib.sha256(content).hexdigest()) == row[f"{side}_sha256"]
         for side, content in (("before", before), ("after", after))
     )
     if not is_whole or name != Path(name).name:
