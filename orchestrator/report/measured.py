@@ -81,7 +81,5 @@ def measured(value: float | str | None, unit: str, language: Language) -> str:
     text = short_number(value) if is_number else plain_value(value)  # type: ignore[arg-type]
     if not unit or value is None:
         return text
-    if unit == "step":  # a place in the run, not an amount
-        return f"第 {text} 步" if language == "zh" else f"step {text}"
     one, chinese = UNITS.get(unit, (unit, unit))
     return f"{text} {chinese if language == 'zh' else one if value == 1 else unit}"

@@ -88,19 +88,15 @@ def show_problems(problems: Sequence[Problem], language: Language, console: Cons
 def show_verdict(
     verdict: Verdict, language: Language, console: Console, outcome: Outcome | None = None, *, has_end: bool = False
 ) -> None:
-    """Print the fired findings worst first with evidence and advice, one line for all rules undecided for one reason, counts of the rest.
+    """Print the fired findings worst first with evidence and advice, one line for each undecided rule, then counts of the rest.
 
     `has_end`: `show_end` follows, which says by itself that nothing fired.
     """
     for finding in by_weight(verdict.fired):
         _show_finding(finding, language, console)
-    undecided: dict[tuple[str, str], list[str]] = {}
     for finding in verdict.findings:
         if finding.status is Status.INCONCLUSIVE:
-            needs = finding.needs.to(language) if finding.needs is not None else ""
-            undecided.setdefault((finding.message.to(language), needs), []).append(finding.rule)
-    for (message, needs), rules in undecided.items():
-        _show_undecided(message, needs, rules, language, console)
+            _show_undecided(finding, language, console)
     counts = [
         ("term_inconclusive", sum(1 for f in verdict.findings if f.status is Status.INCONCLUSIVE), "dim"),
         ("term_clear", sum(1 for f in verdict.findings if f.status is Status.CLEAR), "green"),
@@ -133,10 +129,10 @@ def _show_finding(finding: Finding, language: Language, console: Console) -> Non
     console.print()
 
 
-def _show_undecided(message: str, needs: str, rules: Sequence[str], language: Language, console: Console) -> None:
-    asked = f" {label('term_needs', language)}: {needs}" if needs else ""
-    head = f"{label('level_unjudged', language)}[{', '.join(rules)}]: "
-    console.print(_line((head, STYLES["unjudged"]), (message, ""), (asked, STYLES["unjudged"])))
+def _show_undecided(finding: Finding, language: Language, console: Console) -> None:
+    needs = f" {label('term_needs', language)}: {finding.needs.to(language)}" if finding.needs is not None else ""
+    head = f"{label('level_unjudged', language)}[{finding.rule}]: "
+    console.print(_line((head, STYLES["unjudged"]), (finding.message.to(language), ""), (needs, STYLES["unjudged"])))
 
 
 def _change(change: Change, language: Language) -> str:

@@ -68,10 +68,9 @@ def test_the_trainers_own_held_out_loss_is_taken_where_there_is_no_probe() -> No
     assert found.confidence is Confidence.LOW
 
 
-def test_unmeasured_runs_are_compared_from_the_middle_to_the_end() -> None:
+def test_unmeasured_runs_get_the_middle_files() -> None:
     found = _window(observed(checkpoints=GROWING))
-    assert [one.step for one in found.candidates] == [600, 800, 1200]
-    assert not any("worse" in one.why.en for one in found.candidates)
+    assert [one.step for one in found.candidates] == [600, 800]
     assert found.confidence is Confidence.LOW
 
 

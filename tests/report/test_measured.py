@@ -85,8 +85,3 @@ def test_every_source_of_a_rule_that_is_words_has_chinese_ones() -> None:
     words = {s.partition(": ")[0] for s in written if s and not {"_", "/", "."} & set(s)}
     assert len(words) > 4
     assert words <= set(SOURCES)
-
-
-def test_a_step_is_a_place_and_steps_are_an_amount() -> None:
-    assert (measured(3, "step", "en"), measured(3, "step", "zh")) == ("step 3", "第 3 步")
-    assert (measured(3, "steps", "en"), measured(1, "steps", "en")) == ("3 steps", "1 step")

@@ -16,7 +16,6 @@ from orchestrator.core.finding import Location, Problem, Status, Verdict
 from orchestrator.core.problem_text import column_width
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import LANGUAGES, Language, Text, same
-from orchestrator.diagnose.rule import Says
 from orchestrator.plan.model import Prompt, Resolved
 from orchestrator.report import live_line, terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
@@ -385,18 +384,3 @@ def test_a_place_is_shown_with_a_caret(number: int, make_data: Make) -> None:
     line = next(i for i, row in enumerate(rows) if "train.unet_lr=5e-1" in row and row.startswith(f" {number} | "))
     assert rows[line - 1].strip() == f"--> --set:{number}:15"
     assert rows[line + 1].index("^") == rows[line].index("5e-1")
-
-
-def test_rules_that_cannot_decide_for_one_reason_share_a_line() -> None:
-    says = [Says(f"R{number}", "quiet") for number in (901, 902, 903)]
-    same_reason = [
-        one.inconclusive(Text("Nothing was recorded.", "没有记录。"), Text("A log.", "日志。")) for one in says[:2]
-    ]
-    other = says[2].inconclusive(Text("Too short.", "太短。"), Text("More steps.", "更多步数。"))
-    stream = io.StringIO()
-    terminal.show_verdict(Verdict((*same_reason, other)), "en", terminal.make_console(stream))
-    lines = [line for line in stream.getvalue().splitlines() if line.startswith("Not judged[")]
-    assert lines == [
-        "Not judged[R901, R902]: Nothing was recorded. Needs: A log.",
-        "Not judged[R903]: Too short. Needs: More steps.",
-    ]

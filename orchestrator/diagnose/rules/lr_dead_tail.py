@@ -55,13 +55,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_RUN)
         return
     rates = lr_account(case)
-    if rates is not None and rates.main.count < LEAST_STEPS:
-        yield SAYS.inconclusive(
-            Text("Too few steps to see an end.", "步数太少，看不出末段。"),
-            Text(f"{LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
-        )
-        return
-    if rates is None:
+    if rates is None or rates.main.count < LEAST_STEPS:
         yield SAYS.inconclusive(
             Text("The learning rate was not logged.", "没有记录学习率。"),
             Text(

@@ -184,8 +184,8 @@ def _fix(case: Case, step: int) -> Fix:
         else Text("", "")
     )
     advice = Text(
-        f"{use.en}Next time: a lower learning rate, gradients clipped at 1.",
-        f"{use.zh}下次降低学习率，梯度裁剪设为 1。",
+        f"{use.en}Next time: a learning rate of a third, gradients clipped at 1.",
+        f"{use.zh}下次把学习率降到三分之一，梯度裁剪设为 1。",
     )
     changes = [*lower_rates(case, LR_FACTOR)]
     clip = setting(case, "max_grad_norm")

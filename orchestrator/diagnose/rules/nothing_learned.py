@@ -43,7 +43,6 @@ from orchestrator.diagnose.course import (
     LEARNED,
     PROBE,
     SAME,
-    SAMPLE,
     Course,
     changed,
     course,
@@ -117,21 +116,12 @@ def _end(curve: ProbeCurve) -> tuple[float, float]:
     return math.fsum(last) / len(last), jitter / math.sqrt(len(last))
 
 
-_FEW = Text(", which are too few to speak for others", "，但数量太少，不足以代表其他图片")
-
-
-def _who(curve: ProbeCurve) -> Text:
-    count = len(curve.pictures)
-    return Text(f"The {count} pictures it did not see", f"{count} 张没有见过的图片")
-
-
 def _learned(case: Case, seen: Course) -> Finding:
     curve, is_held = seen.decisive, seen.held_out is not None
-    few = _FEW if is_held and len(curve.pictures) < SAMPLE else Text("", "")
     return SAYS.clear(
         Text(
-            f"{_who(curve).en if is_held else 'Its pictures'} are {-curve.last:.1f} % better than with the base model{few.en}.",
-            f"{_who(curve).zh if is_held else '训练图片'}比底模好 {-curve.last:.1f} %{few.zh}。",
+            f"{'Pictures it did not see are' if is_held else 'Its pictures are'} {-curve.last:.1f} % better than with the base model.",
+            f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %。",
         ),
         [changed(curve, is_held_out=is_held), shaken(curve)],
         confidence=surety(case, -curve.last / (LEARNED * noise(curve))) if is_held else Confidence.MEDIUM,

@@ -109,7 +109,7 @@ def _judge(case: Case, seen: WeightGrowth, group: str) -> Finding:
         evidence=facts,
         fix=Fix(
             Text(
-                "Halve the learning rate; `network.scale_weight_norms: 1` limits it further.",
+                "Half the learning rate; `network.scale_weight_norms: 1` limits it further.",
                 "学习率减半；`network.scale_weight_norms: 1` 可进一步限制。",
             ),
             lower_rates(case, LR_FACTOR),
