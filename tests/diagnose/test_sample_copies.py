@@ -34,10 +34,3 @@ def test_without_training_pictures_first_round_or_samples_nobody_can_say() -> No
     catches_not(RULE, drawn(_rounds(0.4, 0.95), compared=0), Status.INCONCLUSIVE)
     catches_not(RULE, drawn(_rounds(0.4, 0.95), first=100), Status.INCONCLUSIVE)
     catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
-
-
-def test_what_is_there_is_not_asked_for() -> None:
-    needs = catches_not(RULE, drawn(_rounds(0.4, 0.95)[:1]), Status.INCONCLUSIVE)
-    assert "after those before training" in needs.message.en
-    assert needs.needs is not None
-    assert "sample_at_first" not in needs.needs.en

@@ -34,10 +34,7 @@ def test_a_run_without_it_is_told_how_to_record() -> None:
 
 
 def test_few_probes_have_no_shape() -> None:
-    finding = catches(RULE, recorded(approach(-5.0, 4)))
-    assert "Only 4 probes were" in finding.message.en
-    assert finding.fix is not None
-    assert "telemetry" not in finding.fix.advice.en  # it is on
+    assert "Only 4" in catches(RULE, recorded(approach(-5.0, 4))).message.en
     catches_not(RULE, recorded(), Status.NOT_APPLICABLE)  # it ended before a step was recorded
 
 

@@ -62,13 +62,6 @@ def test_pictures_that_disagree_say_nothing() -> None:
     catches_not(RULE, _case(0.815, spread=0.02), Status.INCONCLUSIVE)
 
 
-def test_where_next_to_nothing_was_learned_more_learning_is_asked_for() -> None:
-    found = catches_not(RULE, _case(0.9965, end=0.996, spread=0.0005), Status.INCONCLUSIVE)
-    assert found.needs is not None
-    assert "learned more" in found.needs.en
-    assert "% of what was learned" in found.message.en
-
-
 def test_nothing_learned_and_styles_are_no_question() -> None:
     catches_not(RULE, _case(1.0, end=1.0, spread=0.02), Status.NOT_APPLICABLE)
     catches_not(RULE, _case(0.8, kind="style"), Status.NOT_APPLICABLE)
