@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import significant, telemetry
+from orchestrator.diagnose.facts import significant
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rates import summed_lr_at
 from orchestrator.diagnose.signals.saturation import MOST_MISFIT, fit_saturation
@@ -50,10 +50,6 @@ ENABLE_PROBE = Text(
     f"`telemetry: probe` in the recipe and at least {LEAST_PROBES} probes.",
     f"配方中的 `telemetry: probe`，且至少 {LEAST_PROBES} 次探针。",
 )
-FEW_PROBES = Text(
-    f"The run ended before it was probed {LEAST_PROBES} times.", f"训练在做满 {LEAST_PROBES} 次探针之前就结束了。"
-)
-LONGER = Text("A run that goes on for longer.", "运行更久的训练。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +86,6 @@ def course(case: Case) -> Course | None:
     return Course(
         next((c for c in kept if c is curves.train), None), next((c for c in kept if c is curves.held_out), None)
     )
-
-
-def lacking_probe(case: Case) -> tuple[Text, Text]:
-    """Return why there is no course, and what would give one: nobody is asked for what is there already."""
-    seen = telemetry(case)
-    if seen is not None and (seen.mode == "probe" or seen.probes):
-        return FEW_PROBES, LONGER
-    return NO_PROBE, ENABLE_PROBE
 
 
 def shaking(curve: ProbeCurve, share: float = 1.0, jumps: Sequence[int] = ()) -> float:

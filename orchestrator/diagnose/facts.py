@@ -27,8 +27,6 @@ ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 """Optimizers that find their own step size; a learning rate is only a factor on it."""
 BAND_ROUNDING = 0.10
 """Share by which whole epochs may miss an edge of the band of exposures."""
-WHOLE = 0.98
-"""Share of the planned steps from which on a run counts as whole; the last ones may be missing in the log."""
 LONGER_AT_BAND = Text(
     "For a longer run add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
     "若要更长的训练，请增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
@@ -166,12 +164,6 @@ def planned_steps(case: Case) -> int | None:
         return case.plan.steps.total_steps
     announced = fact(case, "total_steps")
     return None if announced is None else int(announced)
-
-
-def is_cut_short(case: Case) -> bool:
-    """Return whether the run ended well before the steps that it was to take: shares of what it did are no shares of the run."""
-    planned, loss = planned_steps(case), raw_loss(case)
-    return planned is not None and loss is not None and loss.steps[-1] < WHOLE * planned
 
 
 def is_at_band(case: Case) -> bool:

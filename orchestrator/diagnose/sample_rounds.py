@@ -24,8 +24,6 @@ ENABLE_SAMPLES = Text(
 NO_FIRST = Text(
     "No sample was drawn before training, so there is nothing to compare with.", "训练前没有生成样图，无从比较。"
 )
-NO_LATER = Text("No sample was drawn after those before training.", "除训练前的样图外，之后没有再生成样图。")
-ENABLE_LATER = Text("A run that reaches its next round of samples.", "运行到下一轮生成样图的训练。")
 ENABLE_FIRST = Text("`sample.sample_at_first: true`.", "设置 `sample.sample_at_first: true`。")
 
 
@@ -85,8 +83,3 @@ def mean_distance(pictures: Sequence[SamplePixels]) -> float:
     """Return the mean layout distance over all pairs; NaN for fewer than two."""
     pairs = [layout_distance(a, b) for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
     return math.fsum(pairs) / len(pairs) if pairs else math.nan
-
-
-def lacking_round(seen: Sequence[Round]) -> tuple[Text, Text]:
-    """Return which of the rounds before and after there is none of, and what would draw it."""
-    return (NO_LATER, ENABLE_LATER) if seen[0].step == 0 else (NO_FIRST, ENABLE_FIRST)

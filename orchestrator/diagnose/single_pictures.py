@@ -22,8 +22,6 @@ ENABLE_LOG = Text(
     "配方中的 `telemetry: probe`（或 `log`）：它会记录每张图片的损失。",
 )
 NO_LOG = Text("The loss of single pictures was not recorded.", "没有记录单张图片的损失。")
-_FEW_STEPS = Text("Too few steps were recorded to compare pictures.", "记录的步数太少，无法比较图片。")
-_LONGER = Text("A run that goes on for longer.", "运行更久的训练。")
 LOST = Text(
     "The model's output was lost; single pictures say nothing then.", "模型输出已崩坏，单张图片的损失没有意义。"
 )
@@ -40,12 +38,6 @@ class Fall:
     """The same of all other pictures."""
     z: float
     """Difference in standard errors; below 0 the group fell faster."""
-
-
-def lacking_log(case: Case) -> tuple[Text, Text]:
-    """Return why nothing is known of single pictures, and what would tell it: nobody is asked for what is there already."""
-    seen = telemetry(case)
-    return (_FEW_STEPS, _LONGER) if seen is not None and len(seen.steps) else (NO_LOG, ENABLE_LOG)
 
 
 def is_lost(case: Case) -> bool:

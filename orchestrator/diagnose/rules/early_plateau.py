@@ -35,14 +35,15 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
+    ENABLE_PROBE,
     LEARNED,
+    NO_PROBE,
     PROBE,
     change_at,
     changed,
     course,
     ending,
     is_still,
-    lacking_probe,
     noise,
     plateau_step,
 )
@@ -71,7 +72,7 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if seen is None else seen.train or seen.held_out
     line = ending(case, curve) if curve is not None else None
     if curve is None or line is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
         return
     if not curve.last < -LEARNED * noise(curve):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))

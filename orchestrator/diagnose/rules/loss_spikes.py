@@ -43,10 +43,11 @@ from orchestrator.diagnose.measured import conditioned, instability
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.instability import MEDIAN_STEPS
 from orchestrator.diagnose.single_pictures import (
+    ENABLE_LOG,
     LOST,
+    NO_LOG,
     PICTURES,
     is_lost,
-    lacking_log,
     picture_names,
     pictures_at,
 )
@@ -76,12 +77,8 @@ def check(case: Case) -> Iterator[Finding]:
     found, shaking = conditioned(case), instability(case)
     if found is None or shaking is None or len(found.steps) < LEAST_STEPS:
         yield SAYS.inconclusive(
-            lacking_log(case)[0]
-            if found is None
-            else Text("Too few steps to know what is usual.", "步数太少，无从判断何为正常。"),
-            lacking_log(case)[1]
-            if found is None
-            else Text(f"At least {LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
+            NO_LOG if found is None else Text("Too few steps to know what is usual.", "步数太少，无从判断何为正常。"),
+            ENABLE_LOG if found is None else Text(f"At least {LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
         )
         return
     if is_lost(case):

@@ -40,14 +40,15 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
+    ENABLE_PROBE,
     LEARNED,
+    NO_PROBE,
     PROBE,
     SAME,
     Course,
     changed,
     course,
     has_learned,
-    lacking_probe,
     noise,
     shaken,
     surety,
@@ -79,7 +80,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
         return
     curve = seen.train or seen.decisive
     end, error = _end(curve)

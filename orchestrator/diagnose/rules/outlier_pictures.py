@@ -41,11 +41,12 @@ from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import picture_effects
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
+    ENABLE_LOG,
     LOST,
+    NO_LOG,
     PICTURES,
     all_names,
     is_lost,
-    lacking_log,
     picture_names,
 )
 
@@ -77,10 +78,8 @@ def check(case: Case) -> Iterator[Finding]:
     enough = [row for row in report.rows if row.exposures >= LEAST_EXPOSURES] if report is not None else []
     if report is None or len(enough) < LEAST_PICTURES:
         yield SAYS.inconclusive(
-            lacking_log(case)[0]
-            if report is None
-            else Text("Too few pictures were seen often enough.", "出现次数足够的图片太少。"),
-            lacking_log(case)[1]
+            NO_LOG if report is None else Text("Too few pictures were seen often enough.", "出现次数足够的图片太少。"),
+            ENABLE_LOG
             if report is None
             else Text(
                 f"At least {LEAST_PICTURES} pictures, each shown {LEAST_EXPOSURES} times.",

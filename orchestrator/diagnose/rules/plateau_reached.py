@@ -35,7 +35,9 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Evidence, Finding, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
+    ENABLE_PROBE,
     LEARNED,
+    NO_PROBE,
     PROBE,
     STILL,
     Course,
@@ -44,7 +46,6 @@ from orchestrator.diagnose.course import (
     ending,
     is_at_best,
     is_still,
-    lacking_probe,
     noise,
     plateau_step,
     shaken,
@@ -70,7 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
     seen = course(case)
     lines = {} if seen is None else _lines(case, seen)
     if seen is None or not lines:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
         return
     curve = seen.decisive
     facts = [changed(curve, is_held_out=seen.held_out is not None), shaken(curve)]

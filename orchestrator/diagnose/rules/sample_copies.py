@@ -38,11 +38,12 @@ from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.sample_rounds import (
+    ENABLE_FIRST,
     ENABLE_SAMPLES,
+    NO_FIRST,
     NO_SAMPLES,
     SAMPLES,
     Round,
-    lacking_round,
     rounds,
 )
 
@@ -75,7 +76,7 @@ def check(case: Case) -> Iterator[Finding]:
             Text("A run folder of this tool with its `data` folder.", "本工具的训练文件夹及其中的 `data` 文件夹。"),
         )
     elif seen[0].step != 0 or len(seen) < 2:
-        yield SAYS.inconclusive(*lacking_round(seen))
+        yield SAYS.inconclusive(NO_FIRST, ENABLE_FIRST)
     else:
         yield _judge(seen[0], seen[-1], reading)
 

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.number_text import short_number
-from orchestrator.core.text import Text, plural
+from orchestrator.core.text import Text
 from orchestrator.diagnose.course import LEAST_PROBES, PROBE
 from orchestrator.diagnose.facts import NO_RUN, raw_loss, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
@@ -97,12 +97,12 @@ def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
     elif on < LEAST_PROBES and not seen.damage:
         yield _fired(
             Text(
-                f"Only {plural(on, 'probe was', 'probes were')} made; {LEAST_PROBES} are needed for a shape.",
+                f"Only {on} probes of the run exist; {LEAST_PROBES} are needed for a shape.",
                 f"该次训练只有 {on} 次探针；判断走势至少需要 {LEAST_PROBES} 次。",
             ),
-            Text("Let the run go on for longer.", "让训练运行更久。")
-            if seen.mode == "probe"
-            else Text("Set `telemetry: probe`.", "设 `telemetry: probe`。"),
+            Text(
+                "Set `telemetry: probe`, and let the run go on for longer.", "设 `telemetry: probe`，并让训练运行更久。"
+            ),
             facts,
         )
     elif seen.notes or seen.damage:

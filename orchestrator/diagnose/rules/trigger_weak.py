@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, SAME
+from orchestrator.diagnose.course import PROBE
 from orchestrator.diagnose.facts import NO_RUN, kind, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -191,22 +191,14 @@ def _judge(effect: Effect) -> Finding:
             ),
             facts,
         )
-    low, high = (100 * end / effect.learned for end in (effect.low, effect.high))
     return SAYS.inconclusive(
         Text(
-            f"Without the trigger {low:.0f} to {high:.0f} % of what was learned is gone: too wide to tell.",
-            f"去掉触发词后，学习成果消失 {low:.0f} 至 {high:.0f} %，区间过宽，无法判断。",
+            f"Without the trigger the loss changes by {percent(effect.low):+.1f} to {percent(effect.high):+.1f} %: too wide to tell.",
+            f"去掉触发词后损失变化 {percent(effect.low):+.1f} 至 {percent(effect.high):+.1f} %，区间过宽，无法判断。",
         ),
-        _LEARN_MORE if percent(effect.learned) < SAME else _MORE_PICTURES,
+        Text("More pictures in the probe: hold some out.", "让更多图片参与探针：留出一些验证图片。"),
         facts,
     )
-
-
-_MORE_PICTURES = Text("More pictures in the probe: hold some out.", "让更多图片参与探针：留出一些验证图片。")
-_LEARN_MORE = Text(
-    "A run that learned more: the pictures got easier by less than a percent.",
-    "学得更多的训练：图片的损失只降低了不到百分之一。",
-)
 
 
 def _fired(effect: Effect, facts: list[Evidence]) -> Finding:

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import is_cut_short, number, planned_steps, setting, significant, where
+from orchestrator.diagnose.facts import number, planned_steps, setting, significant, where
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -53,8 +53,7 @@ SAYS = Says("R068", "warmup-too-long")
 
 def check(case: Case) -> Iterator[Finding]:
     """Add up the learning rate before its peak."""
-    # Of a run that ended early the logged rates are mostly warm-up, however short that was meant to be.
-    rates = None if is_cut_short(case) else lr_account(case)
+    rates = lr_account(case)
     if rates is not None:
         main = rates.main
         yield _judge(case, main.warm_up_steps, main.warm_up_integral, main.source)
@@ -114,7 +113,7 @@ def _judge(case: Case, share: float, amount: float, source: str) -> Finding:
                 "A twentieth of the run is enough: `train.lr_warmup_steps: 0.05`.",
                 "预热占二十分之一即可：`train.lr_warmup_steps: 0.05`。",
             ),
-            (Change("train.lr_warmup_steps", ADVISED, setting(case, "lr_warmup_steps"), is_safe=share > ADVISED),),
+            (Change("train.lr_warmup_steps", ADVISED, setting(case, "lr_warmup_steps"), is_safe=True),),
         ),
         where=where(case, "lr_warmup_steps"),
     )
