@@ -27,6 +27,8 @@ ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 """Optimizers that find their own step size; a learning rate is only a factor on it."""
 BAND_ROUNDING = 0.10
 """Share by which whole epochs may miss an edge of the band of exposures."""
+WHOLE = 0.9
+"""Share of the planned steps from which on a record speaks for the whole run: the last probe lies somewhat before the end."""
 LONGER_AT_BAND = Text(
     "For a longer run add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
     "若要更长的训练，请增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
@@ -164,6 +166,23 @@ def planned_steps(case: Case) -> int | None:
         return case.plan.steps.total_steps
     announced = fact(case, "total_steps")
     return None if announced is None else int(announced)
+
+
+def unreached_steps(case: Case, last_step: float) -> int | None:
+    """Return the planned steps where a record that ends at `last_step` misses its plan: shares of it are none of the run then.
+
+    None where the record reaches the end, or nobody knows how long the run was to be.
+    """
+    planned = planned_steps(case)
+    return planned if planned is not None and last_step < WHOLE * planned else None
+
+
+def to_the_end(last_step: float, planned: int) -> Text:
+    """Return what a rule about the whole run needs where it ended before its plan did."""
+    return Text(
+        f"A run to its planned end; this one is known to step {last_step:.0f} of {planned}.",
+        f"需要训练到计划的终点；此次只记录到第 {last_step:.0f} 步，计划 {planned} 步。",
+    )
 
 
 def is_at_band(case: Case) -> bool:

@@ -12,7 +12,7 @@ than 20 % in 1500 steps at batch 1.
 ## How we tell
 
 An equivalence test, not a missing difference: with 98 % confidence the training pictures' loss lies within 0.8 % of the base model's,
-mean of the last probes against their jitter, after 100 steps at least. Better than the base by more than three jitters is learned; anything between is not to
+mean of the last probes against their jitter, after 100 steps at least, in a run that reached the end of its plan. Better than the base by more than three jitters is learned; anything between is not to
 be said.
 
 ## What to change
@@ -53,7 +53,7 @@ from orchestrator.diagnose.course import (
     shaken,
     surety,
 )
-from orchestrator.diagnose.facts import NO_RUN, significant
+from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -94,7 +94,15 @@ def check(case: Case) -> Iterator[Finding]:
             [changed(curve, SAME), shaken(curve)],
         )
     elif abs(end) + Z * error < SAME:
-        yield _fired(case, curve, end, error)
+        planned = unreached_steps(case, curve.steps[-1])
+        if planned is None:
+            yield _fired(case, curve, end, error)
+        else:
+            yield SAYS.inconclusive(
+                Text("Nothing measurable was learned so far.", "到结束为止还没有学到可测量的东西。"),
+                to_the_end(curve.steps[-1], planned),
+                [changed(curve, SAME), shaken(curve)],
+            )
     elif has_learned(seen):
         yield _learned(case, seen)
     else:

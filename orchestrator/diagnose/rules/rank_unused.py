@@ -112,7 +112,7 @@ def _judge(case: Case, parts: dict[str, GroupWeights], path: str) -> Finding:
         evidence=facts,
         fix=Fix(
             Text(
-                "Half `network.network_dim` and `network.network_alpha`, if size matters.",
+                "Halve `network.network_dim` and `network.network_alpha`, if size matters.",
                 "若在意文件大小，可将 `network.network_dim` 与 `network.network_alpha` 减半。",
             ),
             tuple(changes),
