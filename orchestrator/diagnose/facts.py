@@ -127,6 +127,37 @@ def telemetry(case: Case) -> Telemetry | None:
     return kept
 
 
+def recording(case: Case) -> str | None:
+    """Return what the recorder was told to record, `off`, `log` or `probe`; None where nobody knows. What is on is not asked for again."""
+    seen = telemetry(case)
+    if seen is not None:
+        return seen.mode
+    if case.plan is not None and case.plan.telemetry is not None:
+        return str(case.plan.telemetry.mode.value)
+    return case.recipe.telemetry if case.recipe is not None else None
+
+
+def is_logging(case: Case) -> bool:
+    """Return whether steps and pictures were to be recorded; where they are missing all the same, the run was too short for them."""
+    return recording(case) in {"log", "probe"}
+
+
+def steps_logged(case: Case, least: int) -> Text:
+    """Return what a rule needs that asks the recorder about at least so many steps."""
+    if is_logging(case):
+        return Text(f"At least {least} steps.", f"至少 {least} 步。")
+    return Text(f"`telemetry: log` and {least} steps.", f"`telemetry: log` 与至少 {least} 步。")
+
+
+def rates_logged(case: Case) -> Text:
+    """Return what a rule needs that found no learning rate."""
+    if is_logging(case):
+        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
+    return Text(
+        "TensorBoard files of the trainer, or `telemetry: log`.", "训练器的 TensorBoard 文件，或 `telemetry: log`。"
+    )
+
+
 def raw_loss(case: Case) -> Series | None:
     """Return the loss per optimizer step."""
     return series(case, RAW_LOSS)

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, changed, course, noise, surety
+from orchestrator.diagnose.course import PROBE, changed, course, noise, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, setting
 from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -62,7 +62,7 @@ def check(case: Case) -> Iterator[Finding]:
     seen = course(case)
     curve = None if seen is None else seen.train or seen.held_out
     if curve is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     jitter = noise(curve)
     if not math.isfinite(curve.last) or curve.last <= WORSE or not curve.last > JITTERS * jitter:

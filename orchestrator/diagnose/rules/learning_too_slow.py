@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, LEARNED, NO_PROBE, PROBE, changed, course, ending, noise
+from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, ending, noise, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -61,7 +61,7 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if seen is None else seen.train or seen.held_out
     line = ending(case, curve) if curve is not None else None
     if curve is None or line is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     gain, jitter = -curve.last, noise(curve)
     share = line.third / gain / line.due if gain > 0 and line.due > 0 else 0.0

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, setting, significant, to_the_end, unreached_steps, where
+from orchestrator.diagnose.facts import NO_RUN, rates_logged, setting, significant, to_the_end, unreached_steps, where
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -59,10 +59,7 @@ def check(case: Case) -> Iterator[Finding]:
     if rates is None:
         yield SAYS.inconclusive(
             Text("The learning rate was not logged.", "没有记录学习率。"),
-            Text(
-                "TensorBoard files of the trainer, or `telemetry: log`.",
-                "训练器的 TensorBoard 文件，或 `telemetry: log`。",
-            ),
+            rates_logged(case),
         )
         return
     main = rates.main

@@ -40,9 +40,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
-    ENABLE_PROBE,
     LEARNED,
-    NO_PROBE,
     PROBE,
     SAME,
     Course,
@@ -52,6 +50,7 @@ from orchestrator.diagnose.course import (
     noise,
     shaken,
     surety,
+    unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
@@ -80,7 +79,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.train or seen.decisive
     end, error = _end(curve)

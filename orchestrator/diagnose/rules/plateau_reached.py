@@ -35,9 +35,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Evidence, Finding, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
-    ENABLE_PROBE,
     LEARNED,
-    NO_PROBE,
     PROBE,
     STILL,
     Course,
@@ -50,6 +48,7 @@ from orchestrator.diagnose.course import (
     plateau_step,
     shaken,
     surety,
+    unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -71,7 +70,7 @@ def check(case: Case) -> Iterator[Finding]:
     seen = course(case)
     lines = {} if seen is None else _lines(case, seen)
     if seen is None or not lines:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.decisive
     facts = [changed(curve, is_held_out=seen.held_out is not None), shaken(curve)]

@@ -40,6 +40,7 @@ from orchestrator.diagnose.course import changed, course, noise
 from orchestrator.diagnose.facts import (
     NO_RUN,
     is_adaptive,
+    is_logging,
     optimizer,
     optimizer_option,
     significant,
@@ -63,10 +64,6 @@ JITTERS, LEAST_GAIN = 3.0, 0.8
 """A gain that proves steps of some size: jitters, and percent against the base model (less counts as nothing learned)."""
 
 SAYS = Says("R070", "prodigy-stuck")
-NEEDS = Text(
-    "`telemetry: log` in the recipe; or the optimizer written as `Prodigy`, which the trainer logs.",
-    "配方中的 `telemetry: log`；或把优化器写作 `Prodigy`，训练器才会记录。",
-)
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -80,9 +77,19 @@ def check(case: Case) -> Iterator[Finding]:
             Text("The optimizer does not find its own step size.", "优化器并非自行寻找步长的类型。")
         )
     elif rates is None or not sizes:
-        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), NEEDS)
+        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), needs(case))
     else:
         yield _judge(case, max(sizes, key=lambda size: size.growth), rates.main.last_step)
+
+
+def needs(case: Case) -> Text:
+    """Return what would show the step size: only what is missing is asked for."""
+    if is_logging(case):
+        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
+    return Text(
+        "`telemetry: log` in the recipe; or the optimizer written as `Prodigy`, which the trainer logs.",
+        "配方中的 `telemetry: log`；或把优化器写作 `Prodigy`，训练器才会记录。",
+    )
 
 
 def _judge(case: Case, size: StepSizeAccount, last_step: int) -> Finding:

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, course, ending
+from orchestrator.diagnose.course import PROBE, course, ending, unprobed
 from orchestrator.diagnose.facts import NO_RUN, number, significant, to_the_end, unreached_steps, where
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -72,7 +72,7 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if progress is None else progress.train or progress.held_out
     end = ending(case, curve) if curve is not None else None
     if curve is None or end is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE, facts)
+        yield SAYS.inconclusive(*unprobed(case), facts)
         return
     limit = significant(ERRORS * end.error)
     facts.append(

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, PROBE, Course, changed, course, noise, surety
+from orchestrator.diagnose.course import PROBE, Course, changed, course, noise, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -60,7 +60,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.decisive
     late = [c for s, c in zip(curve.steps, curve.changes, strict=True) if s >= SETTLED * curve.steps[-1]]
