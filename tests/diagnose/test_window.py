@@ -80,7 +80,7 @@ def test_only_what_was_seen_to_get_worse_is_said_to_have_got_worse() -> None:
 
     rebound = recorded(approach(-8.0), REBOUND, checkpoints=FILES)
     to_the_end = recorded(approach(-8.0), shaken(approach(-6.0), 0.2), checkpoints=FILES)
-    by_heart = recorded([-1.0 * n for n in range(1, 13)], checkpoints=FILES)
+    by_heart = recorded([-5.0, -5.5, -6.0, -6.2, -6.4, -6.6, -7.5, -8.0, -8.5, -9.0, -9.5, -10.0], checkpoints=FILES)
     validated = series([0.20, 0.19, 0.18, 0.181, 0.19, 0.20], "loss/validation/epoch_average")
     turned = observed(further=[validated], facts={"steps_per_epoch": 200}, checkpoints=GROWING)
     settled = series([0.20, 0.19, 0.18, 0.18, 0.18, 0.18], "loss/validation/epoch_average")
