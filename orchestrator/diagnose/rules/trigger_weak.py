@@ -14,7 +14,8 @@ one subject; it is where two LoRAs are to be used together, or the class must st
 
 Over all pictures that were probed both ways, held-out ones too: the mean of log(loss without / loss with the trigger), with its 95 %
 interval over pictures, against a tenth of what was learned (the mean of log(base loss / loss)). It fires where the upper end lies below
-that tenth. It is clear where the lower end is above zero and the mean above the tenth. Else it is inconclusive: four pictures say little.
+that tenth. It is clear where the lower end is above zero and the mean above the tenth. Else it is inconclusive: four pictures say little,
+and of a gain below 1.6 % there is too little to ask.
 Training pictures that are not learned are no question, and fewer than four pictures no answer.
 
 ## What to change
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 LEAST_PICTURES = 4
 SHARE = 0.1
 """Of what was learned: less than this going with the word leaves nine tenths that come without it."""
+LITTLE = 1.6
+"""Percent better than the base model: what `learning-too-slow` calls too little. A tenth of less drowns in what tells pictures apart."""
 NOTE = "no-trigger-probe: "
 """What the recorder's note begins with where it could not probe without the trigger."""
 
@@ -191,10 +194,21 @@ def _judge(effect: Effect) -> Finding:
             ),
             facts,
         )
+    learned = percent(effect.learned)
+    if learned < LITTLE:
+        return SAYS.inconclusive(
+            Text(
+                f"Too little was learned, {learned:.1f} %, to ask how much of it goes with the trigger.",
+                f"学到的太少（{learned:.1f} %），无从判断其中多少随触发词消失。",
+            ),
+            Text("A run that learns more.", "学到更多的训练。"),
+            facts,
+        )
+    low, high, tenth = (f"{significant(percent(one)):g}" for one in (effect.low, effect.high, limit))
     return SAYS.inconclusive(
         Text(
-            f"Without the trigger the loss changes by {percent(effect.low):+.1f} to {percent(effect.high):+.1f} %: too wide to tell.",
-            f"去掉触发词后损失变化 {percent(effect.low):+.1f} 至 {percent(effect.high):+.1f} %，区间过宽，无法判断。",
+            f"Without the trigger the loss changes by {low} to {high} %; a tenth of what was learned is {tenth} %: it may lie on either side.",
+            f"去掉触发词后损失变化 {low} 至 {high} %；学习成果的十分之一为 {tenth} %：两侧皆有可能。",
         ),
         Text("More pictures in the probe: hold some out.", "让更多图片参与探针：留出一些验证图片。"),
         facts,
