@@ -267,6 +267,22 @@ def surety(case: Case, ratio: float, *, least: float = 2.0, is_about_others: boo
     return Confidence.HIGH if is_sample else Confidence.MEDIUM
 
 
+def caveat(curve: ProbeCurve, *, is_held_out: bool) -> Text:
+    """Return how far a gain on held-out pictures speaks for pictures nobody measured, to stand behind it; empty for training pictures."""
+    count, low, high = len(curve.pictures), -curve.highs[-1], -curve.lows[-1]
+    if not is_held_out:
+        return Text("", "")
+    if count < SAMPLE or not (math.isfinite(low) and math.isfinite(high)):
+        held = plural(count, "picture", "pictures")
+        return Text(
+            f" (measured on {held}: too few to speak for others)", f"（只测了 {count} 张图片：不足以代表其他图片）"
+        )
+    return Text(
+        f" (95 % interval over {count} pictures: {low:.1f} to {high:.1f} %)",
+        f"（{count} 张图片的 95 % 区间：{low:.1f} 至 {high:.1f} %）",
+    )
+
+
 def changed(curve: ProbeCurve, limit: float | None = None, *, is_held_out: bool = False) -> Evidence:
     """Return the end of a curve as evidence."""
     who = (

@@ -48,6 +48,10 @@ def test_a_sure_gain_is_learned() -> None:
     said = catches_not(RULE, recorded(approach(-5.0), approach(-2.0)), Status.CLEAR)
     assert said.state is State.LEARNING
     assert "did not see" in said.message.en
+    assert "2 pictures: too few to speak for others" in said.message.en
+    assert (
+        "(" not in catches_not(RULE, recorded(approach(-5.0)), Status.CLEAR).message.en
+    )  # its own pictures are all there are
     assert catches_not(RULE, recorded(approach(-5.0)), Status.CLEAR).confidence is Confidence.MEDIUM
 
 

@@ -123,8 +123,8 @@ def _over_or_passed(case: Case, loss: Series, step: int) -> Finding:
         ],
         fix=Fix(
             Text(
-                "Nothing, if they are few. Many of them: `train.mixed_precision: bf16`.",
-                "若很少，无需处理；若很多，改用 `train.mixed_precision: bf16`。",
+                "`train.mixed_precision: bf16` where they are many; a few do no harm.",
+                "若很多，改用 `train.mixed_precision: bf16`；少数几步无害。",
             )
         ),
     )

@@ -44,6 +44,7 @@ from orchestrator.diagnose.course import (
     PROBE,
     SAME,
     Course,
+    caveat,
     changed,
     course,
     has_learned,
@@ -126,10 +127,11 @@ def _end(curve: ProbeCurve) -> tuple[float, float]:
 
 def _learned(case: Case, seen: Course) -> Finding:
     curve, is_held = seen.decisive, seen.held_out is not None
+    behind = caveat(curve, is_held_out=is_held)
     return SAYS.clear(
         Text(
-            f"{'Pictures it did not see are' if is_held else 'Its pictures are'} {-curve.last:.1f} % better than with the base model.",
-            f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %。",
+            f"{'Pictures it did not see are' if is_held else 'Its pictures are'} {-curve.last:.1f} % better than with the base model{behind.en}.",
+            f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %{behind.zh}。",
         ),
         [changed(curve, is_held_out=is_held), shaken(curve)],
         confidence=surety(case, -curve.last / (LEARNED * noise(curve))) if is_held else Confidence.MEDIUM,

@@ -43,7 +43,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE
 from orchestrator.diagnose.facts import NO_RUN, kind, significant, telemetry
@@ -225,16 +225,12 @@ def _fired(effect: Effect, facts: list[Evidence]) -> Finding:
             f"第 {effect.step} 步时，学习成果中至多 {share:.1f} % 依赖触发词：不写触发词也会出现该主题。",
         ),
         why=Text(
-            "Every picture shows the subject and the rest of the caption names it: little is left for the word. Usual for one subject.",
-            "每张图片都是该主题，标注的其余部分也在描述它，留给触发词的很少。单一主题时很常见。",
+            "Every picture shows the subject and the rest of the caption names it: little is left for the word. Usual for one subject, and no fault "
+            "there. Where the class must stay as it was: a folder of other pictures of it with `concepts.is_reg: true`.",
+            "每张图片都是该主题，标注的其余部分也在描述它，留给触发词的很少。单一主题时很常见，不是毛病。"
+            "若要保持该类别原貌：另加一个同类图片文件夹并设 `concepts.is_reg: true`。",
         ),
         evidence=facts,
-        fix=Fix(
-            Text(
-                "Nothing for one subject. Where the class must stay as it was: a folder of other pictures of it with `concepts.is_reg: true`.",
-                "单一主题无需处理。若要保持该类别原貌：另加一个同类图片文件夹并设 `concepts.is_reg: true`。",
-            )
-        ),
     )
 
 
