@@ -27,6 +27,8 @@ ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 """Optimizers that find their own step size; a learning rate is only a factor on it."""
 BAND_ROUNDING = 0.10
 """Share by which whole epochs may miss an edge of the band of exposures."""
+WHOLE = 0.9
+"""Share of the planned steps from which on a record speaks for the whole run: the last probe lies somewhat before the end."""
 LONGER_AT_BAND = Text(
     "For a longer run add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
     "若要更长的训练，请增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
@@ -125,6 +127,37 @@ def telemetry(case: Case) -> Telemetry | None:
     return kept
 
 
+def recording(case: Case) -> str | None:
+    """Return what the recorder was told to record, `off`, `log` or `probe`; None where nobody knows. What is on is not asked for again."""
+    seen = telemetry(case)
+    if seen is not None:
+        return seen.mode
+    if case.plan is not None and case.plan.telemetry is not None:
+        return str(case.plan.telemetry.mode.value)
+    return case.recipe.telemetry if case.recipe is not None else None
+
+
+def is_logging(case: Case) -> bool:
+    """Return whether steps and pictures were to be recorded; where they are missing all the same, the run was too short for them."""
+    return recording(case) in {"log", "probe"}
+
+
+def steps_logged(case: Case, least: int) -> Text:
+    """Return what a rule needs that asks the recorder about at least so many steps."""
+    if is_logging(case):
+        return Text(f"At least {least} steps.", f"至少 {least} 步。")
+    return Text(f"`telemetry: log` and {least} steps.", f"`telemetry: log` 与至少 {least} 步。")
+
+
+def rates_logged(case: Case) -> Text:
+    """Return what a rule needs that found no learning rate."""
+    if is_logging(case):
+        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
+    return Text(
+        "TensorBoard files of the trainer, or `telemetry: log`.", "训练器的 TensorBoard 文件，或 `telemetry: log`。"
+    )
+
+
 def raw_loss(case: Case) -> Series | None:
     """Return the loss per optimizer step."""
     return series(case, RAW_LOSS)
@@ -164,6 +197,23 @@ def planned_steps(case: Case) -> int | None:
         return case.plan.steps.total_steps
     announced = fact(case, "total_steps")
     return None if announced is None else int(announced)
+
+
+def unreached_steps(case: Case, last_step: float) -> int | None:
+    """Return the planned steps where a record that ends at `last_step` misses its plan: shares of it are none of the run then.
+
+    None where the record reaches the end, or nobody knows how long the run was to be.
+    """
+    planned = planned_steps(case)
+    return planned if planned is not None and last_step < WHOLE * planned else None
+
+
+def to_the_end(last_step: float, planned: int) -> Text:
+    """Return what a rule about the whole run needs where it ended before its plan did."""
+    return Text(
+        f"A run to its planned end; this one is known to step {last_step:.0f} of {planned}.",
+        f"需要训练到计划的终点；此次只记录到第 {last_step:.0f} 步，计划 {planned} 步。",
+    )
 
 
 def is_at_band(case: Case) -> bool:

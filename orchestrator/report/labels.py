@@ -275,7 +275,7 @@ LABELS: dict[str, Text] = {
     ),
     # terminal
     "term_step": Text("step", "步"),
-    "term_left": Text("left", "剩余"),
+    "term_left": Text("{time} left", "剩余 {time}"),
     "term_loss": Text("loss", "损失"),
     "term_report": Text("report", "报告"),
     "term_next": Text("next recipe", "下一份配方"),

@@ -169,7 +169,7 @@ def progress_text(
     if progress.steps_per_second is not None:
         parts.append(f"{short_number(float(f'{progress.steps_per_second:.3g}'))} it/s")
     if progress.seconds_left:
-        parts.append(f"{duration(progress.seconds_left, language)} {label('term_left', language)}")
+        parts.append(label("term_left", language).format(time=duration(progress.seconds_left, language)))
     if progress.losses:
         recent = progress.losses[-max(len(progress.losses) // TREND_LENGTH, 1) :]
         finite = [value for value in recent if math.isfinite(value)]

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 UNITS: dict[str, tuple[str, str]] = {
     "steps": ("step", "步"),
-    "step": ("step", "步"),
-    "epoch": ("epoch", "轮"),
     "times": ("time", "次"),
     "files": ("file", "个文件"),
     "pictures": ("picture", "张图片"),
@@ -30,6 +28,8 @@ UNITS: dict[str, tuple[str, str]] = {
     "of 255": ("of 255", "（满值 255）"),
 }
 """Unit as rules write it -> (English for exactly one, Chinese)."""
+PLACES: dict[str, Text] = {"step": Text("step {}", "第 {} 步"), "epoch": Text("epoch {}", "第 {} 轮")}
+"""Units that say where and not how many: `step 3`, never `3 step`."""
 FILE_PROBLEMS: dict[str, Text] = {
     "empty-file": Text("empty file", "空文件"),
     "not-a-picture": Text("not a picture", "不是图片"),
@@ -74,12 +74,14 @@ def source_text(source: str, language: Language) -> str:
 
 
 def measured(value: float | str | None, unit: str, language: Language) -> str:
-    """Return a measured value or its limit with its unit: `12 steps`, `12 步`. A text of others stays as it is."""
+    """Return a measured value or its limit with its unit: `12 steps`, `12 步`, `step 3`. A text of others stays as it is."""
     if isinstance(value, str) and value in FILE_PROBLEMS:
         return FILE_PROBLEMS[value].to(language)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     text = short_number(value) if is_number else plain_value(value)  # type: ignore[arg-type]
     if not unit or value is None:
         return text
+    if unit in PLACES:
+        return PLACES[unit].to(language).format(text)
     one, chinese = UNITS.get(unit, (unit, unit))
     return f"{text} {chinese if language == 'zh' else one if value == 1 else unit}"

@@ -43,6 +43,24 @@ def test_a_fraction_is_a_share_of_the_run() -> None:
     catches_not(RULE, Case(settings={"lr_warmup_steps": 0.05, "lr_scheduler": "cosine"}), Status.CLEAR)
 
 
+def test_few_steps_of_a_run_that_broke_say_nothing_about_its_warm_up() -> None:
+    def of_three(warm: int) -> Case:
+        ramp = [series([0.0, 1e11, 2e11], "lr/unet")]
+        return observed(further=ramp, facts={"total_steps": 320}, lr_warmup_steps=warm, lr_scheduler="cosine")
+
+    catches_not(RULE, of_three(10), Status.CLEAR)
+    assert "50%" in catches(RULE, of_three(160)).message.en
+
+
+def test_the_advised_warm_up_is_shorter_than_the_one_there_is() -> None:
+    decaying = [1e-4 * (n + 1) / 10 for n in range(10)] + [1e-4 * 0.9**n for n in range(390)]
+    finding = catches(RULE, observed(further=[series(decaying, "lr/unet")], lr_warmup_steps=10))
+    assert finding.fix is not None
+    (change,) = finding.fix.changes
+    assert change.value == pytest.approx(0.011, abs=0.002)  # of 400 steps: fewer than its 10
+    assert str(change.value) in finding.fix.advice.en
+
+
 def test_without_settings_and_log_nobody_can_say() -> None:
     catches_not(RULE, observed([0.1] * 50), Status.INCONCLUSIVE)
     catches_not(RULE, Case(settings={"lr_warmup_steps": 300, "lr_scheduler": "cosine"}), Status.INCONCLUSIVE)

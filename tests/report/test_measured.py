@@ -8,7 +8,7 @@ import pytest
 from orchestrator import diagnose
 from orchestrator.diagnose.facts import bounds
 from orchestrator.plan.concepts import _BROKEN
-from orchestrator.report.measured import FILE_PROBLEMS, SOURCES, UNITS, measured, source_text
+from orchestrator.report.measured import FILE_PROBLEMS, PLACES, SOURCES, UNITS, measured, source_text
 
 ROOT = Path(diagnose.__file__).parent.parent
 
@@ -26,7 +26,7 @@ def _units() -> set[str]:
 
 def test_every_unit_of_every_rule_has_chinese_words() -> None:
     assert len(_units()) > 5
-    assert _units() == set(UNITS)
+    assert _units() == set(UNITS) | set(PLACES)
     assert all(not chinese.isascii() for unit, (_, chinese) in UNITS.items() if unit.isalpha())
 
 
@@ -39,6 +39,9 @@ def test_every_file_problem_that_refuses_a_run_has_words() -> None:
     [
         (1, "steps", "1 step", "1 步"),
         (12, "steps", "12 steps", "12 步"),
+        (3, "step", "step 3", "第 3 步"),
+        ("1-3", "step", "step 1-3", "第 1-3 步"),
+        (4, "epoch", "epoch 4", "第 4 轮"),
         (9.5, "times", "9.5 times", "9.5 次"),
         ("5-40", "files", "5-40 files", "5-40 个文件"),
         ("truncated-file", "", "cut off, its end is missing", "文件不完整，缺少结尾"),

@@ -16,6 +16,7 @@ from orchestrator.core.finding import Location, Problem, Status, Verdict
 from orchestrator.core.problem_text import column_width
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import LANGUAGES, Language, Text, same
+from orchestrator.diagnose.rule import Says
 from orchestrator.plan.model import Prompt, Resolved
 from orchestrator.report import live_line, terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
@@ -165,6 +166,19 @@ def test_verdict_tells_what_was_not_decided(make_data: Make) -> None:
     assert "Nothing fired" not in stream.getvalue()
 
 
+def test_rules_that_could_not_decide_for_one_reason_share_a_line() -> None:
+    reason, needs = Text("The run was not probed.", "没有探针。"), Text("A probe.", "探针。")
+    asked = [Says(f"R90{n}", f"rule-{n}").inconclusive(reason, needs) for n in range(3)]
+    other = Says("R909", "other").inconclusive(reason, Text("A longer run.", "更长的训练。"))
+    stream = io.StringIO()
+    terminal.show_verdict(Verdict((*asked[:2], other, asked[2])), "en", terminal.make_console(stream))
+    lines = [line for line in stream.getvalue().splitlines() if line.startswith("Not judged[")]
+    assert lines[0] == "Not judged[R900, R901, R902]: The run was not probed. Needs: A probe."
+    assert lines[1].startswith("Not judged[R909]: ")
+    assert len(lines) == 2
+    assert "could not decide: 4" in stream.getvalue()
+
+
 def test_pace_comes_from_arrivals_and_forgets_the_pause_before() -> None:
     progress = Progress(1000)
     progress.advance(1, 0.0)
@@ -249,6 +263,7 @@ def test_line_of_a_known_run() -> None:
     assert text.startswith("step 100/200  #####..... 50%  10 it/s  10 s left  loss 0.528 ")
     assert text.endswith("R010 nan-loss")
     assert text.isascii()
+    assert "  剩余 10 秒  " in progress_text(progress, "zh")
 
 
 def test_pipe_gets_plain_lines_now_and_then() -> None:

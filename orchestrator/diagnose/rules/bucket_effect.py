@@ -37,12 +37,11 @@ from orchestrator.diagnose.facts import NO_DATASET, significant
 from orchestrator.diagnose.measured import picture_effects
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
-    ENABLE_LOG,
     LOST,
-    NO_LOG,
     PICTURES,
     bucket_levels,
     is_lost,
+    unlogged,
 )
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _alone(lonely: int, pictures: int) -> Finding:
 def _compared(case: Case) -> Finding:
     report = picture_effects(case)
     if report is None:
-        return SAYS.inconclusive(NO_LOG, ENABLE_LOG)
+        return SAYS.inconclusive(*unlogged(case))
     if is_lost(case):
         return SAYS.not_applicable(LOST)
     levels = bucket_levels(case, {row.index: row.effect for row in report.rows})

@@ -35,9 +35,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
-    ENABLE_PROBE,
     LEARNED,
-    NO_PROBE,
     PROBE,
     change_at,
     changed,
@@ -46,6 +44,7 @@ from orchestrator.diagnose.course import (
     is_still,
     noise,
     plateau_step,
+    unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, setting, significant
 from orchestrator.diagnose.remedies import new_length
@@ -72,7 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if seen is None else seen.train or seen.held_out
     line = ending(case, curve) if curve is not None else None
     if curve is None or line is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     if not curve.last < -LEARNED * noise(curve):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))

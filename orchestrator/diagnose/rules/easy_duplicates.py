@@ -39,13 +39,12 @@ from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.facts import NO_DATASET, names, significant, telemetry
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.single_pictures import (
-    ENABLE_LOG,
     LOST,
-    NO_LOG,
     PICTURES,
     falls,
     is_lost,
     picture_names,
+    unlogged,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = telemetry(case)
     if seen is None or not seen.pictures:
-        yield SAYS.inconclusive(NO_LOG, ENABLE_LOG)
+        yield SAYS.inconclusive(*unlogged(case))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import ENABLE_PROBE, NO_PROBE, course, noise
+from orchestrator.diagnose.course import course, noise, unprobed
 from orchestrator.diagnose.facts import NO_RUN, number, significant, where
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -69,7 +69,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     progress = course(case)
     if progress is None:
-        yield SAYS.inconclusive(NO_PROBE, ENABLE_PROBE)
+        yield SAYS.inconclusive(*unprobed(case))
         return
     if not progress.decisive.last < -JITTERS * noise(progress.decisive):
         yield SAYS.not_applicable(
@@ -112,7 +112,7 @@ def _judge(case: Case, parts: dict[str, GroupWeights], path: str) -> Finding:
         evidence=facts,
         fix=Fix(
             Text(
-                "Half `network.network_dim` and `network.network_alpha`, if size matters.",
+                "Halve `network.network_dim` and `network.network_alpha`, if size matters.",
                 "若在意文件大小，可将 `network.network_dim` 与 `network.network_alpha` 减半。",
             ),
             tuple(changes),
