@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.number_text import exact_number
 from orchestrator.core.record import to_plain
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 
 if TYPE_CHECKING:
     from orchestrator.core.provenance import Source
@@ -99,7 +99,7 @@ def _exposures(plan: Plan) -> Text:
     pictures = sum(len(s.sizes) for s in plan.subsets if not s.is_reg)
     samples, epochs = plan.steps.train_samples, plan.steps.epochs
     return Text(
-        f"{samples} samples x {epochs} epochs / {pictures} pictures",
+        f"{samples} samples x {plural(epochs, 'epoch', 'epochs')} / {plural(pictures, 'picture', 'pictures')}",
         f"{samples} 个样本 x {epochs} 轮 / {pictures} 张图片",
     )
 

@@ -132,6 +132,7 @@ def _decide_rest(
 def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_name: str) -> Plan:
     recipe = draft.recipe
     recording = decide_recording(draft, steps)  # before `unused` is closed
+    target = recipe.train.target_steps
     return Plan(
         name=recipe.name,
         output_name=output_name,
@@ -149,4 +150,5 @@ def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_nam
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
         unused=tuple(draft.unused),
         telemetry=recording,
+        target=None if target is None else draft.given(target, "train.target_steps"),
     )
