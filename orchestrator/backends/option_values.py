@@ -78,13 +78,13 @@ def order_problems(values: Mapping[str, Any]) -> list[tuple[str, Text]]:
     """Return for each pair of options in the wrong order the first one's name and what is wrong; wrong values are told by themselves."""
     found = []
     for low, high in _ORDERED:
-        pair = (values.get(low), values.get(high))
-        is_told = any(
-            not _fits("int", one) or _RANGE_OF[n].problem(one) for n, one in zip((low, high), pair, strict=True)
-        )
-        if not is_told and pair[0] >= pair[1]:
+        least, most = values.get(low), values.get(high)
+        if not (isinstance(least, int) and isinstance(most, int)):
+            continue
+        is_told = any(_RANGE_OF[name].problem(one) for name, one in ((low, least), (high, most)))
+        if not is_told and least >= most:
             found.append((low, Text(
-                f"must be below `{high}`; they are {pair[0]} and {pair[1]}", f"必须小于 `{high}`；现在是 {pair[0]} 和 {pair[1]}"
+                f"must be below `{high}`; they are {least} and {most}", f"必须小于 `{high}`；现在是 {least} 和 {most}"
             )))  # fmt: skip
     return found
 
