@@ -94,7 +94,7 @@ def _fired(folder: Folder, tokens: str | None) -> Finding:
             *(
                 []
                 if tokens is None
-                else [Evidence(Text("their caption will be", "它们的标注将是"), tokens, None, "class tokens")]
+                else [Evidence(Text("their caption will be", "它们的标注将是"), tokens, None, "class_tokens")]
             ),
         ],
         fix=Fix(Text("Write the missing captions.", "补写缺少的标注。")),
