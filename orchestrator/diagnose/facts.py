@@ -218,9 +218,10 @@ def to_the_end(last_step: float, planned: int) -> Text:
 
 def is_at_band(case: Case) -> bool:
     """Return whether the recipe's band of exposures moved the steps: so says the plan, or they lie at an edge, within a rounding."""
-    band = case.recipe.train.exposures_per_image if case.recipe is not None else None
-    if case.plan is None or band is None:
-        return False
+    train = case.recipe.train if case.recipe is not None else None
+    band = train.exposures_per_image if train is not None else None
+    if case.plan is None or train is None or band is None or train.max_train_epochs is not None:
+        return False  # epochs of the recipe's own beat the band
     seen = case.plan.steps.exposures_per_image
     is_near = seen > (1 - BAND_ROUNDING) * band[1] or seen < (1 + BAND_ROUNDING) * band[0]
     return bool(getattr(case.plan.steps, "is_band_bound", False)) or is_near
@@ -232,6 +233,20 @@ def is_held_short(case: Case) -> bool:
     if case.plan is None or band is None or not is_at_band(case):
         return False
     return case.plan.steps.exposures_per_image**2 > band[0] * band[1]
+
+
+def deciding_key(case: Case) -> str:
+    """Return the recipe key that makes the run as long as it is: another value of `target_steps` may change nothing."""
+    if case.recipe is None or case.plan is None:
+        return "train.target_steps"
+    train, steps = case.recipe.train, case.plan.steps
+    if train.max_train_epochs is not None:
+        return "train.max_train_epochs"
+    is_above = train.exposures_per_image is not None and steps.exposures_per_image > train.exposures_per_image[1]
+    has_repeats = any(c.num_repeats for c in case.recipe.concepts if not c.is_reg)
+    if steps.epochs == 1 and has_repeats and (is_above or not is_at_band(case)):
+        return "num_repeats"
+    return "train.exposures_per_image" if is_at_band(case) else "train.target_steps"
 
 
 def subject_folders(case: Case) -> tuple[Folder, ...]:

@@ -135,7 +135,7 @@ def test_plan_shows_each_option_under_its_own_heading(make_data: Make) -> None:
     found = {block.splitlines()[0]: [row.split()[0] for row in block.splitlines()[2:]] for block in blocks[1:] if block}
     assert list(found) == ["Folders", "Data set options", "Training options", "Sample prompts"]
     assert found["Data set options"] == ["resolution"]
-    assert found["Training options"] == ["unet_lr"]
+    assert found["Training options"] == ["unet_lr", "output_name"]
     assert len(found["Folders"]) == len(plan.subsets) + (plan.validation is not None)
     assert "a trophy" in stream.getvalue()
 
