@@ -39,7 +39,7 @@ def check(
     form: str,
     lang: Language,
 ) -> int:
-    """Look at the pixels and captions of a folder, or of a recipe's folders.
+    """Look at the pixels and captions of a folder or recipe.
 
     What was measured is kept in the user's cache folder: unchanged files
     are not opened again. Nothing in the folder is written.

@@ -59,7 +59,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     loaded = read_recipe(recipe_path, overrides, known_options())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
     dataset, plan, build = scan(loaded), None, None
-    problems = list(check_ignores(loaded.recipe, lambda key: _where(loaded, key)))
+    problems = list(check_ignores(loaded.ignored_rules, lambda key: _where(loaded, key)))
     if loaded.mistakes:
         problems += _seen_without_plan(loaded, dataset)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, Status
+from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text, same
 
 if TYPE_CHECKING:
@@ -32,10 +33,21 @@ def no_effect(name: str, decided: Resolved, because: Text, why: Text = _IN_METAD
         why=why,
         evidence=(Evidence(same(name), _shown(decided.value), source=key or name),),
         fix=Fix(
-            Text(f"leave out `{name}`", f"请去掉 `{name}`"),
+            _leave_out(name, decided),
             (Change(key, None, decided.value, is_safe=True),) if key else (),
         ),
         where=decided.where,
+    )
+
+
+def _leave_out(name: str, decided: Resolved) -> Text:
+    """How to do without the value: what a preset says is taken back in the recipe, the preset is not to be changed."""
+    section, _, key = decided.key.rpartition(".")
+    if decided.source is not Source.PRESET or not section:
+        return Text(f"leave out `{name}`", f"请去掉 `{name}`")
+    return Text(
+        f"the preset says it; write `{key}: null` under `{section}:` to take it back",
+        f"这是预设的值；在 `{section}:` 下写 `{key}: null` 即可取消",
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -13,25 +15,78 @@ if TYPE_CHECKING:
     from orchestrator.backends.argspec import Kind, Option
 
 
-_LEAST: Mapping[str, int] = {
-    **dict.fromkeys(
-        (
-            "vae_batch_size", "text_encoder_batch_size", "vae_chunk_size", "sample_batch_size", "sample_every_n_epochs",
-            "sample_every_n_steps", "save_last_n_epochs", "save_last_n_epochs_state", "save_last_n_steps",
-            "save_last_n_steps_state", "lr_scheduler_num_cycles", "lr_scheduler_timescale", "clip_skip", "network_dim",
-            "max_timestep", "t5xxl_max_token_length", "ddp_timeout",
-        ),
-        1,
+TIMESTEPS = 1000
+"""Of every family's noise schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers an option may be."""
+
+    least: float
+    most: float = math.inf
+    is_open: bool = False
+    """The least itself is out too: above it."""
+
+    def problem(self, value: float) -> Text | None:
+        """Return what is wrong with `value`, or None."""
+        is_low = value <= self.least if self.is_open else value < self.least
+        if not is_low and value <= self.most:
+            return None
+        low, high = short_number(self.least), short_number(self.most)
+        if math.isfinite(self.most):
+            return Text(
+                f"must be from {low} to {high}; it is {value!r}", f"必须在 {low} 到 {high} 之间；现在是 {value!r}"
+            )
+        if self.is_open:
+            return Text(f"must be above {low}; it is {value!r}", f"必须大于 {low}；现在是 {value!r}")
+        return Text(f"must be at least {low}; it is {value!r}", f"至少为 {low}；现在是 {value!r}")
+
+
+_RANGES: Mapping[Range, tuple[str, ...]] = {
+    Range(1): (
+        "vae_batch_size", "text_encoder_batch_size", "vae_chunk_size", "sample_batch_size", "sample_every_n_epochs",
+        "sample_every_n_steps", "save_last_n_epochs", "save_last_n_epochs_state", "save_last_n_steps",
+        "save_last_n_steps_state", "lr_scheduler_num_cycles", "lr_scheduler_timescale", "clip_skip", "network_dim",
+        "t5xxl_max_token_length", "ddp_timeout",
     ),
-    **dict.fromkeys(
-        (
-            "max_data_loader_n_workers", "keep_tokens", "caption_dropout_every_n_epochs", "blocks_to_swap", "min_timestep",
-            "multires_noise_iterations", "seed", "token_warmup_min", "token_warmup_step",
-        ),
-        0,
+    Range(0): (
+        "max_data_loader_n_workers", "keep_tokens", "caption_dropout_every_n_epochs", "blocks_to_swap",
+        "multires_noise_iterations", "seed", "token_warmup_min", "token_warmup_step", "prior_loss_weight",
+        "lr_scheduler_power", "lr_warmup_steps", "lr_decay_steps", "v_pred_like_loss", "guidance_scale", "max_grad_norm",
     ),
+    Range(0, is_open=True): (
+        "huber_c", "huber_scale", "logit_std", "training_shift", "sigmoid_scale", "discrete_flow_shift", "min_snr_gamma",
+        "scale_weight_norms",
+    ),
+    Range(0, 1): (
+        "noise_offset", "ip_noise_gamma", "multires_noise_discount", "lr_scheduler_min_lr_ratio", "network_dropout",
+        "caption_dropout_rate", "caption_tag_dropout_rate", "clip_l_dropout_rate", "clip_g_dropout_rate",
+        "t5_dropout_rate", "pos_emb_random_crop_rate",
+    ),
+    Range(0, TIMESTEPS - 1): ("min_timestep",),
+    Range(1, TIMESTEPS): ("max_timestep",),
 }  # fmt: skip
-"""Options that count something -> the least the trainer can use. Lengths and intervals have refusals of their own."""
+"""Range of what an option can sensibly be -> the options. Lengths and intervals have refusals of their own; `adaptive_noise_scale`
+and `base_weights_multiplier` may well be negative."""
+_RANGE_OF = {name: one for one, names in _RANGES.items() for name in names}
+_ORDERED = (("min_timestep", "max_timestep"),)
+"""Pairs of which the first has to be below the second."""
+
+
+def order_problems(values: Mapping[str, Any]) -> list[tuple[str, Text]]:
+    """Return for each pair of options in the wrong order the first one's name and what is wrong; wrong values are told by themselves."""
+    found = []
+    for low, high in _ORDERED:
+        least, most = values.get(low), values.get(high)
+        if not (isinstance(least, int) and isinstance(most, int)):
+            continue
+        is_told = any(_RANGE_OF[name].problem(one) for name, one in ((low, least), (high, most)))
+        if not is_told and least >= most:
+            found.append((low, Text(
+                f"must be below `{high}`; they are {least} and {most}", f"必须小于 `{high}`；现在是 {least} 和 {most}"
+            )))  # fmt: skip
+    return found
 
 
 def value_problem(option: Option, value: Any) -> Text | None:
@@ -42,9 +97,10 @@ def value_problem(option: Option, value: Any) -> Text | None:
         if option.kind == "int_or_float" and isinstance(value, float):
             return _share_above_one(value)
         return _wanted(*_KIND_WORDS[option.kind], value)
-    least = _LEAST.get(option.name)
-    if least is not None and value < least:
-        return Text(f"must be at least {least}; it is {value!r}", f"至少为 {least}；现在是 {value!r}")
+    bounds = _RANGE_OF.get(option.name)
+    wrong = bounds.problem(value) if bounds is not None else None
+    if wrong is not None:
+        return wrong
     if option.choices is None or value in option.choices:
         return None
     names = ", ".join(str(c) for c in option.choices if c not in (None, ""))

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.argspec import shipped_option_names
-from orchestrator.backends.option_values import value_problem
+from orchestrator.backends.option_values import order_problems, value_problem
 from orchestrator.backends.toml_text import lost_values, render
 from orchestrator.core.finding import Problem
 from orchestrator.core.provenance import Source
@@ -99,6 +99,11 @@ def option_problems(
             what = Text(f"`{name}` {wrong.en}", f"`{name}` {wrong.zh}")
             why = _STOPS if trainer == plan.family else _UNCHECKED
             problems.append(Problem("wrong-option-value", what, why, _value_fix(name, option), location_of(plan, name)))
+    for name, wrong in order_problems(values):
+        what = Text(f"`{name}` {wrong.en}", f"`{name}` {wrong.zh}")
+        problems.append(
+            Problem("wrong-option-value", what, _UNCHECKED, _value_fix(name, options[name]), location_of(plan, name))
+        )
     problems += own_key_problems(plan)
     return tuple(problems)
 

@@ -35,6 +35,8 @@ MAX_NODES = 10_000
 MAX_DEPTH = 32
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_NO_TEXT = b"\0\0"
+"""Pictures and model files begin with such numbers; a stray zero byte in text, or UTF-16 without its mark, has none side by side."""
 _FOREIGN_LINE_END = re.compile("[\x85\u2028\u2029]")
 """PyYAML ends a line there, no editor does: every line number after it would be wrong."""
 
@@ -278,11 +280,13 @@ class _Walk:
 
 def _decode(content: bytes, file: str) -> str:
     """Return the text of a file's bytes; only plain UTF-8 is read."""
-    if len(content) > MAX_BYTES:
-        raise InputError([problems.too_large(file)])
     for mark, encoding in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\xef\xbb\xbf", "UTF-8-BOM")):
         if content.startswith(mark):
             raise InputError([problems.byte_order_mark(Location(file, 1, 1), encoding)])
+    if _NO_TEXT in content[:MAX_BYTES]:
+        raise InputError([problems.binary_file(file)])
+    if len(content) > MAX_BYTES:
+        raise InputError([problems.too_large(file)])
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -244,6 +244,18 @@ def too_large(file: str) -> Problem:
     )
 
 
+def binary_file(file: str) -> Problem:
+    """A picture, a model or another file that holds no text."""
+    return Problem(
+        "not-a-recipe",
+        Text(f"`{file}` is no recipe: it holds no text", f"`{file}` 不是配方：它不是文本文件"),
+        fix=Text(
+            "name a recipe, a YAML file that begins with `recipe_version: 1`",
+            "请指定配方：以 `recipe_version: 1` 开头的 YAML 文件",
+        ),
+    )
+
+
 def too_deep(where: Location) -> Problem:
     """More levels than a recipe ever has."""
     return Problem(

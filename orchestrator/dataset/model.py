@@ -89,7 +89,7 @@ class Dataset:
     equal_files: tuple[tuple[Path, ...], ...] = ()
     """Groups of the subject's pictures that are byte for byte the same."""
     problems: tuple[Problem, ...] = ()
-    """Why folders are unread."""
+    """Why folders are unread, and which of them two concepts name."""
     looked: Looked | None = None
     """What the pixels say; None where nobody looked."""
 

@@ -19,6 +19,7 @@ from orchestrator.dataset.equal_files import equal_files
 from orchestrator.dataset.header import Header, read_header
 from orchestrator.dataset.layout import parse_folder_name
 from orchestrator.dataset.model import Dataset, Folder, Picture
+from orchestrator.dataset.repeated_folders import repeated_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,8 +63,10 @@ def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
     What is wrong with some of them is kept in the data set's `problems`: it hides neither the others nor what comes later.
     """
     folders: list[Folder] = []
+    places: list[Location | None] = []
     problems: list[Problem] = []
     for request in requests:
+        places.append(None if request is None else request.where)
         if request is None:
             folders.append(UNKNOWN_FOLDER)
             continue
@@ -72,6 +75,7 @@ def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
         except InputError as error:
             problems.extend(error.problems)
             folders.append(replace(UNKNOWN_FOLDER, image_dir=request.image_dir, is_reg=request.is_reg))
+    problems += repeated_folders(zip(folders, places, strict=True))
     return Dataset(tuple(folders), equal_files=equal_files(folders), problems=tuple(problems))
 
 

@@ -11,10 +11,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence
-from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import significant, telemetry
+from orchestrator.core.text import Text, plural
+from orchestrator.diagnose.facts import recording, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rates import summed_lr_at
+from orchestrator.diagnose.signals.probe import NO_TRIGGER
 from orchestrator.diagnose.signals.saturation import MOST_MISFIT, fit_saturation
 
 if TYPE_CHECKING:
@@ -44,16 +45,6 @@ LEAST_JITTER = 0.01
 TO_DEVIATION = 1.4826
 """A median of absolute normal deviates times this is their standard deviation."""
 PROBE = "telemetry: probe"
-
-NO_PROBE = Text("The run was not probed against its base model.", "该次训练没有与底模作探针比较。")
-ENABLE_PROBE = Text(
-    f"`telemetry: probe` in the recipe and at least {LEAST_PROBES} probes.",
-    f"配方中的 `telemetry: probe`，且至少 {LEAST_PROBES} 次探针。",
-)
-FEW_PROBES = Text(
-    f"The run ended before it was probed {LEAST_PROBES} times.", f"训练在做满 {LEAST_PROBES} 次探针之前就结束了。"
-)
-LONGER = Text("A run that goes on for longer.", "运行更久的训练。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +83,30 @@ def course(case: Case) -> Course | None:
     )
 
 
-def lacking_probe(case: Case) -> tuple[Text, Text]:
-    """Return why there is no course, and what would give one: nobody is asked for what is there already."""
+def unprobed(case: Case) -> tuple[Text, Text]:
+    """Return why a run has no course, and what would give it one: only what is missing is asked for."""
     seen = telemetry(case)
-    if seen is not None and (seen.mode == "probe" or seen.probes):
-        return FEW_PROBES, LONGER
-    return NO_PROBE, ENABLE_PROBE
+    count = len({p.step for p in seen.probes if p.is_on and p.when != NO_TRIGGER}) if seen is not None else 0
+    if count == 0:
+        said = Text("The run was not probed against its base model.", "该次训练没有与底模作探针比较。")
+    elif count < LEAST_PROBES:
+        said = Text(
+            f"The run was probed {plural(count, 'time', 'times')} only: no shape.",
+            f"该次训练只有 {count} 次探针：看不出走势。",
+        )
+    else:
+        said = Text(
+            "The probes have no base model beside them, or are not finite.", "探针缺少底模的测量，或并非有限数。"
+        )
+    if recording(case) == "probe":
+        return said, Text(
+            f"A run long enough for {LEAST_PROBES} finite probes.",
+            f"足够长的训练，至少得到 {LEAST_PROBES} 次有限的探针。",
+        )
+    return said, Text(
+        f"`telemetry: probe` in the recipe and at least {LEAST_PROBES} probes.",
+        f"配方中的 `telemetry: probe`，且至少 {LEAST_PROBES} 次探针。",
+    )
 
 
 def shaking(curve: ProbeCurve, share: float = 1.0, jumps: Sequence[int] = ()) -> float:
@@ -256,6 +265,22 @@ def surety(case: Case, ratio: float, *, least: float = 2.0, is_about_others: boo
         return Confidence.HIGH
     is_sample = seen.held_out is not None and len(seen.held_out.pictures) >= SAMPLE
     return Confidence.HIGH if is_sample else Confidence.MEDIUM
+
+
+def caveat(curve: ProbeCurve, *, is_held_out: bool) -> Text:
+    """Return how far a gain on held-out pictures speaks for pictures nobody measured, to stand behind it; empty for training pictures."""
+    count, low, high = len(curve.pictures), -curve.highs[-1], -curve.lows[-1]
+    if not is_held_out:
+        return Text("", "")
+    if count < SAMPLE or not (math.isfinite(low) and math.isfinite(high)):
+        held = plural(count, "picture", "pictures")
+        return Text(
+            f" (measured on {held}: too few to speak for others)", f"（只测了 {count} 张图片：不足以代表其他图片）"
+        )
+    return Text(
+        f" (95 % interval over {count} pictures: {low:.1f} to {high:.1f} %)",
+        f"（{count} 张图片的 95 % 区间：{low:.1f} 至 {high:.1f} %）",
+    )
 
 
 def changed(curve: ProbeCurve, limit: float | None = None, *, is_held_out: bool = False) -> Evidence:

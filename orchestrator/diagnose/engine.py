@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Location, Problem
     from orchestrator.diagnose.rule import Case, Rule
-    from orchestrator.recipe.model import Recipe
 
 UNREAD_FOLDER = "unread-folder"
 """Told where folders could not be looked into, whatever the reason: that they show no pictures says nothing."""
@@ -67,18 +66,14 @@ def judge(
     return Verdict(tuple(sorted(findings, key=_order)))
 
 
-def check_ignores(recipe: Recipe, where: Callable[[str], Location | None] = lambda _key: None) -> tuple[Problem, ...]:
-    """Return a problem for each entry of `ignore` that names no rule. `where` gives the place of a key such as `ignore[0].rule`."""
-    if not recipe.ignore:
+def check_ignores(named: Mapping[str, str], where: Callable[[str], Location | None]) -> tuple[Problem, ...]:
+    """Return a problem for each of `named`, key -> rule, that is none. `where` gives the place of a key such as `ignore[0].rule`."""
+    if not named:
         return ()
     from orchestrator.diagnose.pages import all_pages, unknown_rule
 
     known = {label for rule in all_pages() for label in (rule.id, rule.name)}
-    return tuple(
-        replace(unknown_rule(entry.rule), where=where(f"ignore[{index}].rule"))
-        for index, entry in enumerate(recipe.ignore)
-        if entry.rule not in known
-    )
+    return tuple(replace(unknown_rule(rule), where=where(key)) for key, rule in named.items() if rule not in known)
 
 
 def _rule_failed(rule: Rule, error: Exception) -> Finding:

@@ -28,8 +28,8 @@ ADAPTIVE_OPTIMIZERS = ("prodigy", "dadapt")
 """Optimizers that find their own step size; a learning rate is only a factor on it."""
 BAND_ROUNDING = 0.10
 """Share by which whole epochs may miss an edge of the band of exposures."""
-WHOLE = 0.98
-"""Share of the planned steps from which on a run counts as whole; the last ones may be missing in the log."""
+WHOLE = 0.9
+"""Share of the planned steps from which on a record speaks for the whole run: the last probe lies somewhat before the end."""
 LONGER_AT_BAND = Text(
     "For a longer run add pictures, or widen `train.exposures_per_image`: its upper end decides here, `train.target_steps` does not.",
     "若要更长的训练，请增加图片，或放宽 `train.exposures_per_image`：此处由其上限决定步数，而非 `train.target_steps`。",
@@ -141,6 +141,37 @@ def telemetry(case: Case) -> Telemetry | None:
     return kept
 
 
+def recording(case: Case) -> str | None:
+    """Return what the recorder was told to record, `off`, `log` or `probe`; None where nobody knows. What is on is not asked for again."""
+    seen = telemetry(case)
+    if seen is not None:
+        return seen.mode
+    if case.plan is not None and case.plan.telemetry is not None:
+        return str(case.plan.telemetry.mode.value)
+    return case.recipe.telemetry if case.recipe is not None else None
+
+
+def is_logging(case: Case) -> bool:
+    """Return whether steps and pictures were to be recorded; where they are missing all the same, the run was too short for them."""
+    return recording(case) in {"log", "probe"}
+
+
+def steps_logged(case: Case, least: int) -> Text:
+    """Return what a rule needs that asks the recorder about at least so many steps."""
+    if is_logging(case):
+        return Text(f"At least {least} steps.", f"至少 {least} 步。")
+    return Text(f"`telemetry: log` and {least} steps.", f"`telemetry: log` 与至少 {least} 步。")
+
+
+def rates_logged(case: Case) -> Text:
+    """Return what a rule needs that found no learning rate."""
+    if is_logging(case):
+        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
+    return Text(
+        "TensorBoard files of the trainer, or `telemetry: log`.", "训练器的 TensorBoard 文件，或 `telemetry: log`。"
+    )
+
+
 def raw_loss(case: Case) -> Series | None:
     """Return the loss per optimizer step."""
     return series(case, RAW_LOSS)
@@ -182,17 +213,29 @@ def planned_steps(case: Case) -> int | None:
     return None if announced is None else int(announced)
 
 
-def is_cut_short(case: Case) -> bool:
-    """Return whether the run ended well before the steps that it was to take: shares of what it did are no shares of the run."""
-    planned, loss = planned_steps(case), raw_loss(case)
-    return planned is not None and loss is not None and loss.steps[-1] < WHOLE * planned
+def unreached_steps(case: Case, last_step: float) -> int | None:
+    """Return the planned steps where a record that ends at `last_step` misses its plan: shares of it are none of the run then.
+
+    None where the record reaches the end, or nobody knows how long the run was to be.
+    """
+    planned = planned_steps(case)
+    return planned if planned is not None and last_step < WHOLE * planned else None
+
+
+def to_the_end(last_step: float, planned: int) -> Text:
+    """Return what a rule about the whole run needs where it ended before its plan did."""
+    return Text(
+        f"A run to its planned end; this one is known to step {last_step:.0f} of {planned}.",
+        f"需要训练到计划的终点；此次只记录到第 {last_step:.0f} 步，计划 {planned} 步。",
+    )
 
 
 def is_at_band(case: Case) -> bool:
     """Return whether the recipe's band of exposures moved the steps: so says the plan, or they lie at an edge, within a rounding."""
-    band = case.recipe.train.exposures_per_image if case.recipe is not None else None
-    if case.plan is None or band is None:
-        return False
+    train = case.recipe.train if case.recipe is not None else None
+    band = train.exposures_per_image if train is not None else None
+    if case.plan is None or train is None or band is None or train.max_train_epochs is not None:
+        return False  # epochs of the recipe's own beat the band
     seen = case.plan.steps.exposures_per_image
     is_near = seen > (1 - BAND_ROUNDING) * band[1] or seen < (1 + BAND_ROUNDING) * band[0]
     return bool(getattr(case.plan.steps, "is_band_bound", False)) or is_near
@@ -204,6 +247,20 @@ def is_held_short(case: Case) -> bool:
     if case.plan is None or band is None or not is_at_band(case):
         return False
     return case.plan.steps.exposures_per_image**2 > band[0] * band[1]
+
+
+def deciding_key(case: Case) -> str:
+    """Return the recipe key that makes the run as long as it is: another value of `target_steps` may change nothing."""
+    if case.recipe is None or case.plan is None:
+        return "train.target_steps"
+    train, steps = case.recipe.train, case.plan.steps
+    if train.max_train_epochs is not None:
+        return "train.max_train_epochs"
+    is_above = train.exposures_per_image is not None and steps.exposures_per_image > train.exposures_per_image[1]
+    has_repeats = any(c.num_repeats for c in case.recipe.concepts if not c.is_reg)
+    if steps.epochs == 1 and has_repeats and (is_above or not is_at_band(case)):
+        return "num_repeats"
+    return "train.exposures_per_image" if is_at_band(case) else "train.target_steps"
 
 
 def subject_folders(case: Case) -> tuple[Folder, ...]:

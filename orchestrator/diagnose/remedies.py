@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change
+from orchestrator.core.number_text import short_number
+from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import lower_lr, not_comparable, usual_rates
 from orchestrator.diagnose.facts import is_adaptive, is_held_short, number, planned_steps, setting, significant, unet_lr
 from orchestrator.diagnose.signals.raw import effective_lr
@@ -37,6 +39,23 @@ def lower_rates(case: Case, factor: float, *, is_safe: bool = True) -> tuple[Cha
     share = better / lr
     rates = [rate if rate <= TEXT_SHARE * better else min(rate * share, better) for rate in text_rates(case)]
     return (Change("train.unet_lr", better, lr, is_safe=is_safe), *_text_change(case, rates, is_safe=is_safe))
+
+
+_PARTS = {0.1: Text("a tenth", "十分之一"), 0.3: Text("a third", "三分之一"), 0.5: Text("half", "一半")}
+
+
+def lower_rate_words(case: Case, factor: float) -> Text:
+    """Return in words what `lower_rates` changes; `factor` is one of `_PARTS`. A rate far above the usual comes down by more than that part."""
+    lr, better, part = unet_lr(case), lower_lr(case, factor), _PARTS[factor]
+    if is_adaptive(case):
+        return Text(
+            "a smaller `d_coef` in `train.optimizer_args`",
+            "减小 `train.optimizer_args` 中的 `d_coef`",
+        )
+    if not lr or better is None or math.isclose(better, factor * lr, rel_tol=0.1):
+        return Text(f"{part.en} of the learning rate", f"学习率取{part.zh}")
+    rate = short_number(better)
+    return Text(f"a learning rate of {rate}, the most that is usual", f"学习率取 {rate}（常用范围的上限）")
 
 
 def raise_rates(case: Case, factor: float) -> tuple[Change, ...]:

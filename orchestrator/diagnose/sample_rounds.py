@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,16 +18,34 @@ if TYPE_CHECKING:
 
 SAMPLES = "sample pictures"
 NO_SAMPLES = Text("No sample pictures were drawn, or none could be read.", "没有样图，或样图无法读取。")
-ENABLE_SAMPLES = Text(
-    "Prompts in `sample.prompts`, several of them with different seeds, and `sample.sample_at_first: true`.",
-    "在 `sample.prompts` 中写入提示词（同一提示词用多个种子），并设置 `sample.sample_at_first: true`。",
-)
 NO_FIRST = Text(
     "No sample was drawn before training, so there is nothing to compare with.", "训练前没有生成样图，无从比较。"
 )
-NO_LATER = Text("No sample was drawn after those before training.", "除训练前的样图外，之后没有再生成样图。")
-ENABLE_LATER = Text("A run that reaches its next round of samples.", "运行到下一轮生成样图的训练。")
-ENABLE_FIRST = Text("`sample.sample_at_first: true`.", "设置 `sample.sample_at_first: true`。")
+NO_LATER = Text(
+    "No samples were drawn after training began, so there is nothing to compare.",
+    "训练开始后没有再生成样图，无从比较。",
+)
+LONGER = Text("A run that reaches its next round of samples.", "训练到下一轮样图。")
+_ENABLE_FIRST = Text("`sample.sample_at_first: true`.", "设置 `sample.sample_at_first: true`。")
+_DRAWN = Text(
+    "Samples of the run that can be read: the recipe asks for them already.", "可读取的样图：配方已要求生成样图。"
+)
+
+
+def samples_needed(case: Case) -> Text:
+    """Return what a rule needs that found no samples: only what is missing is asked for."""
+    has_prompts, has_first = case.plan is not None and bool(case.plan.prompts), setting(case, "sample_at_first") is True
+    if has_prompts:
+        return _DRAWN if has_first else _ENABLE_FIRST
+    return Text(
+        "Prompts in `sample.prompts`, several of them with different seeds, and `sample.sample_at_first: true`.",
+        "在 `sample.prompts` 中写入提示词（同一提示词用多个种子），并设置 `sample.sample_at_first: true`。",
+    )
+
+
+def first_needed(case: Case) -> Text:
+    """Return what a rule needs that found no samples of the base model."""
+    return _DRAWN if setting(case, "sample_at_first") is True else _ENABLE_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +104,3 @@ def mean_distance(pictures: Sequence[SamplePixels]) -> float:
     """Return the mean layout distance over all pairs; NaN for fewer than two."""
     pairs = [layout_distance(a, b) for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
     return math.fsum(pairs) / len(pairs) if pairs else math.nan
-
-
-def lacking_round(seen: Sequence[Round]) -> tuple[Text, Text]:
-    """Return which of the rounds before and after there is none of, and what would draw it."""
-    return (NO_LATER, ENABLE_LATER) if seen[0].step == 0 else (NO_FIRST, ENABLE_FIRST)

@@ -44,7 +44,7 @@ class Told:
     evidence: Text
     """What the value of each picture is."""
     limit: float | None
-    unit: str
+    unit: str = ""
     severity_few: Severity | None = None
     """Where only one picture or one in twenty is told; None: the same."""
 

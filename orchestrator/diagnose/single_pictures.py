@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import names, telemetry
+from orchestrator.diagnose.facts import is_logging, names, telemetry
 from orchestrator.diagnose.measured import conditioned, explained
 
 if TYPE_CHECKING:
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
 
 PICTURES = "telemetry: pictures"
-ENABLE_LOG = Text(
-    "`telemetry: probe` in the recipe (or `log`): it records which picture had which loss.",
-    "配方中的 `telemetry: probe`（或 `log`）：它会记录每张图片的损失。",
-)
-NO_LOG = Text("The loss of single pictures was not recorded.", "没有记录单张图片的损失。")
-_FEW_STEPS = Text("Too few steps were recorded to compare pictures.", "记录的步数太少，无法比较图片。")
-_LONGER = Text("A run that goes on for longer.", "运行更久的训练。")
 LOST = Text(
     "The model's output was lost; single pictures say nothing then.", "模型输出已崩坏，单张图片的损失没有意义。"
 )
@@ -42,10 +35,20 @@ class Fall:
     """Difference in standard errors; below 0 the group fell faster."""
 
 
-def lacking_log(case: Case) -> tuple[Text, Text]:
-    """Return why nothing is known of single pictures, and what would tell it: nobody is asked for what is there already."""
-    seen = telemetry(case)
-    return (_FEW_STEPS, _LONGER) if seen is not None and len(seen.steps) else (NO_LOG, ENABLE_LOG)
+def unlogged(case: Case) -> tuple[Text, Text]:
+    """Return why nothing can be said of single pictures, and what would tell: only what is missing is asked for."""
+    if is_logging(case):
+        return (
+            Text("Too few losses of single pictures were recorded.", "记录到的单张图片损失太少。"),
+            Text("A run in which each picture is shown several times.", "每张图片至少出现数次的训练。"),
+        )
+    return (
+        Text("The loss of single pictures was not recorded.", "没有记录单张图片的损失。"),
+        Text(
+            "`telemetry: probe` in the recipe (or `log`): it records which picture had which loss.",
+            "配方中的 `telemetry: probe`（或 `log`）：它会记录每张图片的损失。",
+        ),
+    )
 
 
 def is_lost(case: Case) -> bool:

@@ -19,7 +19,7 @@ from orchestrator.diagnose.measured import steps_per_epoch
 from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.core.finding import Verdict
     from orchestrator.core.observation import Checkpoint, Series
@@ -138,9 +138,10 @@ def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
         )
         return Window((), Confidence.HIGH, words)
     chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
+    is_cut = (chosen[-1].step or 0) < (files[-1].step or 0)  # something later was measured, and it is worse
+    right = (_BEFORE_WORSE if is_held else _BEFORE_HEART) if is_cut else _LATEST
     sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
-    said = _BEFORE_WORSE if is_held and chosen[-1] is not files[-1] else _AS_GOOD
-    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), said), sure, why)
+    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), _AS_GOOD, right), sure, why)
 
 
 def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
@@ -200,45 +201,40 @@ def _validated(files: Sequence[Checkpoint], held_out: Series, length: int) -> Wi
         f"From the trainer's own held-out loss: all files within {REBOUND:.0f} % of its lowest value. It has no base to compare with.",
         f"依据训练器自带的留出集损失：与最低值相差 {REBOUND:.0f} % 以内的文件。它没有底模可比。",
     )
-    said = _BEFORE_WORSE if near[-1] is not files[-1] else _AS_GOOD
-    return Window(_candidates(near, lambda _file: None, said), Confidence.LOW, words)
+    right = _BEFORE_WORSE if (near[-1].step or 0) < (files[-1].step or 0) else _LATEST
+    return Window(_candidates(near, lambda _file: None, _AS_GOOD, right), Confidence.LOW, words)
 
 
 def _unmeasured(files: Sequence[Checkpoint]) -> Window:
-    third = len(files) // 3
     words = Text(
-        "Nothing that was measured decides: compare by eye, from the middle of the run to its end.",
-        "没有任何测量能决定：请目测比较，从训练中段到结尾。",
+        "Nothing that was measured decides: an early file, one in between and the last, to be compared by eye.",
+        "没有任何测量能决定：较早、居中和最后的文件各一，请目测比较。",
     )
-    return Window(_candidates(files[third:], lambda _file: None, _NOT_MEASURED), Confidence.LOW, words)
+    return Window(_candidates(files[len(files) // 3 :], lambda _file: None, _EARLY, _LAST), Confidence.LOW, words)
+
+
+_AS_GOOD = Text("earliest that is as good: the freest with new prompts", "同样好的文件中最早的：对新提示词最灵活")
+_EARLY = Text("early: freer with new prompts, if it has learned enough", "较早：若已学够，对新提示词更灵活")
+_BETWEEN = Text("in between: try this first", "居中：先试这个")
+_ONLY = Text("the only one to name", "仅此一个")
+_LATEST = Text("latest of them: often the closest likeness", "其中最晚的：往往最像")
+_LAST = Text("the last: the most training", "最后一个：训练最多")
+_BEFORE_WORSE = Text("latest before it got worse: often the closest likeness", "变差之前最晚的：往往最像")
+_BEFORE_HEART = Text(
+    "latest before learning by heart becomes likely: often the closest likeness", "很可能开始死记之前最晚的：往往最像"
+)
 
 
 def _candidates(
-    files: Sequence[Checkpoint], change: Callable[[Checkpoint], float | None], words: Mapping[Place, Text]
+    files: Sequence[Checkpoint], change: Callable[[Checkpoint], float | None], left: Text, right: Text
 ) -> tuple[Candidate, ...]:
-    """Return up to three of the files, ends and middle, one file once; `words` say what each place means."""
-    places: list[tuple[Place, int]] = [("left", 0), ("middle", (len(files) - 1) // 2), ("right", len(files) - 1)]
-    if len(files) == 1:
-        return (Candidate("middle", files[0].path, files[0].step or 0, change(files[0]), _ONLY),)
-    if len(files) == 2:
+    """Return up to three of the files, ends and middle, one file once; `left` and `right` say what is known of the ends."""
+    last = len(files) - 1
+    places: list[tuple[Place, int, Text]] = [("left", 0, left), ("middle", last // 2, _BETWEEN), ("right", last, right)]
+    if last == 0:
+        places = [("middle", 0, _ONLY)]
+    elif last == 1:
         places = [places[0], places[2]]
     return tuple(
-        Candidate(place, files[at].path, files[at].step or 0, change(files[at]), words[place]) for place, at in places
+        Candidate(place, files[at].path, files[at].step or 0, change(files[at]), why) for place, at, why in places
     )
-
-
-_ONLY = Text("the only one that qualifies", "唯一符合条件的")
-_BEFORE_WORSE: Mapping[Place, Text] = {
-    "left": Text("earliest that is as good: the freest with new prompts", "同样好的文件中最早的：对新提示词最灵活"),
-    "middle": Text("in between: try this first", "居中：先试这个"),
-    "right": Text("latest before it got worse: often the closest likeness", "变差之前最晚的：往往最像"),
-}
-_AS_GOOD: Mapping[Place, Text] = {
-    **_BEFORE_WORSE,
-    "right": Text("latest, and as good: often the closest likeness", "最晚且同样好的：往往最像"),
-}
-_NOT_MEASURED: Mapping[Place, Text] = {
-    "left": Text("earlier: freer with new prompts, as a rule", "较早：通常对新提示词更灵活"),
-    "middle": Text("in between: try this first", "居中：先试这个"),
-    "right": Text("latest: closer likeness, as a rule", "最晚：通常更像"),
-}

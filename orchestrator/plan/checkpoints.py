@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.core.provenance import Source
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,11 +80,10 @@ def tell_other_count(draft: Draft, steps: StepPlan) -> None:
     if count == wanted:
         return
     others = [name for name in _OTHERS if draft.value(name) is not None]
-    because = _by_options(others) if others else _by_epochs(steps.epochs, wanted)
-    files = "file" if count == 1 else "files"
+    because = _by_options(others) if others else _by_epochs(draft, steps, wanted)
     draft.notes.append(
         Text(
-            f"`save.checkpoints` asks for {wanted}, the run leaves {count} {files}: {because.en}",
+            f"`save.checkpoints` asks for {wanted}, the run leaves {plural(count, 'file', 'files')}: {because.en}",
             f"`save.checkpoints` 要求 {wanted} 个，本次训练会留下 {count} 个文件：{because.zh}",
         )
     )
@@ -99,12 +98,18 @@ def _by_options(others: list[str]) -> Text:
     return Text(f"{names} under `trainer_args` decides too", f"`trainer_args` 下的 {names} 也起作用")
 
 
-def _by_epochs(epochs: int, wanted: int) -> Text:
+def _by_epochs(draft: Draft, steps: StepPlan, wanted: int) -> Text:
+    epochs = steps.epochs
     if epochs < wanted:
-        plural = "epoch ends" if epochs == 1 else "epochs end"
+        most = _most_epochs(draft, steps)
+        advice = Text(
+            f"`train.max_train_epochs: {wanted}` makes room", f"`train.max_train_epochs: {wanted}` 即可容纳"
+        ) if wanted <= most else Text(
+            f"a run of this length has room for {most} at most", f"这样长的训练最多容纳 {most} 个"
+        )  # fmt: skip
         return Text(
-            f"a file comes at the end of an epoch, and {epochs} {plural}; `train.max_train_epochs: {wanted}` makes room",
-            f"文件只在一轮结束时保存，而共 {epochs} 轮；`train.max_train_epochs: {wanted}` 即可容纳",
+            f"a file comes at the end of an epoch, and {plural(epochs, 'epoch ends', 'epochs end')}; {advice.en}",
+            f"文件只在一轮结束时保存，而共 {epochs} 轮；{advice.zh}",
         )
     counts = {files_of(epochs, every): every for every in range(epochs, 0, -1)}
     fewer, more = max(n for n in counts if n < wanted), min(n for n in counts if n > wanted)
@@ -115,6 +120,12 @@ def _by_epochs(epochs: int, wanted: int) -> Text:
         f"{epochs} epochs leave {' or '.join(told)}; `train.max_train_epochs: {near}` would leave {wanted}",
         f"{epochs} 轮可留下 {'或 '.join(told_zh)}；`train.max_train_epochs: {near}` 则留下 {wanted} 个",
     )
+
+
+def _most_epochs(draft: Draft, steps: StepPlan) -> int:
+    """Return how many epochs fit into the same length: each picture is shown once in the shortest; repeats of the recipe stay."""
+    is_fixed = any(c.num_repeats for c in draft.recipe.concepts if not c.is_reg)
+    return steps.epochs if is_fixed else max(steps.epochs, int(steps.exposures_per_image))
 
 
 def _number(value: object) -> float | None:

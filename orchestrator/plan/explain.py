@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.number_text import exact_number
+from orchestrator.core.provenance import Source
 from orchestrator.core.record import to_plain
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
+from orchestrator.plan.naming import why_named
 
 if TYPE_CHECKING:
-    from orchestrator.core.provenance import Source
     from orchestrator.plan.model import Plan, Prompt, Resolved, Subset
 
 PLAN_RECORD_VERSION = 1
@@ -41,6 +42,8 @@ def explain(plan: Plan) -> tuple[Row, ...]:
         rows.append(_subset_row(plan.validation, "held out"))
     rows += [_resolved_row("dataset", key, value) for key, value in plan.dataset_general.items()]
     rows += [_resolved_row("train", key, value) for key, value in plan.train.items() if key not in plan.dataset_general]
+    named = why_named(plan.name, plan.output_name)
+    rows.append(Row("train", "output_name", plan.output_name, Source.DERIVED, named))
     if plan.telemetry is not None:
         rows.append(_resolved_row("train", "telemetry", plan.telemetry.mode))
     rows += [_prompt_row(index, prompt) for index, prompt in enumerate(plan.prompts)]
@@ -99,7 +102,7 @@ def _exposures(plan: Plan) -> Text:
     pictures = sum(len(s.sizes) for s in plan.subsets if not s.is_reg)
     samples, epochs = plan.steps.train_samples, plan.steps.epochs
     return Text(
-        f"{samples} samples x {epochs} epochs / {pictures} pictures",
+        f"{samples} samples x {plural(epochs, 'epoch', 'epochs')} / {plural(pictures, 'picture', 'pictures')}",
         f"{samples} 个样本 x {epochs} 轮 / {pictures} 张图片",
     )
 

@@ -44,6 +44,12 @@ class Draft:
             key = key.rpartition(".")[0]
         return None
 
+    def where_to_add(self, section: str, because_of: str) -> Location | None:
+        """Return where a missing key belongs: at the key that asks for it or in its section, a preset's only where nobody else has either."""
+        own = (self.loaded.origins.get(key) for key in (because_of, section))
+        places = (one.where for one in own if one is not None and one.source is not Source.PRESET)
+        return next((place for place in places if place is not None), self.where(because_of))
+
     def given(self, value: Any, key: str, because: Text | None = None) -> Resolved:
         """Return `value` as written under the recipe key `key`."""
         origin = self.loaded.origins.get(key)
@@ -70,9 +76,10 @@ class Draft:
         if value is not None:
             self.unused.append(Unused(key.rpartition(".")[2], self.given(value, key), because))
 
-    def refuse(self, code: str, what: Text, why: Text | None, fix: Text | None, key: str) -> None:
-        """Note a problem; all of them are raised together at the end."""
-        self.problems.append(Problem(code, what, why, fix, self.where(key)))
+    def refuse(self, code: str, what: Text, why: Text | None, fix: Text | None, key: str | Location | None) -> None:
+        """Note a problem at a key or place; all of them are raised together at the end."""
+        where = self.where(key) if isinstance(key, str) else key
+        self.problems.append(Problem(code, what, why, fix, where))
 
     def value(self, name: str) -> Any:
         """Return a train option decided earlier, None where it is left out."""

@@ -32,18 +32,20 @@ def held_out_files(plan: Plan | None) -> frozenset[Path]:
 
 
 def hold_out(
-    draft: Draft, concepts: Sequence[ConceptPictures], copies: Collection[Path]
+    draft: Draft, concepts: Sequence[ConceptPictures], equal_files: Collection[Collection[Path]]
 ) -> tuple[list[ConceptPictures], list[Held]]:
     """Return the concepts without their held-out pictures, and those pictures in the order of their names.
 
-    The same pictures, recipe and seed give the same choice. No concept loses its last picture. `copies`: files that are there twice;
-    held out, their twin would be trained on and show learning by heart as learning, so they are taken only where nothing else is left.
+    The same pictures, recipe and seed give the same choice. No concept loses its last picture. `equal_files`: groups of files that are
+    the same; where one of them is trained on, its held-out twin would show learning by heart as learning, so they are taken only where
+    nothing else is left, and never alone.
     """
     count = _decide_count(draft, concepts)
     if count == 0:
         return list(concepts), []
     # A caption tells what is in the picture: prefer pictures that have one.
     candidates = [(c.index, p) for c in concepts if not c.is_reg for p in c.pictures]
+    copies = {path for group in equal_files for path in group}
     draw = random.Random(draft.value("validation_seed"))  # noqa: S311 - reproducible on purpose
     draw.shuffle(candidates)
     candidates.sort(key=lambda held: (held[1].path in copies, held[1].caption is None))
@@ -54,15 +56,36 @@ def hold_out(
             left[index] -= 1
             held.append((index, picture))
     held.sort(key=lambda h: (h[0], h[1].path.name))
-    twins = sum(picture.path in copies for _, picture in held)
+    gone = {picture.path for _, picture in held}
+    twins = sum(len(gone.intersection(group)) for group in equal_files if not gone.issuperset(group))
+    if held and twins == len(held):
+        _hold_out_none(draft, len(held))
+        return list(concepts), []
     if twins:
         draft.notes.append(Text(
             f"{twins} of {len(held)} held-out pictures have a copy elsewhere in the set: they cannot show learning by heart",
             f"{len(held)} 张留出图片中有 {twins} 张在数据集中另有副本：它们无法显示死记",
         ))  # fmt: skip
-    gone = {picture.path for _, picture in held}
     kept = [replace(c, pictures=tuple(p for p in c.pictures if p.path not in gone)) for c in concepts]
     return kept, held
+
+
+def _hold_out_none(draft: Draft, count: int) -> None:
+    """Take the hold-out back: every picture of it is trained on under another name, and would be taken for proof of learning."""
+    because = Text(
+        "each picture that could be held out has a copy that is trained on", "每张可留出的图片都有副本参与训练"
+    )
+    draft.notes.append(Text(
+        f"no pictures are held out: {because.en}, so none of {count} could show learning by heart; keep one of each",
+        f"不留出验证图片：{because.zh}，这 {count} 张都无法显示死记；相同的图片请只保留一张",
+    ))  # fmt: skip
+    draft.train.pop("validation_seed")
+    validate = draft.recipe.validate_
+    if isinstance(validate.hold_out, int):
+        draft.leave_out(validate.hold_out, "validate.hold_out", because)
+    draft.leave_out(
+        validate.validation_seed, "validate.validation_seed", Text("no pictures are held out", "没有留出图片")
+    )
 
 
 def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:

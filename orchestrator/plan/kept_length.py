@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.plan.families import start_of
 from orchestrator.plan.resolve import make_plan
@@ -57,7 +57,7 @@ def kept_length(loaded: LoadedRecipe, concept: int) -> KeptLength | None:
     pictures = sum(len(subset.sizes) for subset in old.subsets if not subset.is_reg)
     told = Text(
         f"kept from the old recipe: {steps.total_steps} steps, as it planned them with its {pictures} pictures "
-        f"({steps.steps_per_epoch} steps x {steps.epochs} epochs)",
+        f"({steps.steps_per_epoch} steps x {plural(steps.epochs, 'epoch', 'epochs')})",
         f"沿用旧配方：{steps.total_steps} 步，即它按自己的 {pictures} 张图片规划的步数（每轮 {steps.steps_per_epoch} 步 x {steps.epochs} 轮）",
     )
     return KeptLength(steps.total_steps, told, is_of_repeats=recipe.train.max_train_epochs is None)

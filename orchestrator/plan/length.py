@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.number_text import short_number
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.plan.checkpoints import can_leave, is_asked_for
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
@@ -65,10 +65,11 @@ def decide_length(draft: Draft, concepts: Sequence[ConceptPictures], pace: Pace)
     with _placed(draft):
         counter = EpochCounter(sizes, rules, pace)
     target = float(train.target_steps or draft.start.target_steps)
-    choice = _best(draft, concepts, counter, target)
-    choice, why = _keep_in_band(draft, concepts, counter, choice, target)
+    first = _best(draft, concepts, counter, target)
+    choice, why = _keep_in_band(draft, concepts, counter, first, target)
     subsets = [CountedSubset(s, r, c.is_reg) for s, r, c in zip(sizes, choice.repeats, concepts, strict=True)]
-    steps = replace(predict_steps(subsets, rules, pace, choice.epochs), is_band_bound=why is not None)
+    is_moved = why is not None and choice != first
+    steps = replace(predict_steps(subsets, rules, pace, choice.epochs), is_band_bound=is_moved)
     _write_epochs(draft, steps, target, why)
     return Length(list(choice.repeats), steps, _reasons(concepts, choice, steps))
 
@@ -211,13 +212,25 @@ def _keep_in_band(
     per_epoch = moved.samples / pictures
     epochs = max(1, math.ceil(least / per_epoch) if seen < least else math.floor(most / per_epoch))
     moved = _Choice(moved.repeats, epochs, moved.steps // moved.epochs * epochs, moved.samples, moved.share_error)
-    told = Text(
+    told = _told_above(concepts, moved, per_epoch, band) if per_epoch > most else Text(
         f"{choice.steps} steps would show each of {pictures} pictures {seen:.0f} times, outside the band {band}: "
         f"{moved.steps} steps instead, {epochs * per_epoch:.0f} times",
         f"{choice.steps} 步会让 {pictures} 张图片各被看到 {seen:.0f} 次，超出范围 {band}：改为 {moved.steps} 步，{epochs * per_epoch:.0f} 次",
-    )
+    )  # fmt: skip
     draft.notes.append(told)
     return moved, told
+
+
+def _told_above(concepts: Sequence[ConceptPictures], choice: _Choice, per_epoch: float, band: str) -> Text:
+    """Return that one epoch alone lies above the band: the run cannot be shorter, only its repeats can be fewer."""
+    is_fixed = any(c.num_repeats for c in concepts if not c.is_reg)
+    advice, advice_zh = (
+        ("; lower `num_repeats`, or leave it out", "；请降低 `num_repeats` 或去掉它") if is_fixed else ("", "")
+    )
+    return Text(
+        f"one epoch alone, {choice.steps} steps, shows each picture {per_epoch:.0f} times, above the band {band}{advice}",
+        f"仅一轮（{choice.steps} 步）就让每张图片被看到 {per_epoch:.0f} 次，高于范围 {band}{advice_zh}",
+    )
 
 
 def _write_epochs(draft: Draft, steps: StepPlan, target: float, moved: Text | None) -> None:
@@ -227,7 +240,7 @@ def _write_epochs(draft: Draft, steps: StepPlan, target: float, moved: Text | No
         draft.train["max_train_epochs"] = draft.given(epochs, "train.max_train_epochs")
         if train.target_steps is not None and abs(total - target) > 0.1 * target:
             draft.notes.append(Text(
-                f"{epochs} epochs make {total} steps, `target_steps` is {train.target_steps}: `max_train_epochs` decides",
+                f"{plural(epochs, 'epoch makes', 'epochs make')} {total} steps, `target_steps` is {train.target_steps}: `max_train_epochs` decides",
                 f"{epochs} 轮共 {total} 步，而 `target_steps` 为 {train.target_steps}：以 `max_train_epochs` 为准",
             ))  # fmt: skip
         return

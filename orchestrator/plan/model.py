@@ -148,3 +148,5 @@ class Plan:
     """What somebody wrote and the train TOML does not hold."""
     telemetry: Recording | None = None
     """None: a plan of a version that did not record."""
+    target: Resolved | None = None
+    """The steps that somebody asked for; None: nobody did, or a plan of a version that did not keep it."""

@@ -23,8 +23,11 @@ def ascii_stem(name: str) -> str:
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:_MOST_NAME]
     if re.search(r"[A-Za-z0-9]", stem) and len(plain.strip()) * 2 >= len(name.strip()):
         return stem
-    digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
-    return f"{stem}-{digest}" if stem else f"lora-{digest}"
+    return f"{stem or 'lora'}-{_digest(name)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
 
 
 def decide_metadata(draft: Draft) -> str:
@@ -42,7 +45,30 @@ def decide_metadata(draft: Draft) -> str:
             "subject.trigger",
             Text("whoever gets the file finds its trigger there", "拿到文件的人可在其中找到触发词"),
         )
-    return ascii_stem(recipe.name)
+    stem = ascii_stem(recipe.name)
+    if stem != recipe.name:
+        because = why_named(recipe.name, stem)
+        draft.notes.append(Text(
+            f"the files are named `{stem}`: {because.en}; the run folder keeps `{recipe.name}`",
+            f"文件名为 `{stem}`：{because.zh}；运行文件夹仍为 `{recipe.name}`",
+        ))  # fmt: skip
+    return stem
+
+
+def why_named(name: str, stem: str) -> Text:
+    """Return why the files of the recipe `name` are called `stem`."""
+    if stem == name:
+        return Text("the recipe's name", "配方名称")
+    made = Text("", "")
+    if stem.endswith(_digest(name)):
+        made = Text(
+            "; eight digits of the name's hash keep it apart from others",
+            "；末尾八位取自名称的哈希，以免与其他名称相同",
+        )
+    return Text(
+        f"file names take plain letters, digits, `.`, `_` and `-` only{made.en}",
+        f"文件名只用英文字母、数字、`.`、`_` 和 `-`{made.zh}",
+    )
 
 
 def merge_trainer_args(draft: Draft) -> None:

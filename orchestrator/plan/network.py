@@ -52,8 +52,11 @@ def decide_model(draft: Draft) -> None:
                 Text("the trainer stops after it has loaded the rest", "训练器会在加载完其他文件后停止"),
                 _FIX_SD3
                 if base.family == "sd3" and name in _BUNDLES
-                else Text(f"write the path of the file under `{name}`", f"请在 `{name}` 下写该文件的路径"),
-                "base_model.family",
+                else Text(
+                    f"write the path of the file as `{name}` under `base_model:`",
+                    f"请在 `base_model:` 下以 `{name}` 写该文件的路径",
+                ),
+                draft.where_to_add("base_model", "base_model.family"),
             )
 
 

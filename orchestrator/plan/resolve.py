@@ -49,7 +49,7 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     draft = _begin(loaded)
     concepts = list_concepts(draft, dataset)
     _decide_form(draft, concepts)
-    trained, held = hold_out(draft, concepts, {path for group in dataset.equal_files for path in group})
+    trained, held = hold_out(draft, concepts, dataset.equal_files)
     length = _length(draft, trained)
     steps = _ANY_LENGTH if length is None else length.steps
     prompts, output_name = _decide_rest(draft, trained, steps, is_validated=bool(held))
@@ -86,7 +86,7 @@ def sketch_plan(loaded: LoadedRecipe, dataset: Dataset | None = None) -> tuple[P
 
 def _picture_problems(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:
     draft = _begin(loaded)  # of its own: the sketch has no pictures
-    hold_out(draft, list_concepts(draft, dataset), frozenset())
+    hold_out(draft, list_concepts(draft, dataset), ())
     return draft.problems
 
 
@@ -132,6 +132,7 @@ def _decide_rest(
 def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_name: str) -> Plan:
     recipe = draft.recipe
     recording = decide_recording(draft, steps)  # before `unused` is closed
+    target = recipe.train.target_steps
     return Plan(
         name=recipe.name,
         output_name=output_name,
@@ -149,4 +150,5 @@ def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_nam
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
         unused=tuple(draft.unused),
         telemetry=recording,
+        target=None if target is None else draft.given(target, "train.target_steps"),
     )

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.plan.checkpoints import every_for, files_of, is_asked_for
 from orchestrator.plan.model import Prompt
 
@@ -33,7 +33,7 @@ def decide_saving(draft: Draft, steps: StepPlan, *, is_validated: bool) -> None:
         every = max(1, math.ceil(steps.epochs / MOST_VALIDATIONS))
         draft.train["validate_every_n_epochs"] = draft.choose(
             recipe.validate_.validate_every_n_epochs, "validate.validate_every_n_epochs", every,
-            Text(f"{steps.epochs} epochs: a point every {every} shows where the held-out loss turns; step validation mixes in its own past",
+            Text(f"{plural(steps.epochs, 'epoch', 'epochs')}: a point every {every} shows where the held-out loss turns; step validation mixes in its own past",
                  f"共 {steps.epochs} 轮：每 {every} 轮一个点可看出验证损失的拐点；按步验证会混入旧值"),
         )  # fmt: skip
     else:
@@ -78,7 +78,7 @@ def _save_every(draft: Draft, epochs: int) -> Resolved:
     every = every_for(epochs, wanted) if is_asked_for(draft) else _usual_every(epochs, wanted)
     files = files_of(epochs, every)
     because = Text(
-        f"{epochs} epochs / {every} = {files} files, wanted {wanted}",
+        f"{plural(epochs, 'epoch', 'epochs')} / {every} = {plural(files, 'file', 'files')}, wanted {wanted}",
         f"{epochs} 轮 / {every} = {files} 个文件，期望 {wanted} 个",
     )
     if save.save_every_n_epochs is None and save.checkpoints is not None:

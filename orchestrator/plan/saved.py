@@ -46,6 +46,7 @@ def _plan(body: Mapping[str, Any]) -> Plan:
             "notes": tuple(Text(**value) for value in body["notes"]),
             "unused": tuple(_unused(value) for value in body.get("unused", ())),
             "telemetry": _recording(body.get("telemetry")),
+            "target": _resolved(body["target"]) if body.get("target") else None,
         }
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.plan.model import StepPlan
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _sum_in_lines(subsets: Sequence[CountedSubset], epoch: EpochCount, pace: Pac
             f"{epoch.batches} 批 / {pace.num_processes} 进程 / 累积 {pace.gradient_accumulation_steps}，向上取整 = 每轮 {epoch.steps} 步",
         ))  # fmt: skip
     lines.append(Text(
-        f"{epoch.steps} steps x {epochs} epochs = {epochs * epoch.steps} steps",
+        f"{epoch.steps} steps x {plural(epochs, 'epoch', 'epochs')} = {epochs * epoch.steps} steps",
         f"{epoch.steps} 步 x {epochs} 轮 = {epochs * epoch.steps} 步",
     ))  # fmt: skip
     return tuple(lines)

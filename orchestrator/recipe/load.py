@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ class LoadedRecipe:
     """What is wrong in it; the wrong values are left out of everything above, as if nobody had written them."""
     in_doubt: frozenset[str] = frozenset()
     """Dotted keys that would have another value without the mistakes."""
+    ignored_rules: Mapping[str, str] = field(default_factory=dict)
+    """By dotted key, `ignore[0].rule`: the rules that are to be ignored, those of entries with another mistake too."""
 
     def is_in_doubt(self, key: str) -> bool:
         """Whether `key`, or what it lies in, would have another value without the mistakes."""
@@ -149,7 +151,15 @@ def read_recipe(
         files=files,
         mistakes=tuple(in_order(_once(problems), files)),
         in_doubt=frozenset(in_doubt),
+        ignored_rules=_ignored_rules(layers),
     )
+
+
+def _ignored_rules(layers: Layers) -> dict[str, str]:
+    entries = layers.get(("ignore",))
+    found = entries if isinstance(entries, list) else []
+    named = enumerate(entry.get("rule") if isinstance(entry, dict) else None for entry in found)
+    return {f"ignore[{index}].rule": rule for index, rule in named if isinstance(rule, str)}
 
 
 def _keys_at(problems: Sequence[Problem], documents: Sequence[Document], layers: Layers) -> list[KeyPath]:

@@ -323,7 +323,7 @@ class Recipe(Section):
     recipe_version: Literal[1]
     """Version of this format."""
     name: Name
-    """Name of the LoRA: run folder and file names."""
+    """Name of the LoRA: run folder, title and file names. Files take plain letters, digits, `.`, `_` and `-`: `my girl` becomes `my_girl`, a name in another script `lora-` and eight digits of its hash."""
     subject: Subject
     base_model: BaseModelFiles
     concepts: Annotated[list[Concept], Field(min_length=1)]

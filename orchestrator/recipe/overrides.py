@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orchestrator.core.source import KeyPath
 
 _OPTION = "--set"
+_OF_THE_FILE = ("extends",)
+"""Keys that say how the file is read: they are used up before an override is looked at."""
 _KEY = re.compile(r"[^\s.\[\]=]+(?:\.[^\s.\[\]=]+|\[\d+\])*\Z")
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
@@ -34,6 +36,8 @@ def apply_override(layers: Layers, argument: str, file: str = _OPTION) -> list[P
     if not equals or not _KEY.match(key):
         return [_no_assignment(whole)]
     path = key_path(key)
+    if path[0] in _OF_THE_FILE:
+        return [_not_by_set(key, Location(file, 1, 1, argument, len(key)))]
     where = Location(file, 1, len(key) + 2, argument, max(1, len(text)))
     try:
         document = parse_document(text, file, is_any_top=True)
@@ -108,6 +112,18 @@ def _no_assignment(where: Location) -> Problem:
         Text("`--set` needs `key=value`", "`--set` 需要 `键=值`"),
         fix=Text("write for example `--set train.unet_lr=5e-5`", "例如 `--set train.unet_lr=5e-5`"),
         where=where,
+    )
+
+
+def _not_by_set(key: str, where: Location) -> Problem:
+    return Problem(
+        "bad-override",
+        Text(f"`--set` cannot change `{key}`", f"`--set` 不能更改 `{key}`"),
+        Text(
+            "what a recipe extends is read before anything is laid over it", "配方继承的内容在叠加 `--set` 之前就已读取"
+        ),
+        Text(f"write `{key}:` in the recipe", f"请在配方里写 `{key}:`"),
+        where,
     )
 
 

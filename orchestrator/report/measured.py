@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 UNITS: dict[str, tuple[str, str]] = {
     "steps": ("step", "步"),
-    "step": ("step", "步"),
-    "epoch": ("epoch", "轮"),
     "times": ("time", "次"),
     "files": ("file", "个文件"),
     "pictures": ("picture", "张图片"),
@@ -28,8 +26,13 @@ UNITS: dict[str, tuple[str, str]] = {
     "groups": ("group", "组"),
     "x": ("x", "倍"),
     "of 255": ("of 255", "（满值 255）"),
+    "of 1": ("of 1", "（满值 1）"),
+    "bits": ("bit", "位"),
+    "px": ("px", "像素"),
 }
 """Unit as rules write it -> (English for exactly one, Chinese)."""
+PLACES: dict[str, Text] = {"step": Text("step {}", "第 {} 步"), "epoch": Text("epoch {}", "第 {} 轮")}
+"""Units that say where and not how many: `step 3`, never `3 step`."""
 FILE_PROBLEMS: dict[str, Text] = {
     "empty-file": Text("empty file", "空文件"),
     "not-a-picture": Text("not a picture", "不是图片"),
@@ -39,11 +42,15 @@ FILE_PROBLEMS: dict[str, Text] = {
     "broken-link": Text("link to nothing", "失效的链接"),
     "not-a-file": Text("a folder or a device", "文件夹或设备"),
     "unreadable": Text("cannot be read", "无法读取"),
+    "damaged-data": Text("its data is damaged", "数据已损坏"),
+    "too-many-pixels": Text("more pixels than the reader takes", "像素数超出读取上限"),
+    "too-many-bytes": Text("too large to be a picture", "文件过大，不像图片"),
+    "out-of-memory": Text("too large for this machine's memory", "超出本机内存"),
     "empty-caption": Text("empty caption", "空标注"),
     "caption-not-utf8": Text("not UTF-8 text", "不是 UTF-8 文本"),
     "caption-unreadable": Text("cannot be read", "无法读取"),
 }
-"""`Picture.problem` and `Picture.caption_problem`, as far as rules show them."""
+"""`Picture.problem`, `Picture.caption_problem` and `PixelFacts.problem`, as far as rules show them."""
 
 
 SOURCES: dict[str, str] = {
@@ -74,14 +81,14 @@ def source_text(source: str, language: Language) -> str:
 
 
 def measured(value: float | str | None, unit: str, language: Language) -> str:
-    """Return a measured value or its limit with its unit: `12 steps`, `12 步`. A text of others stays as it is."""
+    """Return a measured value or its limit with its unit: `12 steps`, `12 步`, `step 3`. A text of others stays as it is."""
     if isinstance(value, str) and value in FILE_PROBLEMS:
         return FILE_PROBLEMS[value].to(language)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     text = short_number(value) if is_number else plain_value(value)  # type: ignore[arg-type]
     if not unit or value is None:
         return text
-    if unit == "step":  # a place in the run, not an amount
-        return f"第 {text} 步" if language == "zh" else f"step {text}"
+    if unit in PLACES:
+        return PLACES[unit].to(language).format(text)
     one, chinese = UNITS.get(unit, (unit, unit))
     return f"{text} {chinese if language == 'zh' else one if value == 1 else unit}"

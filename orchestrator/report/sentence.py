@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Severity, State
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
+from orchestrator.diagnose.course import SAMPLE, course
 from orchestrator.diagnose.state import primary_state
 from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.run.model import Ending, nothing_trained
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Finding
     from orchestrator.core.observation import Checkpoint
+    from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.window import Window
     from orchestrator.report.model import ReportData
 
@@ -35,8 +37,8 @@ SENTENCES: dict[State, Text] = {
         "训练停止时这个 LoRA 还在变好：请增加步数。",
     ),
     State.CONVERGED: Text(
-        "This LoRA learned what these settings can teach: more steps of the same would add nothing.",
-        "这个 LoRA 已学到当前设置能教的全部：同样的步数再多也无益。",
+        "This LoRA got better than its base model and came to rest: more steps of the same would add nothing.",
+        "这个 LoRA 已优于底模并趋于平稳：同样的步数再多也无益。",
     ),
     State.LEARNING: Text(
         "This LoRA learned: it is better than the base model, and by more than chance.",
@@ -54,7 +56,8 @@ TRAINED: dict[State, Text] = {
     ),
     State.UNDERTRAINED: Text("The training itself was still getting better.", "就训练本身而言，它还在变好。"),
     State.CONVERGED: Text(
-        "The training itself had learned what these settings can teach.", "就训练本身而言，已学到当前设置能教的全部。"
+        "The training itself had got better than the base model and come to rest.",
+        "就训练本身而言，它已优于底模并趋于平稳。",
     ),
     State.LEARNING: Text(
         "The training itself had learned: it got better than the base model, by more than chance.",
@@ -134,8 +137,21 @@ def became(data: ReportData) -> Became:
     if found.state is State.OVERFIT and found.confidence is Confidence.LOW:
         name, sentence = Text("perhaps overfit", "可能过拟合"), UNPROVED_OVERFIT
     else:
-        name, sentence = NAMES[found.state], _sentence(found.state, window, files)
+        told, few = _sentence(found.state, window, files), _few_held_out(data.case, found.state)
+        name, sentence = NAMES[found.state], Text(f"{told.en}{few.en}", f"{told.zh}{few.zh}")
     return Became(LOOKS[found.state], name, sentence, sureness, found.because)
+
+
+def _few_held_out(case: Case, state: State) -> Text:
+    """Return what a gain lacks that was measured on a few held-out pictures; empty where it lacks nothing, or none is claimed."""
+    seen = course(case) if state in {State.CONVERGED, State.LEARNING} else None
+    if seen is None or seen.held_out is None or len(seen.held_out.pictures) >= SAMPLE:
+        return Text("", "")
+    count = len(seen.held_out.pictures)
+    return Text(
+        f" That was measured on {plural(count, 'held-out picture', 'held-out pictures')}, too few to speak for others.",
+        f"这只在 {count} 张留出图片上测得，不足以代表其他图片。",
+    )
 
 
 def _sentence(state: State, window: Window | None, files: Sequence[Checkpoint]) -> Text:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.text import Text as Line
 
     from orchestrator.core.finding import Change, Evidence, Finding, Problem, Verdict
-    from orchestrator.core.text import Language
+    from orchestrator.core.text import Language, Text
     from orchestrator.plan.explain import Row
     from orchestrator.plan.model import Plan
     from orchestrator.run.model import Outcome
@@ -91,19 +91,14 @@ def show_problems(problems: Sequence[Problem], language: Language, console: Cons
 def show_verdict(
     verdict: Verdict, language: Language, console: Console, outcome: Outcome | None = None, *, has_end: bool = False
 ) -> None:
-    """Print the fired findings worst first with evidence and advice, one line for all rules undecided for one reason, counts of the rest.
+    """Print the fired findings worst first with evidence and advice, one line for each reason why rules could not decide, then counts of the rest.
 
     `has_end`: `show_end` follows, which says by itself that nothing fired.
     """
     for finding in by_weight(verdict.fired):
         _show_finding(finding, language, console)
-    undecided: dict[tuple[str, str], list[str]] = {}
-    for finding in verdict.findings:
-        if finding.status is Status.INCONCLUSIVE:
-            needs = finding.needs.to(language) if finding.needs is not None else ""
-            undecided.setdefault((finding.message.to(language), needs), []).append(finding.rule)
-    for (message, needs), rules in undecided.items():
-        _show_undecided(message, needs, rules, language, console)
+    for alike in _undecided(verdict):
+        _show_undecided(alike, language, console)
     counts = [
         ("term_inconclusive", sum(1 for f in verdict.findings if f.status is Status.INCONCLUSIVE), "dim"),
         ("term_clear", sum(1 for f in verdict.findings if f.status is Status.CLEAR), "green"),
@@ -146,10 +141,20 @@ def _facts(evidence: Sequence[Evidence], language: Language) -> Iterator[str]:
         yield f"  {what.to(language)}: {'; '.join(values[:MOST_NAMED])}{more}{told}"
 
 
-def _show_undecided(message: str, needs: str, rules: Sequence[str], language: Language, console: Console) -> None:
-    asked = f" {label('term_needs', language)}: {needs}" if needs else ""
-    head = f"{label('level_unjudged', language)}[{', '.join(rules)}]: "
-    console.print(_line((head, STYLES["unjudged"]), (message, ""), (asked, STYLES["unjudged"])))
+def _undecided(verdict: Verdict) -> list[list[Finding]]:
+    """Return the findings that nobody can tell, those with the same reason and the same need together: a dozen may ask for one thing."""
+    found: dict[tuple[Text, Text | None], list[Finding]] = {}
+    for finding in verdict.findings:
+        if finding.status is Status.INCONCLUSIVE:
+            found.setdefault((finding.message, finding.needs), []).append(finding)
+    return list(found.values())
+
+
+def _show_undecided(alike: Sequence[Finding], language: Language, console: Console) -> None:
+    finding, rules = alike[0], ", ".join(one.rule for one in alike)
+    needs = f" {label('term_needs', language)}: {finding.needs.to(language)}" if finding.needs is not None else ""
+    head = f"{label('level_unjudged', language)}[{rules}]: "
+    console.print(_line((head, STYLES["unjudged"]), (finding.message.to(language), ""), (needs, STYLES["unjudged"])))
 
 
 def _change(change: Change, language: Language) -> str:

@@ -43,10 +43,5 @@ def by_weight(findings: tuple[Finding, ...]) -> list[Finding]:
 
 
 def next_steps(verdict: Verdict, most: int = 3) -> list[Finding]:
-    """Return the findings whose fixes come first: fired, worst first, at most `most`. What is only mentioned asks for nothing, unless
-    it has a change of the recipe.
-    """
-    acts = [
-        f for f in by_weight(verdict.fired) if f.fix is not None and (f.severity is not Severity.INFO or f.fix.changes)
-    ]
-    return acts[:most]
+    """Return the findings whose fixes come first: fired, worst first, at most `most`."""
+    return [finding for finding in by_weight(verdict.fired) if finding.fix is not None][:most]

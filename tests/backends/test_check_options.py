@@ -112,3 +112,19 @@ def _picture(folder: Path) -> None:
     header = b"\x00\x00\x00\rIHDR\x00\x00\x02\x00\x00\x00\x02\x00\x08\x02\x00\x00\x00" + b"\x00" * 4
     (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + b"\x00\x00\x00\x00IEND\xaeB`\x82")
     (folder / "a.txt").write_text("alicechar", encoding="utf-8")
+
+
+def test_a_file_that_a_preset_lacks_belongs_into_the_recipe(tmp_path: Path) -> None:
+    """The preset names the family; the files are the user's to write, and not into the preset."""
+    text = """\
+recipe_version: 1
+extends: flux-character
+name: alice
+subject: {trigger: alicechar}
+base_model:
+  pretrained_model_name_or_path: /models/flux.safetensors
+concepts: [{image_dir: no such folder}]
+"""
+    missing = [p for p in check_options(_load(tmp_path, text=text), TRAINER) if p.code == "missing-model-file"]
+    assert len(missing) == 3
+    assert {(p.where.file.rpartition("/")[2], p.where.line) for p in missing if p.where} == {("recipe.yaml", 6)}

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import toml
 
+from orchestrator.backends import option_values
+from orchestrator.backends.argspec import shipped_option_names
 from orchestrator.backends.pocket.compile import compile as compile_pocket
+from orchestrator.backends.pocket.options import OPTIONS as POCKET_OPTIONS
 from orchestrator.backends.registry import COMPILERS, trainer_of
 from orchestrator.backends.sd_scripts.compile import compile as compile_sd
 from orchestrator.core.errors import EnvironmentFault
@@ -92,6 +95,18 @@ def test_sd2_is_always_told_to_the_trainer() -> None:
         ({"vae_batch_size": -3}, "wrong-option-value", "`vae_batch_size` must be at least 1; it is -3"),
         ({"vae_batch_size": 0}, "wrong-option-value", "at least 1"),
         ({"max_data_loader_n_workers": -1}, "wrong-option-value", "at least 0"),
+        ({"min_timestep": 2000, "max_timestep": 500}, "wrong-option-value", "must be from 0 to 999; it is 2000"),
+        ({"max_timestep": 1001}, "wrong-option-value", "must be from 1 to 1000; it is 1001"),
+        (
+            {"min_timestep": 500, "max_timestep": 500},
+            "wrong-option-value",
+            "`min_timestep` must be below `max_timestep`",
+        ),
+        ({"min_timestep": 800, "max_timestep": 5}, "wrong-option-value", "they are 800 and 5"),
+        ({"ip_noise_gamma": -5.0}, "wrong-option-value", "must be from 0 to 1; it is -5.0"),
+        ({"prior_loss_weight": -3.0}, "wrong-option-value", "`prior_loss_weight` must be at least 0"),
+        ({"huber_c": 0.0}, "wrong-option-value", "`huber_c` must be above 0"),
+        ({"caption_dropout_rate": 1.5}, "wrong-option-value", "must be from 0 to 1"),
         ({"initial_step": 5}, "forbidden-option", "`initial_step`"),
         ({"output_dir": "/elsewhere"}, "option-of-the-run", "decided by the run folder"),
         ({"log_with": "wandb"}, "forbidden-option", "only be tensorboard"),
@@ -100,6 +115,28 @@ def test_sd2_is_always_told_to_the_trainer() -> None:
 def test_what_the_trainer_would_swallow_is_refused(changes: dict[str, Any], code: str, said: str) -> None:
     found = problems_of(**changes)
     assert said in found[code]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"min_timestep": 0, "max_timestep": 1000},
+        {"min_timestep": 999},
+        {"max_timestep": 1},
+        {"adaptive_noise_scale": -0.1, "noise_offset": 0.05},
+        {"ip_noise_gamma": 0.1, "prior_loss_weight": 0.0},
+    ],
+)
+def test_the_ends_of_the_ranges_and_negative_numbers_that_mean_something_pass(changes: dict[str, Any]) -> None:
+    assert "wrong-option-value" not in problems_of(**changes)
+
+
+def test_every_option_with_a_range_is_one_of_a_trainer() -> None:
+    """A misspelt name in the table would check nothing."""
+    known = {*shipped_option_names(), *POCKET_OPTIONS}
+    assert not set(option_values._RANGE_OF) - known
+    named = [name for names in option_values._RANGES.values() for name in names]
+    assert len(named) == len(set(named))
 
 
 def test_a_misspelt_key_gets_its_neighbour_and_its_line() -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from orchestrator.backends import registry
 from orchestrator.backends.argspec import load_options
+from orchestrator.backends.no_effect import no_effect
 from orchestrator.backends.sd_scripts.compile import compile as compile_plan
 from orchestrator.backends.sd_scripts.effects import EFFECTIVE, PARTNERS
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.core.finding import Severity
 from orchestrator.core.provenance import Source
+from orchestrator.core.text import same
 from tests.backends.plans import LINE, PIN, POCKET, TRAINER, make_plan, subset
 
 if TYPE_CHECKING:
@@ -25,6 +27,17 @@ def told(
 ) -> set[str]:
     build = compile_plan(make_plan(family, general, plan, **train), TRAINER)
     return {w.evidence[0].what.en for w in build.warnings}
+
+
+def test_what_a_preset_says_is_taken_back_in_the_recipe() -> None:
+    """Nobody is to edit a shipped preset."""
+    made = make_plan("flux", None, None, clip_skip=2)
+    own = no_effect("clip_skip", made.train["clip_skip"], same("x")).fix
+    preset = no_effect("clip_skip", replace(made.train["clip_skip"], source=Source.PRESET), same("x")).fix
+    assert own is not None
+    assert own.advice.en == "leave out `clip_skip`"
+    assert preset is not None
+    assert "write `clip_skip: null` under `train:`" in preset.advice.en
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,8 @@ def test_crlf_counts_lines_as_editors_do() -> None:
         ("a: 1\n".encode("utf-16"), "f.yaml:1:1: the file is UTF-16"),
         ("a: 1\n".encode("utf-16-be"), "f.yaml:1:1: an invisible control character (U+0000) stands here"),
         (b"\xfe\xff\x00a", "f.yaml:1:1: the file is UTF-16"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "`f.yaml` is no recipe: it holds no text"),
+        (b"\x40\0\0\0\0\0\0\0{}" + b" " * MAX_BYTES, "`f.yaml` is no recipe: it holds no text"),
         (b"\xef\xbb\xbfa: 1\n", "f.yaml:1:1: the file begins with an invisible byte order mark (BOM)"),
         ("a: 1\nb: café\n".encode("latin-1"), "f.yaml:2:7: the byte 0xe9 here is no UTF-8"),
         ("a: 初音\n".encode("gbk"), "f.yaml:1:4: the byte 0xb3 here is no UTF-8"),

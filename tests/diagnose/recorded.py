@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.observation import Checkpoint, GroupWeights, Observations
@@ -116,11 +117,19 @@ def recorded(
         is_complete=True,
     )
     seen = Observations(
-        telemetry=telemetry, checkpoints=tuple(checkpoints), facts={"total_steps": len(train or ()) * every or 1000}
+        telemetry=telemetry,
+        checkpoints=tuple(checkpoints),
+        facts={"total_steps": len(train or ()) * every or len(steps or ()) or 1000},
     )
     known = {**FIT, **settings}
     known.pop("family")
     return Case(plan=plan, observations=seen, settings=known, family=family)
+
+
+def ended_early(case: Case, planned: int = 5000) -> Case:
+    """Return the case of a run that was to be far longer than what is recorded of it."""
+    assert case.observations is not None
+    return replace(case, observations=replace(case.observations, facts={"total_steps": planned}))
 
 
 def weights(effective_rank: float, rank: int = 8, *, shares: Sequence[float] = (), norm: float = 0.1) -> GroupWeights:

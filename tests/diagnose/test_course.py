@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from orchestrator.core.finding import Confidence
 from orchestrator.diagnose.course import (
     SAMPLE,
     Course,
+    caveat,
     change_at,
     course,
     ending,
@@ -62,6 +64,16 @@ def test_noise_is_that_of_the_second_half_but_not_less_than_a_third_of_all() -> 
     whole = shaking(_curve(calm_end))
     assert noise(_curve(calm_end)) == pytest.approx(max(whole / 3, 0.01))
     assert noise(_curve([0.0] * 12)) == 0.01
+
+
+def test_a_gain_on_held_out_pictures_says_how_far_it_speaks_for_others() -> None:
+    two = course(recorded(approach(-6.0), approach(-2.0)))
+    assert two is not None
+    assert two.held_out is not None
+    assert "2 pictures: too few" in caveat(two.held_out, is_held_out=True).en
+    assert caveat(two.decisive, is_held_out=False).en == ""
+    four = replace(two.held_out, pictures=(4, 5, 6, 7), lows=(-3.14,) * 12, highs=(0.5,) * 12)
+    assert caveat(four, is_held_out=True).en == " (95 % interval over 4 pictures: -0.5 to 3.1 %)"
 
 
 def test_the_ending_of_an_approach_is_fitted() -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.core.errors import InputError
-from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, State, Status, Verdict
+from orchestrator.core.finding import Change, Confidence, Finding, Fix, Location, Severity, State, Status, Verdict
 from orchestrator.core.text import Text
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.diagnose.changes import choose_changes, next_changes
@@ -141,9 +141,9 @@ def test_next_changes_never_stack_learning_rates_and_stop_at_three() -> None:
 
 
 def test_an_ignore_of_no_rule_is_a_mistake_with_the_nearest_name() -> None:
-    entries = [{"rule": r, "because": "on purpose"} for r in ("nan-los", "nan-loss", "R003")]
-    problems = check_ignores(recipe(ignore=entries))
-    assert [p.code for p in problems] == ["unknown-rule"]
+    named = {f"ignore[{index}].rule": rule for index, rule in enumerate(("nan-los", "nan-loss", "R003"))}
+    problems = check_ignores(named, lambda key: Location(key, 1, 1))
+    assert [(p.code, p.where) for p in problems] == [("unknown-rule", Location("ignore[0].rule", 1, 1))]
     assert problems[0].fix is not None
     assert "nan-loss" in problems[0].fix.en
 

@@ -4,7 +4,7 @@ from orchestrator.core.finding import Severity, State, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.learning_too_slow import RULE
 from tests.diagnose.cases import catches, catches_not, observed
-from tests.diagnose.recorded import approach, recorded, shaken
+from tests.diagnose.recorded import approach, ended_early, recorded, shaken
 
 EVEN = [-1.2 * (n + 1) / 12 for n in range(12)]
 
@@ -19,6 +19,12 @@ def test_a_small_even_gain_in_a_long_run_wants_a_higher_rate() -> None:
     usual = catches(RULE, recorded(EVEN, unet_lr=1e-4)).fix
     assert usual is not None
     assert [(c.key, c.value) for c in usual.changes] == [("train.unet_lr", 2e-4)]
+
+
+def test_a_run_that_ended_early_may_have_had_the_right_rate() -> None:
+    said = catches_not(RULE, ended_early(recorded(EVEN)), Status.INCONCLUSIVE)
+    assert said.needs is not None
+    assert "step 1200 of 5000" in said.needs.en
 
 
 def test_short_large_finished_or_doubtful_gains_are_not_slow() -> None:

@@ -35,6 +35,28 @@ def test_a_cosine_that_ended_early_is_not_told_to_be_a_cosine() -> None:
     assert finding.fix.changes == ()
 
 
+def test_a_run_that_ended_early_is_judged_by_the_steps_it_was_to_have() -> None:
+    dead = [*[1e-4] * 100, *[1e-7] * 60]  # three eighths of what was done
+    for planned, status in ((400, Status.INCONCLUSIVE), (160, None)):
+        case = observed(further=[series(dead, "lr/unet")], facts={"total_steps": planned}, lr_scheduler="cosine")
+        if status is None:
+            catches(RULE, case)
+        else:
+            said = catches_not(RULE, case, status)
+            assert said.needs is not None
+            assert "step 160 of 400" in said.needs.en
+    dead_for_long = [*[1e-4] * 100, *[1e-7] * 200]
+    early = observed(further=[series(dead_for_long, "lr/unet")], facts={"total_steps": 500}, lr_scheduler="cosine")
+    assert "40%" in catches(RULE, early).message.en
+
+
+def test_a_rate_of_three_steps_is_logged_and_too_short() -> None:
+    said = catches_not(RULE, _run([1e-4] * 3), Status.INCONCLUSIVE)
+    assert said.needs is not None
+    assert "3 steps" in said.message.en
+    assert "telemetry" not in said.needs.en
+
+
 def test_without_a_logged_rate_nobody_can_say() -> None:
     catches_not(RULE, observed([0.1] * 300), Status.INCONCLUSIVE)
     catches_not(RULE, Case(), Status.NOT_APPLICABLE)

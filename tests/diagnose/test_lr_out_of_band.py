@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.core.finding import Severity, Status
+from orchestrator.core.finding import Location, Severity, Status
+from orchestrator.core.provenance import Source
+from orchestrator.core.text import same
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.lr_out_of_band import RULE
-from tests.diagnose.cases import catches, catches_not
+from orchestrator.plan.model import Resolved
+from tests.diagnose.cases import catches, catches_not, plan
 from tests.diagnose.recorded import approach, recorded
 
 
@@ -47,6 +50,33 @@ def test_an_absurd_alpha_is_mended_itself() -> None:
     fix = catches(RULE, _case(1e-4, network_alpha=1e6)).fix
     assert fix is not None
     assert [(change.key, change.value) for change in fix.changes] == [("network.network_alpha", 8.0)]
+
+
+@pytest.mark.parametrize("lr", [1000.0, 1e-9])
+def test_an_absurd_alpha_and_an_absurd_rate_are_both_mended(lr: float) -> None:
+    """Half the rank alone would leave a thousand times the usual rate, or next to none."""
+    case = _case(lr, network_dim=4096, network_alpha=1e9 if lr > 1 else 1e15)
+    fix = catches(RULE, case).fix
+    assert fix is not None
+    alpha, rate = fix.changes
+    assert (alpha.key, alpha.value, rate.key) == ("network.network_alpha", 2050.0, "train.unet_lr")
+    assert f"`{alpha.key}: 2050` and `{rate.key}: " in fix.advice.en
+    mended = {**case.settings, "network_alpha": alpha.value, "unet_lr": rate.value}
+    catches_not(RULE, replace(case, settings=mended, cache={}), Status.CLEAR)
+
+
+def test_the_line_that_is_to_be_changed_is_shown() -> None:
+    places = {name: Location("a.yaml", line, 1, name, 1) for line, name in enumerate(("unet_lr", "network_alpha"), 1)}
+
+    def shown(**settings: Any) -> str | None:
+        case = _case(**settings)
+        options = {name: Resolved(case.settings[name], Source.RECIPE, same("x"), "", at) for name, at in places.items()}
+        where = catches(RULE, replace(case, plan=replace(plan(), train=options))).where
+        return where.source if where else None
+
+    assert shown(lr=1e-4, network_alpha=1e6) == "network_alpha"
+    assert shown(lr=1e-2) == "unet_lr"
+    assert shown(lr=1000.0, network_alpha=1e6) == "unet_lr"
 
 
 def test_alpha_and_rank_move_the_rate() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.missing_caption import RULE
-from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
+from tests.diagnose.cases import catches, catches_not, dataset, folder, picture, plan, subset
 
 
 def test_some_missing_is_to_fix_and_named() -> None:
@@ -16,6 +18,15 @@ def test_some_missing_is_to_fix_and_named() -> None:
 
 def test_none_at_all_may_be_meant() -> None:
     catches(RULE, Case(dataset=dataset(folder([picture(caption=None)]))), Severity.WATCH)
+
+
+def test_what_they_are_trained_with_is_told() -> None:
+    """Each folder has its own words, in the order of the recipe."""
+    bare = folder([picture(caption=None)])
+    subsets = (replace(subset(), is_reg=True, class_tokens="girl"), replace(subset(), class_tokens="al1ce girl"))
+    case = Case(dataset=dataset(folder(is_reg=True), bare), plan=plan(subsets=subsets))
+    assert [fact.value for fact in catches(RULE, case).evidence] == [1, "al1ce girl"]
+    assert len(catches(RULE, Case(dataset=dataset(bare))).evidence) == 1
 
 
 def test_regularisation_pictures_do_without() -> None:

@@ -35,6 +35,7 @@ def test_later_nan_takes_a_third_of_the_learning_rate_and_clips() -> None:
         ("train.unet_lr", 3e-4, True),
         ("train.max_grad_norm", 1.0, True),
     ]
+    assert "a third of the learning rate; gradients clipped at 1" in finding.fix.advice.en
 
 
 def test_the_new_rate_is_one_that_has_worked() -> None:
@@ -42,12 +43,16 @@ def test_the_new_rate_is_one_that_has_worked() -> None:
     finding = catches(RULE, Case(observations=seen.observations, settings=seen.settings, family="sd15"))
     assert finding.fix is not None
     assert [change.value for change in finding.fix.changes] == [5e-4]
+    assert "a learning rate of 5e-4" in finding.fix.advice.en  # from 1000: no third of it
+    assert "third" not in finding.fix.advice.en
+    assert "clipped" not in finding.fix.advice.en  # it was, at 1
 
 
 def test_prodigy_keeps_its_learning_rate_of_one() -> None:
     finding = catches(RULE, observed([*FINE * 10, math.nan], optimizer_type="Prodigy", unet_lr=1.0, max_grad_norm=1.0))
     assert finding.fix is not None
     assert finding.fix.changes == ()
+    assert "`d_coef`" in finding.fix.advice.en
 
 
 @pytest.mark.parametrize(("last_finite", "said"), [(2, "3"), (1, "2-3"), (None, "1-3")])

@@ -4,7 +4,7 @@ from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.nothing_learned import RULE
 from tests.diagnose.cases import catches, catches_not, observed
-from tests.diagnose.recorded import approach, recorded, shaken
+from tests.diagnose.recorded import approach, ended_early, recorded, shaken
 
 
 def test_an_end_that_is_surely_the_base_is_nothing() -> None:
@@ -14,6 +14,13 @@ def test_an_end_that_is_surely_the_base_is_nothing() -> None:
     assert finding.fix is not None
     # 1e-6 is below what works for the family: its middle.
     assert [(c.key, c.value) for c in finding.fix.changes] == [("train.unet_lr", 1.3e-4)]
+
+
+def test_nothing_so_far_is_not_nothing() -> None:
+    said = catches_not(RULE, ended_early(recorded(shaken([0.0] * 12, 0.02))), Status.INCONCLUSIVE)
+    assert said.needs is not None
+    assert "step 1200 of 5000" in said.needs.en
+    assert said.state is None
 
 
 def test_a_rate_within_the_familys_range_is_tripled_up_to_its_top() -> None:
@@ -41,6 +48,10 @@ def test_a_sure_gain_is_learned() -> None:
     said = catches_not(RULE, recorded(approach(-5.0), approach(-2.0)), Status.CLEAR)
     assert said.state is State.LEARNING
     assert "did not see" in said.message.en
+    assert "2 pictures: too few to speak for others" in said.message.en
+    assert (
+        "(" not in catches_not(RULE, recorded(approach(-5.0)), Status.CLEAR).message.en
+    )  # its own pictures are all there are
     assert catches_not(RULE, recorded(approach(-5.0)), Status.CLEAR).confidence is Confidence.MEDIUM
 
 

@@ -12,6 +12,7 @@ def test_a_gain_that_came_to_rest_is_good_news() -> None:
     assert finding.state is State.CONVERGED
     assert "2.0 %" in finding.message.en
     assert "step 300" in finding.message.en
+    assert "2 pictures: too few to speak for others" in finding.message.en
 
 
 def test_one_that_goes_on_has_not() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rules.prodigy_runaway import RULE
 from tests.diagnose.cases import catches, catches_not, observed, series
-from tests.diagnose.recorded import recorded, step_records
+from tests.diagnose.recorded import ended_early, recorded, step_records
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
@@ -28,6 +28,11 @@ def test_growth_to_the_end_is_pointed_out() -> None:
     finding = catches(RULE, _run(_grown(0.5)), Severity.WATCH)
     assert "50%" in finding.message.en or "49%" in finding.message.en
     assert finding.state is None
+
+
+def test_growth_is_usual_until_a_run_reaches_its_end() -> None:
+    catches_not(RULE, ended_early(_run(_grown(0.5))), Status.INCONCLUSIVE)
+    catches(RULE, ended_early(_run(_grown(0.5, 3e-3))))  # far too large is far too large
 
 
 def test_rest_is_clear_and_a_stuck_one_is_no_runaway() -> None:

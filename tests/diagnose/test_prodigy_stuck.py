@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rules.prodigy_stuck import RULE
 from tests.diagnose.cases import catches, catches_not, observed, recipe, series
-from tests.diagnose.recorded import approach, recorded, step_records
+from tests.diagnose.recorded import approach, ended_early, recorded, step_records
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
@@ -48,6 +48,14 @@ def test_one_that_was_found_late_claims_no_state() -> None:
 def test_one_that_grew_is_clear_and_a_gain_proves_it() -> None:
     catches_not(RULE, _run(FOUND), Status.CLEAR)
     catches_not(RULE, _run([1e-4] * STEPS, approach(-4.0)), Status.CLEAR)
+
+
+def test_a_run_that_ended_early_may_still_have_found_one() -> None:
+    early = catches_not(RULE, ended_early(_run(STUCK)), Status.INCONCLUSIVE)
+    assert early.needs is not None
+    assert "step 300 of 5000" in early.needs.en
+    catches_not(RULE, ended_early(_run(LATE)), Status.CLEAR)
+    catches(RULE, ended_early(_run(STUCK), 500))
 
 
 def test_the_trainers_own_product_is_read() -> None:

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.rules.still_falling import HELD_OUT, RULE
 from tests.diagnose.cases import catches, catches_not, observed, plan, series, step_plan
-from tests.diagnose.recorded import recorded, step_records
+from tests.diagnose.recorded import ended_early, recorded, step_records
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
@@ -75,6 +75,23 @@ def test_the_steps_asked_for_follow_the_bend_of_the_curve() -> None:
         fix = catches(RULE, _decaying(rate)).fix
         assert fix is not None
         assert [(c.key, c.value) for c in fix.changes] == [("train.target_steps", pytest.approx(steps, abs=30))]
+
+
+def test_a_run_that_ended_early_is_to_end_first() -> None:
+    falling = recorded([-0.5 * (n + 1) for n in range(12)])
+    assert falling.plan is None  # else its length would come from there
+    for case in (
+        ended_early(falling),
+        observed([0.1] * 1200, further=[series(FALLING, HELD_OUT)], facts={"total_steps": 5000}),
+    ):
+        fix = catches(RULE, case).fix
+        assert fix is not None
+        assert "step 1200" in fix.advice.en
+        assert "5000" in fix.advice.en
+        assert fix.changes == ()
+    whole = catches(RULE, falling).fix
+    assert whole is not None
+    assert whole.changes
 
 
 def test_a_run_that_came_to_rest_before_its_schedule_is_clear() -> None:

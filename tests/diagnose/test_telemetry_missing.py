@@ -7,7 +7,7 @@ from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.telemetry_missing import RULE
 from tests.diagnose.cases import catches, catches_not, observed, recipe
-from tests.diagnose.recorded import approach, recorded
+from tests.diagnose.recorded import approach, ended_early, recorded
 
 if TYPE_CHECKING:
     from orchestrator.core.telemetry import Telemetry
@@ -35,9 +35,28 @@ def test_a_run_without_it_is_told_how_to_record() -> None:
 
 def test_few_probes_have_no_shape() -> None:
     finding = catches(RULE, recorded(approach(-5.0, 4)))
-    assert "Only 4 probes were" in finding.message.en
+    assert "has 4 probes;" in finding.message.en
+    assert "has 1 probe;" in catches(RULE, recorded(approach(-5.0, 1))).message.en
     assert finding.fix is not None
-    assert "telemetry" not in finding.fix.advice.en  # it is on
+    assert "telemetry" not in finding.fix.advice.en  # it was on
+    logged = _with(recorded(approach(-5.0, 4)), replace(_telemetry(recorded(approach(-5.0, 4))), mode="log"))
+    asked = catches(RULE, logged).fix
+    assert asked is not None
+    assert "`telemetry: probe`" in asked.advice.en
+
+
+def test_a_run_that_ended_early_had_no_time_for_probes() -> None:
+    assert catches(RULE, ended_early(recorded(approach(-5.0, 4)))).fix is None
+
+
+def test_a_recorder_that_was_asked_for_is_not_asked_for_again() -> None:
+    silent = catches(RULE, replace(observed([0.1] * 100), recipe=recipe(telemetry="probe"))).fix
+    assert silent is not None
+    assert silent.changes == ()
+    assert "left nothing" in silent.advice.en
+
+
+def test_a_run_that_never_began_is_not_asked() -> None:
     catches_not(RULE, recorded(), Status.NOT_APPLICABLE)  # it ended before a step was recorded
 
 

@@ -64,6 +64,13 @@ def test_where_the_band_makes_a_run_longer_it_is_not_blamed() -> None:
     assert "Raise `train.target_steps`" in finding.fix.advice.en
 
 
+def test_epochs_of_the_recipe_are_what_makes_it_longer() -> None:
+    own = recipe(train={"max_train_epochs": 2, "exposures_per_image": [30.0, 200.0]})
+    fix = catches(RULE, Case(recipe=own, plan=plan(steps=step_plan(300, epochs=2, exposures=198.0)))).fix
+    assert fix is not None
+    assert fix.advice.en == "Raise `train.max_train_epochs`."
+
+
 def test_a_small_set_seen_often_enough_asks_for_no_more_steps() -> None:
     catches_not(RULE, _at_band(900, 180.0), Status.CLEAR)
     catches(RULE, _at_band(900, 60.0), Severity.INFO)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from orchestrator.core.finding import Severity, Status
@@ -43,7 +44,9 @@ def _case(
 
 
 def test_a_word_that_changes_nothing_is_told() -> None:
-    catches(RULE, _case(0.8, spread=0.005), Severity.INFO)
+    assert (
+        catches(RULE, _case(0.8, spread=0.005), Severity.INFO).fix is None
+    )  # usual for one subject: nothing to be done next
 
 
 def test_a_word_that_changes_little_is_told_though_it_changes_it_for_sure() -> None:
@@ -62,11 +65,18 @@ def test_pictures_that_disagree_say_nothing() -> None:
     catches_not(RULE, _case(0.815, spread=0.02), Status.INCONCLUSIVE)
 
 
-def test_where_next_to_nothing_was_learned_more_learning_is_asked_for() -> None:
-    found = catches_not(RULE, _case(0.9965, end=0.996, spread=0.0005), Status.INCONCLUSIVE)
+def test_numbers_that_are_told_make_sense() -> None:
+    said = catches_not(RULE, _case(0.815, spread=0.02), Status.INCONCLUSIVE).message.en
+    low, high, tenth = (float(number) for number in re.findall(r"(-?[\d.]+) (?:to|%)", said))
+    assert low < tenth < high
+    assert round(tenth, 1) == 2.3
+
+
+def test_too_little_learned_is_not_told_as_a_wide_interval() -> None:
+    found = catches_not(RULE, _case(0.9905, end=0.99, spread=0.0005), Status.INCONCLUSIVE)
+    assert "Too little was learned, 1.0 %" in found.message.en
     assert found.needs is not None
-    assert "learned more" in found.needs.en
-    assert "% of what was learned" in found.message.en
+    assert "learns more" in found.needs.en
 
 
 def test_nothing_learned_and_styles_are_no_question() -> None:

@@ -11,7 +11,7 @@ from orchestrator.diagnose.breaking import is_usable
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.window import Window, checkpoint_window
 from tests.diagnose.cases import event, observed, series
-from tests.diagnose.recorded import approach, file_at, recorded
+from tests.diagnose.recorded import approach, file_at, recorded, shaken
 
 if TYPE_CHECKING:
     from orchestrator.core.observation import Checkpoint
@@ -68,11 +68,37 @@ def test_the_trainers_own_held_out_loss_is_taken_where_there_is_no_probe() -> No
     assert found.confidence is Confidence.LOW
 
 
-def test_unmeasured_runs_are_compared_from_the_middle_to_the_end() -> None:
+def test_unmeasured_runs_get_the_middle_files_and_the_last() -> None:
     found = _window(observed(checkpoints=GROWING))
     assert [one.step for one in found.candidates] == [600, 800, 1200]
-    assert not any("worse" in one.why.en for one in found.candidates)
     assert found.confidence is Confidence.LOW
+
+
+def test_only_what_was_seen_to_get_worse_is_said_to_have_got_worse() -> None:
+    def right(case: Case) -> str:
+        return _window(case).candidates[-1].why.en
+
+    rebound = recorded(approach(-8.0), REBOUND, checkpoints=FILES)
+    to_the_end = recorded(approach(-8.0), shaken(approach(-6.0), 0.2), checkpoints=FILES)
+    by_heart = recorded([-5.0, -5.5, -6.0, -6.2, -6.4, -6.6, -7.5, -8.0, -8.5, -9.0, -9.5, -10.0], checkpoints=FILES)
+    validated = series([0.20, 0.19, 0.18, 0.181, 0.19, 0.20], "loss/validation/epoch_average")
+    turned = observed(further=[validated], facts={"steps_per_epoch": 200}, checkpoints=GROWING)
+    settled = series([0.20, 0.19, 0.18, 0.18, 0.18, 0.18], "loss/validation/epoch_average")
+    rested = observed(further=[settled], facts={"steps_per_epoch": 200}, checkpoints=GROWING)
+    for case in (rebound, turned):
+        assert "got worse" in right(case)
+    for case in (to_the_end, rested):
+        assert "latest of them" in right(case)
+    assert "by heart" in right(by_heart)
+    unmeasured = _window(observed(checkpoints=GROWING)).candidates
+    assert not any("worse" in one.why.en or "as good" in one.why.en for one in unmeasured)
+
+
+def test_a_single_file_lies_between_no_others() -> None:
+    (only,) = _window(observed(checkpoints=GROWING[-1:])).candidates
+    assert "in between" not in only.why.en
+    (best,) = _window(recorded([-1.0 * n for n in range(1, 13)], checkpoints=[FILES[0], *FILES[4:]])).candidates
+    assert "in between" not in best.why.en
 
 
 def test_no_file_at_all_and_no_usable_one() -> None:

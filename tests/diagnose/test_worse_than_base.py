@@ -36,9 +36,3 @@ def test_the_first_tenth_does_not_count() -> None:
 def test_without_telemetry_nobody_can_say() -> None:
     catches_not(RULE, observed([0.1] * 400), Status.INCONCLUSIVE)
     catches_not(RULE, Case(), Status.NOT_APPLICABLE)
-
-
-def test_where_it_was_on_a_longer_run_is_asked_for() -> None:
-    found = catches_not(RULE, recorded(approach(-5.0, 4)), Status.INCONCLUSIVE)
-    assert found.needs is not None
-    assert "telemetry" not in found.needs.en

@@ -133,3 +133,14 @@ def test_a_final_file_without_pictures_is_told(plan_of: PlanOf, pictures: Pictur
     assert [t.value for t in told] == [3, 3]
     assert "the final file, after epoch 10, has none: the last are of epoch 9" in told[0].because.en
     assert "each file has its pictures" in told[1].because.en
+
+
+def test_more_files_than_epochs_fit_are_not_advised(plan_of: PlanOf, pictures: Pictures) -> None:
+    """5000 epochs would be another run; 60 fit into this one, with fewer repeats."""
+    pictures("set", 12)
+    own = "validate: {hold_out: 0}\ntrain: {target_steps: 600, max_train_epochs: 10}\n"
+    (told,) = [n for n in plan_of(own + "save: {checkpoints: 5000}\n").notes if "save.checkpoints" in n.en]
+    assert "a run of this length has room for 100 at most" in told.en
+    assert "max_train_epochs: 5000" not in told.en
+    (told,) = [n for n in plan_of(own + "save: {checkpoints: 60}\n").notes if "save.checkpoints" in n.en]
+    assert "`train.max_train_epochs: 60` makes room" in told.en

@@ -113,6 +113,36 @@ def test_copies_that_had_to_be_held_out_are_told(plan_of: PlanOf, pictures: Pict
     assert any("2 of 3 held-out pictures have a copy elsewhere" in note.en for note in plan_of().notes)
 
 
+def test_nothing_is_held_out_where_each_picture_has_a_copy_that_is_trained_on(
+    plan_of: PlanOf, pictures: Pictures
+) -> None:
+    folder = pictures("set", 30)
+    for index in range(30):
+        (folder / f"{index:03d}.png").write_bytes((folder / f"{index % 15:03d}.png").read_bytes())
+    for body in ("", "validate: {hold_out: 4}\n"):
+        plan = plan_of(body)
+        assert plan.validation is None
+        assert "validation_seed" not in plan.train
+        assert sum(len(s.sizes) for s in plan.subsets) == 30
+        (note,) = [n for n in plan.notes if "held out" in n.en]
+        assert "has a copy that is trained on" in note.en
+        assert [u.name for u in plan.unused] == (["hold_out"] if body else [])
+
+
+def test_pictures_whose_copies_are_held_out_too_are_held_out(plan_of: PlanOf, pictures: Pictures) -> None:
+    folder = pictures("set", 6)
+    (folder / "001.png").write_bytes((folder / "000.png").read_bytes())
+    (folder / "002.png").write_bytes((folder / "000.png").read_bytes())
+    for index in (4, 5):
+        (folder / f"{index:03d}.png").write_bytes((folder / "003.png").read_bytes())
+    seeds = [plan_of("validate: {hold_out: 3}\n", f"validate.validation_seed={seed}") for seed in range(20)]
+    whole = {
+        frozenset(p.name for p in _targets(plan.validation) if p.suffix == ".png") for plan in seeds if plan.validation
+    }
+    assert whole
+    assert whole <= {frozenset({"000.png", "001.png", "002.png"}), frozenset({"003.png", "004.png", "005.png"})}
+
+
 def test_validation_is_measured_in_safety(plan_of: PlanOf, pictures: Pictures) -> None:
     pictures("set", 40, caption="alicechar, girl, smiling, red hair, hat, standing")
     plan = plan_of("dataset: {caption_dropout_rate: 0.1, flip_aug: true}\n")

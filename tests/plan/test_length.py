@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.core.provenance import Source
+from orchestrator.plan.explain import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +129,27 @@ def test_band_holds_for_every_size(plan_of: PlanOf, pictures: Pictures, count: i
     assert band[0] <= plan.steps.exposures_per_image <= band[1]
 
 
+def test_an_epoch_that_is_longer_than_the_band_is_said_to_be(plan_of: PlanOf, pictures: Pictures) -> None:
+    """Nothing was moved: the note must not speak of steps taken instead, nor the plan of a band that decides."""
+    pictures("set", 12)
+    band = OFF + "train: {target_steps: 1500, exposures_per_image: [40, 200]}\n"
+    plan = plan_of(band, "concepts[0].num_repeats=300")
+    assert (plan.steps.epochs, plan.steps.total_steps) == (1, 3600 // plan.train["train_batch_size"].value)
+    (note,) = [n for n in plan.notes if "band 40-200" in n.en]
+    assert "one epoch alone" in note.en
+    assert "lower `num_repeats`" in note.en
+    assert "instead" not in note.en
+    assert not plan.steps.is_band_bound
+
+
+def test_the_plan_keeps_who_asked_for_the_steps(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 12)
+    assert plan_of(OFF).target is None
+    asked = plan_of(OFF, "train.target_steps=1500").target
+    assert asked is not None
+    assert (asked.value, asked.source) == (1500, Source.COMMAND_LINE)
+
+
 def test_inside_the_band_nothing_is_said(plan_of: PlanOf, pictures: Pictures) -> None:
     pictures("set", 20)
     plan = plan_of(OFF + "train: {exposures_per_image: [50, 400]}\n")
@@ -166,3 +189,11 @@ def test_processes_and_accumulation_count(plan_of: PlanOf, pictures: Pictures, s
     assert plan.steps.steps_per_epoch == 20
     assert plan.steps.total_steps == 200
     assert plan.num_processes == 2
+
+
+def test_one_epoch_is_one(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 12)
+    plan = plan_of("train: {target_steps: 600, max_train_epochs: 1}\n")
+    told = [*plan.steps.lines, *plan.notes, *(row.because for row in explain(plan))]
+    assert not [text.en for text in told if re.search(r"\b1 (epochs|files)\b", text.en)]
+    assert any("1 epoch" in text.en for text in told)

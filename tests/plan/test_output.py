@@ -42,6 +42,27 @@ def two(plan_of: PlanOf, pictures: Pictures) -> Plan:
     return plan_of(TWO)
 
 
+@pytest.mark.parametrize(("name", "part"), [("初音ミク", "lora-"), ("my girl", "my_girl"), ("初音 ミク's 1", "s_1-")])
+def test_a_file_name_that_is_not_the_recipes_name_is_told(
+    plan_of: PlanOf, pictures: Pictures, name: str, part: str
+) -> None:
+    pictures("set", 12)
+    plan = plan_of("", f'name="{name}"')
+    (note,) = [n for n in plan.notes if "the files are named" in n.en]
+    assert f"`{plan.output_name}`" in note.en
+    assert f"`{name}`" in note.en
+    assert ("hash" in note.en) == (part != "my_girl")
+    assert plan.output_name.startswith(part)
+    (row,) = [row for row in explain(plan) if row.key == "output_name"]
+    assert row.value == plan.output_name
+    assert row.because.en in note.en
+
+
+def test_a_plain_name_needs_no_note(two: Plan) -> None:
+    assert not any("named" in n.en for n in two.notes)
+    assert [row.value for row in explain(two) if row.key == "output_name"] == ["alice"]
+
+
 def test_folders_say_what_the_data_set_says(two: Plan) -> None:
     names = [s.image_dir for s in two.subsets]
     assert names == ["data/4_alicechar girl", "data/4_alicechar girl (2)", "data/1_girl"]

@@ -243,6 +243,7 @@ def test_the_command_line_replaces(override: str, key: str, value: object, tmp_p
             "train.unet_lr=fast",
             '[wrong-value] --set:1:15: `train.unet_lr` must be a number of at least 0; it is the text "fast"',
         ),
+        ("extends=sdxl-character", "[bad-override] --set:1:1: `--set` cannot change `extends`"),
         ("train.unet_rl=1", "[unknown-key] --set:1:1: unknown key `train.unet_rl`"),
         ("unet_lr=1", "[unknown-key] --set:1:1: unknown key `unet_lr`"),
         ("concepts.2.num_repeats=1", "[bad-override] --set:1:1: `concepts` has 2 entries, counted from 0"),

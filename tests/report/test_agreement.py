@@ -84,9 +84,7 @@ def test_nothing_contradicts(make_data: Make, curve: str) -> None:
         has_stop = any(f.severity is Severity.STOP for f in data.verdict.fired)
         if has_stop or state is State.BROKEN:
             assert level(data.verdict, data.outcome) == told.look == "stop", where
-            assert not sentence.startswith(("This LoRA learned:", "This LoRA was still", "This LoRA learned what")), (
-                where
-            )
+            assert not sentence.startswith(("This LoRA learned:", "This LoRA was still", "This LoRA got better")), where
             cause = told.because if state is State.BROKEN else data.verdict.fired[0]
             assert cause is not None
             assert cause.message.en in line, where
@@ -107,11 +105,20 @@ def test_what_was_learned_is_said_after_the_file_that_is_missing(make_data: Make
     data = judged(make_data, "learned", None, "no-model")
     told = became(data)
     assert told.sentence.en.startswith("First: The run ended without a final file. ")
-    assert "The training itself had learned" in told.sentence.en
+    assert "The training itself had got better" in told.sentence.en
     assert told.sentence.zh.startswith("首先：训练结束了，却没有最终文件。")
     assert told.look == "stop"
     assert data.headline.en == "Failed. The run ended without a final file."
     assert any("try these files: run-step" in line.en for line in end_lines(data))
+
+
+def test_a_gain_on_two_held_out_pictures_is_told_as_that(make_data: Make) -> None:
+    for curve in ("learned", "falling"):
+        told = became(judged(make_data, curve, "whole", "fine"))
+        is_gain = told.name.en in {"learning", "converged"}
+        assert ("2 held-out pictures, too few to speak for others" in told.sentence.en) == is_gain
+        assert ("2 张留出图片" in told.sentence.zh) == is_gain
+    assert became(judged(make_data, "learned", "whole", "fine")).name.en in {"learning", "converged"}
 
 
 def test_a_broken_run_names_what_was_saved_before_in_every_place(make_data: Make) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator import diagnose
+from orchestrator.dataset.pixels.decode import PROBLEMS
 from orchestrator.diagnose.facts import bounds
 from orchestrator.plan.concepts import _BROKEN
-from orchestrator.report.measured import FILE_PROBLEMS, SOURCES, UNITS, measured, source_text
+from orchestrator.report.measured import FILE_PROBLEMS, PLACES, SOURCES, UNITS, measured, source_text
 
 ROOT = Path(diagnose.__file__).parent.parent
 
@@ -18,20 +19,21 @@ def _units() -> set[str]:
     found: set[str] = set()
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Evidence":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"Evidence", "Told"}:
                 units = [*node.args[4:5], *(word.value for word in node.keywords if word.arg == "unit")]
-                found |= {ast.literal_eval(unit) for unit in units}
+                # `Told` hands its unit on: told.unit is none of its own.
+                found |= {ast.literal_eval(unit) for unit in units if ast.unparse(unit) != "told.unit"}
     return found
 
 
 def test_every_unit_of_every_rule_has_chinese_words() -> None:
     assert len(_units()) > 5
-    assert _units() == set(UNITS)
+    assert _units() == set(UNITS) | set(PLACES)
     assert all(not chinese.isascii() for unit, (_, chinese) in UNITS.items() if unit.isalpha())
 
 
 def test_every_file_problem_that_refuses_a_run_has_words() -> None:
-    assert set(FILE_PROBLEMS) == set(_BROKEN)
+    assert set(FILE_PROBLEMS) == {*_BROKEN, *PROBLEMS}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,9 @@ def test_every_file_problem_that_refuses_a_run_has_words() -> None:
     [
         (1, "steps", "1 step", "1 步"),
         (12, "steps", "12 steps", "12 步"),
+        (3, "step", "step 3", "第 3 步"),
+        ("1-3", "step", "step 1-3", "第 1-3 步"),
+        (4, "epoch", "epoch 4", "第 4 轮"),
         (9.5, "times", "9.5 times", "9.5 次"),
         ("5-40", "files", "5-40 files", "5-40 个文件"),
         ("truncated-file", "", "cut off, its end is missing", "文件不完整，缺少结尾"),
@@ -85,8 +90,3 @@ def test_every_source_of_a_rule_that_is_words_has_chinese_ones() -> None:
     words = {s.partition(": ")[0] for s in written if s and not {"_", "/", "."} & set(s)}
     assert len(words) > 4
     assert words <= set(SOURCES)
-
-
-def test_a_step_is_a_place_and_steps_are_an_amount() -> None:
-    assert (measured(3, "step", "en"), measured(3, "step", "zh")) == ("step 3", "第 3 步")
-    assert (measured(3, "steps", "en"), measured(1, "steps", "en")) == ("3 steps", "1 step")

@@ -135,7 +135,7 @@ def test_plan_shows_each_option_under_its_own_heading(make_data: Make) -> None:
     found = {block.splitlines()[0]: [row.split()[0] for row in block.splitlines()[2:]] for block in blocks[1:] if block}
     assert list(found) == ["Folders", "Data set options", "Training options", "Sample prompts"]
     assert found["Data set options"] == ["resolution"]
-    assert found["Training options"] == ["unet_lr"]
+    assert found["Training options"] == ["unet_lr", "output_name"]
     assert len(found["Folders"]) == len(plan.subsets) + (plan.validation is not None)
     assert "a trophy" in stream.getvalue()
 
@@ -164,6 +164,19 @@ def test_verdict_tells_what_was_not_decided(make_data: Make) -> None:
     terminal.show_verdict(clear, "en", terminal.make_console(stream))
     assert "Not judged" in stream.getvalue()
     assert "Nothing fired" not in stream.getvalue()
+
+
+def test_rules_that_could_not_decide_for_one_reason_share_a_line() -> None:
+    reason, needs = Text("The run was not probed.", "没有探针。"), Text("A probe.", "探针。")
+    asked = [Says(f"R90{n}", f"rule-{n}").inconclusive(reason, needs) for n in range(3)]
+    other = Says("R909", "other").inconclusive(reason, Text("A longer run.", "更长的训练。"))
+    stream = io.StringIO()
+    terminal.show_verdict(Verdict((*asked[:2], other, asked[2])), "en", terminal.make_console(stream))
+    lines = [line for line in stream.getvalue().splitlines() if line.startswith("Not judged[")]
+    assert lines[0] == "Not judged[R900, R901, R902]: The run was not probed. Needs: A probe."
+    assert lines[1].startswith("Not judged[R909]: ")
+    assert len(lines) == 2
+    assert "could not decide: 4" in stream.getvalue()
 
 
 def test_pace_comes_from_arrivals_and_forgets_the_pause_before() -> None:
@@ -250,6 +263,7 @@ def test_line_of_a_known_run() -> None:
     assert text.startswith("step 100/200  #####..... 50%  10 it/s  10 s left  loss 0.528 ")
     assert text.endswith("R010 nan-loss")
     assert text.isascii()
+    assert "  剩余 10 秒  " in progress_text(progress, "zh")
 
 
 def test_pipe_gets_plain_lines_now_and_then() -> None:
@@ -385,18 +399,3 @@ def test_a_place_is_shown_with_a_caret(number: int, make_data: Make) -> None:
     line = next(i for i, row in enumerate(rows) if "train.unet_lr=5e-1" in row and row.startswith(f" {number} | "))
     assert rows[line - 1].strip() == f"--> --set:{number}:15"
     assert rows[line + 1].index("^") == rows[line].index("5e-1")
-
-
-def test_rules_that_cannot_decide_for_one_reason_share_a_line() -> None:
-    says = [Says(f"R{number}", "quiet") for number in (901, 902, 903)]
-    same_reason = [
-        one.inconclusive(Text("Nothing was recorded.", "没有记录。"), Text("A log.", "日志。")) for one in says[:2]
-    ]
-    other = says[2].inconclusive(Text("Too short.", "太短。"), Text("More steps.", "更多步数。"))
-    stream = io.StringIO()
-    terminal.show_verdict(Verdict((*same_reason, other)), "en", terminal.make_console(stream))
-    lines = [line for line in stream.getvalue().splitlines() if line.startswith("Not judged[")]
-    assert lines == [
-        "Not judged[R901, R902]: Nothing was recorded. Needs: A log.",
-        "Not judged[R903]: Too short. Needs: More steps.",
-    ]

@@ -70,6 +70,17 @@ def wrong_recipe(sd15_recipe: Path) -> Path:
     return sd15_recipe
 
 
+def test_a_misspelt_rule_is_told_beside_other_mistakes_of_its_entry(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    entries = "ignore:\n  - {rule: nan-losss, because: x}\n  - {rule: lr-to-high}\n"
+    head = WRONG.partition("concepts:")[0] + "concepts: [{image_dir: images}]\n"
+    (tmp_path / "a.yaml").write_text(head + entries, encoding="utf-8")
+    told = [p.what.en for p in prepare(tmp_path / "a.yaml").problems]
+    assert sum("nan-losss" in text or "lr-to-high" in text for text in told) == 2
+    (tmp_path / "b.yaml").write_text(head + "ignore: nan-losss\n", encoding="utf-8")
+    assert any("`ignore`" in p.what.en for p in prepare(tmp_path / "b.yaml").problems)
+
+
 @pytest.mark.parametrize("verb", ["check", "plan", "run"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_mistakes_of_every_stage_are_told_in_one_run(verb: str, language: str, wrong_recipe: Path) -> None:

@@ -17,7 +17,7 @@ relative step.
 
 ## What to change
 
-Remove the option, or change the one it depends on.
+Remove the option, or change the one it depends on. What a preset says is taken back with `null`.
 
 ## When it is wrong
 

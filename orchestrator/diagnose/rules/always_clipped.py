@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, number, significant, telemetry, where
+from orchestrator.diagnose.facts import NO_RUN, number, significant, steps_logged, telemetry, where
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -59,10 +59,11 @@ def check(case: Case) -> Iterator[Finding]:
     seen = telemetry(case)
     known = [one for one in seen.steps.clipped if math.isfinite(one)] if seen is not None else []
     if len(known) < LEAST_STEPS:
-        yield SAYS.inconclusive(
-            Text("The length of the gradients was not recorded.", "没有记录梯度的长度。"),
-            Text(f"`telemetry: log` and {LEAST_STEPS} steps.", f"`telemetry: log` 与至少 {LEAST_STEPS} 步。"),
+        few = Text(
+            f"The length of the gradients is known of {len(known)} steps only.", f"只有 {len(known)} 步的梯度长度。"
         )
+        none = Text("The length of the gradients was not recorded.", "没有记录梯度的长度。")
+        yield SAYS.inconclusive(few if known else none, steps_logged(case, LEAST_STEPS))
         return
     share = math.fsum(known) / len(known)
     facts = [

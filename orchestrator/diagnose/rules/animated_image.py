@@ -54,7 +54,6 @@ TOLD = Told(
     fix=Text("Save the frame that you want.", "另存想要的那一帧。"),
     evidence=Text("animated", "动画"),
     limit=0,
-    unit="",
 )
 
 

@@ -41,7 +41,7 @@ from orchestrator.diagnose.single_pictures import (
     PICTURES,
     bucket_levels,
     is_lost,
-    lacking_log,
+    unlogged,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _alone(lonely: int, pictures: int) -> Finding:
 def _compared(case: Case) -> Finding:
     report = picture_effects(case)
     if report is None:
-        return SAYS.inconclusive(*lacking_log(case))
+        return SAYS.inconclusive(*unlogged(case))
     if is_lost(case):
         return SAYS.not_applicable(LOST)
     levels = bucket_levels(case, {row.index: row.effect for row in report.rows})

@@ -46,7 +46,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant
 from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.measured import explained
-from orchestrator.diagnose.remedies import lower_rates
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import collapse_start, window_means
 
@@ -135,6 +135,7 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
             f"Around step {step} the model was lost for a while; it came back damaged.",
             f"第 {step} 步前后模型一度失效；虽有恢复，但已受损。",
         )
+    rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.STOP if is_lost else Severity.FIX,
         confidence,
@@ -146,8 +147,8 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
         evidence=[Evidence(Text("first step", "起始步"), step, None, evidence.source, "step"), evidence],
         fix=Fix(
             Text(
-                "Start again from the base model with a tenth of the learning rate and a warm-up of 5 %.",
-                "从底模重新开始，学习率降为十分之一，并预热 5 %。",
+                f"Start again from the base model with {rate.en} and a warm-up of 5 %.",
+                f"从底模重新开始，{rate.zh}，并预热 5 %。",
             ),
             lower_rates(case, LR_FACTOR),
         ),

@@ -45,13 +45,13 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, kind, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.sample_rounds import (
-    ENABLE_FIRST,
-    ENABLE_SAMPLES,
     NO_FIRST,
     NO_SAMPLES,
     SAMPLES,
+    first_needed,
     layout_distance,
     rounds,
+    samples_needed,
     subject_words,
 )
 
@@ -104,10 +104,10 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = rounds(case)
     if not seen:
-        yield SAYS.inconclusive(NO_SAMPLES, ENABLE_SAMPLES)
+        yield SAYS.inconclusive(NO_SAMPLES, samples_needed(case))
         return
     if seen[0].step != 0:
-        yield SAYS.inconclusive(NO_FIRST, ENABLE_FIRST)
+        yield SAYS.inconclusive(NO_FIRST, first_needed(case))
         return
     later = [one for one in seen if one.step > 0]
     burnt = _burnt(case, seen[0], later[-1]) if later else None

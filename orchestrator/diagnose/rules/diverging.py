@@ -35,9 +35,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, changed, course, lacking_probe, noise, surety
+from orchestrator.diagnose.course import PROBE, changed, course, noise, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, setting
-from orchestrator.diagnose.remedies import lower_rates
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def check(case: Case) -> Iterator[Finding]:
     seen = course(case)
     curve = None if seen is None else seen.train or seen.held_out
     if curve is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     jitter = noise(curve)
     if not math.isfinite(curve.last) or curve.last <= WORSE or not curve.last > JITTERS * jitter:
@@ -79,6 +79,7 @@ def _fired(case: Case, curve: ProbeCurve) -> Finding:
     changes = [*lower_rates(case, LR_FACTOR)]
     if isinstance(clip, (int, float)) and (clip == 0 or clip > 1):
         changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
+    rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.STOP,
         surety(case, curve.last / WORSE, least=1.3, is_about_others=False),
@@ -93,8 +94,8 @@ def _fired(case: Case, curve: ProbeCurve) -> Finding:
         ],
         fix=Fix(
             Text(
-                f"Use a checkpoint from before step {since}, if it is better than none. Next time a third of the learning rate.",
-                f"若第 {since} 步之前的检查点优于底模，则使用它。下次学习率取三分之一。",
+                f"Use a checkpoint from before step {since}, if it is better than none. Next time {rate.en}.",
+                f"若第 {since} 步之前的检查点优于底模，则使用它。下次{rate.zh}。",
             ),
             tuple(changes),
         ),

@@ -42,9 +42,9 @@ from orchestrator.diagnose.course import (
     course,
     ending,
     is_still,
-    lacking_probe,
     noise,
     plateau_step,
+    unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, setting, significant
 from orchestrator.diagnose.remedies import new_length
@@ -71,7 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if seen is None else seen.train or seen.held_out
     line = ending(case, curve) if curve is not None else None
     if curve is None or line is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     if not curve.last < -LEARNED * noise(curve):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))

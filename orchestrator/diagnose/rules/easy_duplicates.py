@@ -42,8 +42,8 @@ from orchestrator.diagnose.single_pictures import (
     PICTURES,
     falls,
     is_lost,
-    lacking_log,
     picture_names,
+    unlogged,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = telemetry(case)
     if seen is None or not seen.pictures:
-        yield SAYS.inconclusive(*lacking_log(case))
+        yield SAYS.inconclusive(*unlogged(case))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)

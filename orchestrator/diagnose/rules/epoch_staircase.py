@@ -40,7 +40,7 @@ from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import conditioned, level_change, steps_per_epoch
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.staircase import LEAST_EPOCHS, staircase
-from orchestrator.diagnose.single_pictures import LOST, PICTURES, is_lost, lacking_log
+from orchestrator.diagnose.single_pictures import LOST, PICTURES, is_lost, unlogged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     found, length, change = conditioned(case), steps_per_epoch(case), level_change(case)
     if found is None or change is None:
-        yield SAYS.inconclusive(*lacking_log(case))
+        yield SAYS.inconclusive(*unlogged(case))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)

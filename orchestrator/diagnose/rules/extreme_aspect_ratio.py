@@ -56,7 +56,7 @@ TOLD = Told(
     fix=Text("Cut or crop copies of them.", "在副本中切分或裁切。"),
     evidence=Text("longer side over shorter", "长边比短边"),
     limit=LONGER_ABOVE,
-    unit="times",
+    unit="x",
 )
 
 

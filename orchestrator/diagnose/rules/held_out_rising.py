@@ -41,7 +41,7 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, noise, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
-from orchestrator.diagnose.remedies import lower_rates, new_length
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
 
@@ -136,6 +136,7 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
 
 def _harmed(case: Case, rise: float, limit: float, facts: list[Evidence]) -> Finding:
     """Say that nothing was learned by heart either: the training pictures are no better, so the rate destroyed what was learned."""
+    rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.FIX,
         surety(case, rise / limit),
@@ -147,8 +148,8 @@ def _harmed(case: Case, rise: float, limit: float, facts: list[Evidence]) -> Fin
         evidence=facts,
         fix=Fix(
             Text(
-                "Use an early checkpoint; next time a third of the learning rate.",
-                "使用早期检查点；下次学习率取三分之一。",
+                f"Use an early checkpoint; next time {rate.en}.",
+                f"使用早期检查点；下次{rate.zh}。",
             ),
             lower_rates(case, LR_FACTOR),
         ),

@@ -61,7 +61,7 @@ TOLD = Told(
     fix=Text("Use larger originals, or remove them.", "使用更大的原图，或移走它们。"),
     evidence=Text("enlarged per side", "每边放大倍数"),
     limit=ENLARGED_ABOVE,
-    unit="times",
+    unit="x",
 )
 
 

@@ -12,7 +12,7 @@ More steps would cost hours; a higher learning rate costs nothing.
 
 The fixed probe on the training pictures: better than the base by more than three jitters and by less than 1.6 %, after 100 steps or more, and
 the last third of the run brought its full share of it: three quarters or more of what its share of the summed learning rates would bring
-on an even course. A run whose rate is right has bent by then.
+on an even course. A run whose rate is right has bent by then; one that ended before its plan did need not have.
 
 ## What to change
 
@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, ending, lacking_probe, noise
-from orchestrator.diagnose.facts import NO_RUN, planned_steps, significant
+from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, ending, noise, unprobed
+from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -61,11 +61,11 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if seen is None else seen.train or seen.held_out
     line = ending(case, curve) if curve is not None else None
     if curve is None or line is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     gain, jitter = -curve.last, noise(curve)
     share = line.third / gain / line.due if gain > 0 and line.due > 0 else 0.0
-    steps = planned_steps(case) or curve.steps[-1]
+    steps, planned = curve.steps[-1], unreached_steps(case, curve.steps[-1])
     facts = [
         changed(curve, LITTLE),
         Evidence(
@@ -78,6 +78,11 @@ def check(case: Case) -> Iterator[Finding]:
     is_small_and_real = LEARNED * jitter < gain < LITTLE
     if steps < LEAST_STEPS or not is_small_and_real or share < EVEN:
         yield SAYS.clear(Text("It was not merely slow.", "并非只是学得慢。"), facts)
+        return
+    if planned is not None:
+        yield SAYS.inconclusive(
+            Text("It gained little, and ended early.", "收益很少，但训练提前结束。"), to_the_end(steps, planned), facts
+        )
         return
     yield SAYS.fired(
         Severity.FIX,

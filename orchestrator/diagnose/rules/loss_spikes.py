@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.facts import NO_RUN, significant
+from orchestrator.diagnose.facts import NO_RUN, significant, steps_logged
 from orchestrator.diagnose.measured import conditioned, instability
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.instability import MEDIAN_STEPS
@@ -46,9 +46,9 @@ from orchestrator.diagnose.single_pictures import (
     LOST,
     PICTURES,
     is_lost,
-    lacking_log,
     picture_names,
     pictures_at,
+    unlogged,
 )
 
 if TYPE_CHECKING:
@@ -75,14 +75,8 @@ def check(case: Case) -> Iterator[Finding]:
         return
     found, shaking = conditioned(case), instability(case)
     if found is None or shaking is None or len(found.steps) < LEAST_STEPS:
-        yield SAYS.inconclusive(
-            lacking_log(case)[0]
-            if found is None
-            else Text("Too few steps to know what is usual.", "步数太少，无从判断何为正常。"),
-            lacking_log(case)[1]
-            if found is None
-            else Text(f"At least {LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
-        )
+        few = Text("Too few steps to know what is usual.", "步数太少，无从判断何为正常。")
+        yield SAYS.inconclusive(*(unlogged(case) if found is None else (few, steps_logged(case, LEAST_STEPS))))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, raw_loss, significant
-from orchestrator.diagnose.remedies import lower_rates
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, half_change, minimum_detectable_change
 
@@ -108,6 +108,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _rising(case: Case, change: float, least: float, evidence: list[Evidence]) -> Finding:
+    rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.WATCH,
         Confidence.LOW,
@@ -119,8 +120,8 @@ def _rising(case: Case, change: float, least: float, evidence: list[Evidence]) -
         evidence=evidence,
         fix=Fix(
             Text(
-                "Compare an early checkpoint with the last; next time a third of the learning rate.",
-                "把早期检查点与最后一个作比较；下次学习率取三分之一。",
+                f"Compare an early checkpoint with the last; next time {rate.en}.",
+                f"把早期检查点与最后一个作比较；下次{rate.zh}。",
             ),
             lower_rates(case, LR_FACTOR, is_safe=False),
         ),

@@ -11,6 +11,7 @@ These steps take their full time and change nothing. The run looks converged, as
 ## How we tell
 
 The logged learning rate, counted from the last step backwards. A cosine schedule has 9 % of such steps, a linear one 2 %: both are fine.
+Of a run that ended before its plan did, their share of the planned steps counts, and nothing is clear.
 
 ## What to change
 
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, setting, significant, where
+from orchestrator.diagnose.facts import NO_RUN, rates_logged, setting, significant, to_the_end, unreached_steps, where
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -55,31 +56,37 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_RUN)
         return
     rates = lr_account(case)
-    if rates is not None and rates.main.count < LEAST_STEPS:
-        yield SAYS.inconclusive(
-            Text("Too few steps to see an end.", "步数太少，看不出末段。"),
-            Text(f"{LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
-        )
-        return
     if rates is None:
         yield SAYS.inconclusive(
             Text("The learning rate was not logged.", "没有记录学习率。"),
-            Text(
-                "TensorBoard files of the trainer, or `telemetry: log`.",
-                "训练器的 TensorBoard 文件，或 `telemetry: log`。",
-            ),
+            rates_logged(case),
         )
         return
     main = rates.main
+    if main.count < LEAST_STEPS:
+        yield SAYS.inconclusive(
+            Text(f"The learning rate is known of {main.count} steps only.", f"只有 {main.count} 步的学习率。"),
+            Text(f"At least {LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
+        )
+        return
+    planned = unreached_steps(case, main.last_step)
+    tail = main.dead_tail * main.count / planned if planned is not None else main.dead_tail
     facts = [
         Evidence(
             Text("share of the steps below 2 % of the peak, at the end", "末段低于峰值 2 % 的步数占比"),
-            significant(main.dead_tail),
+            significant(tail),
             MOST,
             main.source,
         )
     ]
-    if main.dead_tail <= MOST or main.dead_from is None:
+    if tail <= MOST and planned is not None:
+        yield SAYS.inconclusive(
+            Text("The end of the schedule was not reached.", "没有走到调度的末段。"),
+            to_the_end(main.last_step, planned),
+            facts,
+        )
+        return
+    if tail <= MOST or main.dead_from is None:
         yield SAYS.clear(Text("The learning rate lasted to the end.", "学习率一直有效到最后。"), facts)
         return
     scheduler = setting(case, "lr_scheduler")
@@ -88,8 +95,8 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.WATCH,
         Confidence.HIGH,
         Text(
-            f"From step {main.dead_from} on, {main.dead_tail:.0%} of the run, the learning rate was next to nothing.",
-            f"从第 {main.dead_from} 步起，占训练的 {main.dead_tail:.0%}，学习率几乎为零。",
+            f"From step {main.dead_from} on, {tail:.0%} of the run, the learning rate was next to nothing.",
+            f"从第 {main.dead_from} 步起，占训练的 {tail:.0%}，学习率几乎为零。",
         ),
         why=Text("The schedule ends before the run does.", "学习率调度比训练先结束。"),
         evidence=[*facts, Evidence(Text("first such step", "起始步"), main.dead_from, None, main.source, "step")],

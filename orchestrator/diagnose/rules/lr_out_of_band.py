@@ -22,7 +22,8 @@ Where the fixed probe measured that the run learned, that counts and the range i
 
 ## What to change
 
-The nearest rate inside the range is shown; where alpha is far too small for a rate that is usual by itself, a usual alpha. If you changed rank or alpha, check that their ratio is meant.
+The nearest rate inside the range is shown; where alpha is far too small for a rate that is usual by itself, or
+beyond anything that can be meant, a usual alpha, and a rate beside it where that alone does not help. If you changed rank or alpha, check that their ratio is meant.
 
 ## When it is wrong
 
@@ -51,6 +52,8 @@ from orchestrator.diagnose.signals.raw import effective_lr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.core.finding import Location
 
 LEAST_GAIN = 1.6
 """Percent better than the base model below which a rate is not said to have worked: less is nothing, or far too slow."""
@@ -102,14 +105,15 @@ def check(case: Case) -> Iterator[Finding]:
             where=where(case, "unet_lr") or where(case, "learning_rate"),
         )
         return
+    fix = _fix(case, lr, better)
     yield SAYS.fired(
         _severity(effective, usual_rates(case)),
         Confidence.MEDIUM,
         _message(effective, is_high, narrow_low, narrow_high),
         why=_why(is_high),
         evidence=evidence,
-        fix=_fix(case, lr, better),
-        where=where(case, "unet_lr") or where(case, "learning_rate"),
+        fix=fix,
+        where=_place(case, fix),
     )
 
 
@@ -122,18 +126,29 @@ def _severity(effective: float, usual: tuple[float, float, float, float]) -> Sev
 
 def _fix(case: Case, lr: float, better: float) -> Fix:
     alpha = sane_alpha(case) or usual_alpha(case, lr)
-    if alpha is not None:
-        return Fix(
-            Text(
-                f"Try `network.network_alpha: {short_number(alpha)}`.",
-                f"可试 `network.network_alpha: {short_number(alpha)}`。",
-            ),
-            (Change("network.network_alpha", alpha, number(case, "network_alpha")),),
-        )
-    return Fix(
-        Text(f"Try `train.unet_lr: {short_number(better)}`.", f"可试 `train.unet_lr: {short_number(better)}`。"),
-        (Change("train.unet_lr", better, lr),),
-    )
+    changes = [] if alpha is None else [Change("network.network_alpha", alpha, number(case, "network_alpha"))]
+    rate = better if alpha is None else _rate_beside(case, lr, alpha)
+    if rate is not None:
+        changes.append(Change("train.unet_lr", rate, lr))
+    shown = [f"`{change.key}: {short_number(float(str(change.value)))}`" for change in changes]
+    return Fix(Text(f"Try {' and '.join(shown)}.", f"可试 {' 和 '.join(shown)}。"), tuple(changes))
+
+
+def _rate_beside(case: Case, lr: float, alpha: float) -> float | None:
+    """Return the rate that the new `alpha` still asks for; None where `lr` itself then lies in the wide range."""
+    rank = number(case, "network_dim") or 1.0
+    narrow_low, narrow_high, wide_low, wide_high = usual_rates(case)
+    effective = effective_lr(lr, alpha, rank)
+    if wide_low <= effective <= wide_high:
+        return None
+    return significant((narrow_high if effective > wide_high else narrow_low) / effective * lr)
+
+
+def _place(case: Case, fix: Fix) -> Location | None:
+    """Return the line that is to be changed, the rate's where both are."""
+    if {change.key for change in fix.changes} == {"network.network_alpha"}:
+        return where(case, "network_alpha")
+    return where(case, "unet_lr") or where(case, "learning_rate")
 
 
 def _worked(case: Case) -> Text | None:

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, changed, course, lacking_probe, noise, shaken
+from orchestrator.diagnose.course import LEARNED, changed, course, noise, shaken, unprobed
 from orchestrator.diagnose.facts import NO_RUN
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -59,7 +59,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     if seen.held_out is not None or seen.train is None:
         yield SAYS.not_applicable(Text("Held-out pictures were measured.", "已测量留出图片。"))

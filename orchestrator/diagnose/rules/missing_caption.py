@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_DATASET, names, subject_folders
+from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -51,15 +51,23 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_DATASET)
         return
     is_clear = True
-    for folder in subject_folders(case):
+    for folder, tokens in _subject_folders(case):
         if folder.captioned < len(folder.pictures):
             is_clear = False
-            yield _fired(folder)
+            yield _fired(folder, tokens)
     if is_clear:
         yield SAYS.clear(Text("Every picture has a caption file.", "每张图片都有标注文件。"))
 
 
-def _fired(folder: Folder) -> Finding:
+def _subject_folders(case: Case) -> list[tuple[Folder, str | None]]:
+    """Return the folders of the subject, each with the caption that its bare pictures get; None where that is not known."""
+    folders = case.dataset.folders if case.dataset is not None else ()
+    subsets = case.plan.subsets if case.plan is not None else ()
+    tokens = [s.class_tokens for s in subsets] if len(subsets) == len(folders) else [None] * len(folders)
+    return [(folder, one) for folder, one in zip(folders, tokens, strict=True) if not folder.is_reg]
+
+
+def _fired(folder: Folder, tokens: str | None) -> Finding:
     bare = [picture.path for picture in folder.pictures if picture.caption_path is None]
     total, name = len(folder.pictures), folder.image_dir.name
     if len(bare) == total:
@@ -81,7 +89,14 @@ def _fired(folder: Folder) -> Finding:
             "They train with the class tokens alone, so everything in them is bound to the trigger.",
             "它们只用类别词训练，画面中的一切都会绑定到触发词上。",
         ),
-        evidence=[Evidence(Text("pictures without a caption", "没有标注的图片"), len(bare), 0, name)],
+        evidence=[
+            Evidence(Text("pictures without a caption", "没有标注的图片"), len(bare), 0, name),
+            *(
+                []
+                if tokens is None
+                else [Evidence(Text("their caption will be", "它们的标注将是"), tokens, None, "class_tokens")]
+            ),
+        ],
         fix=Fix(Text("Write the missing captions.", "补写缺少的标注。")),
         paths=bare,
     )

@@ -41,7 +41,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.text import Text
 from orchestrator.diagnose.breaking import sound_files
 from orchestrator.diagnose.facts import RAW_LOSS, fact, raw_loss, setting
-from orchestrator.diagnose.remedies import lower_rates
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import first_nonfinite_step
 
@@ -123,8 +123,8 @@ def _over_or_passed(case: Case, loss: Series, step: int) -> Finding:
         ],
         fix=Fix(
             Text(
-                "Nothing, if they are few. Many of them: `train.mixed_precision: bf16`.",
-                "若很少，无需处理；若很多，改用 `train.mixed_precision: bf16`。",
+                "`train.mixed_precision: bf16` where they are many; a few do no harm.",
+                "若很多，改用 `train.mixed_precision: bf16`；少数几步无害。",
             )
         ),
     )
@@ -183,14 +183,12 @@ def _fix(case: Case, step: int) -> Fix:
         if spared
         else Text("", "")
     )
-    advice = Text(
-        f"{use.en}Next time: a lower learning rate, gradients clipped at 1.",
-        f"{use.zh}下次降低学习率，梯度裁剪设为 1。",
-    )
-    changes = [*lower_rates(case, LR_FACTOR)]
+    changes, rate, clipped = [*lower_rates(case, LR_FACTOR)], lower_rate_words(case, LR_FACTOR), Text("", "")
     clip = setting(case, "max_grad_norm")
     if isinstance(clip, (int, float)) and (clip == 0 or clip > 1):
         changes.append(Change("train.max_grad_norm", 1.0, float(clip), is_safe=True))
+        clipped = Text("; gradients clipped at 1", "；梯度裁剪设为 1")
+    advice = Text(f"{use.en}Next time {rate.en}{clipped.en}.", f"{use.zh}下次{rate.zh}{clipped.zh}。")
     return Fix(advice, tuple(changes))
 
 

@@ -14,7 +14,8 @@ The plan, or the trainer's validation settings.
 
 ## What to change
 
-`validate.hold_out: auto` keeps a tenth back, 2 to 8 pictures.
+`validate.hold_out: auto` keeps a tenth back, 2 to 8 pictures. Where it is set and every picture is there twice, none is held out: keep one
+of each.
 
 ## When it is wrong
 
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
 LEAST_PICTURES = 12
 """Below, two held-out pictures are a sixth of the set and more."""
 
+AUTO = Text("Set `validate.hold_out: auto`.", "设 `validate.hold_out: auto`。")
+ONE_OF_EACH = Text(
+    "Keep one of each equal picture: a held-out one whose copy is trained on proves nothing.",
+    "相同的图片只保留一张：留出的图片若有副本参与训练，就什么也证明不了。",
+)
+
 SAYS = Says("R028", "no-hold-out")
 
 
@@ -64,8 +71,14 @@ def check(case: Case) -> Iterator[Finding]:
             Confidence.HIGH,
             Text("No pictures are held out: memorising could not be proved.", "没有留出图片：无法证明是否死记。"),
             evidence=[Evidence(Text("held-out pictures", "留出的图片"), 0, 2, "plan")],
-            fix=Fix(Text("Set `validate.hold_out: auto`.", "设 `validate.hold_out: auto`。")),
+            fix=Fix(ONE_OF_EACH if _is_asked_for(case) else AUTO),
         )
+
+
+def _is_asked_for(case: Case) -> bool:
+    """Return whether the recipe wants a hold-out that the planner took back: nothing but copies was there to hold out."""
+    has_copies = case.dataset is None or bool(case.dataset.equal_files)
+    return case.recipe is not None and has_copies and case.recipe.validate_.hold_out != 0
 
 
 def _has_hold_out(case: Case) -> bool:

@@ -12,7 +12,7 @@ than 20 % in 1500 steps at batch 1.
 ## How we tell
 
 An equivalence test, not a missing difference: with 98 % confidence the training pictures' loss lies within 0.8 % of the base model's,
-mean of the last probes against their jitter, after 100 steps at least. Better than the base by more than three jitters is learned; anything between is not to
+mean of the last probes against their jitter, after 100 steps at least, in a run that reached the end of its plan. Better than the base by more than three jitters is learned; anything between is not to
 be said.
 
 ## What to change
@@ -43,17 +43,17 @@ from orchestrator.diagnose.course import (
     LEARNED,
     PROBE,
     SAME,
-    SAMPLE,
     Course,
+    caveat,
     changed,
     course,
     has_learned,
-    lacking_probe,
     noise,
     shaken,
     surety,
+    unprobed,
 )
-from orchestrator.diagnose.facts import NO_RUN, significant
+from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -80,7 +80,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.train or seen.decisive
     end, error = _end(curve)
@@ -94,7 +94,15 @@ def check(case: Case) -> Iterator[Finding]:
             [changed(curve, SAME), shaken(curve)],
         )
     elif abs(end) + Z * error < SAME:
-        yield _fired(case, curve, end, error)
+        planned = unreached_steps(case, curve.steps[-1])
+        if planned is None:
+            yield _fired(case, curve, end, error)
+        else:
+            yield SAYS.inconclusive(
+                Text("Nothing measurable was learned so far.", "到结束为止还没有学到可测量的东西。"),
+                to_the_end(curve.steps[-1], planned),
+                [changed(curve, SAME), shaken(curve)],
+            )
     elif has_learned(seen):
         yield _learned(case, seen)
     else:
@@ -117,21 +125,13 @@ def _end(curve: ProbeCurve) -> tuple[float, float]:
     return math.fsum(last) / len(last), jitter / math.sqrt(len(last))
 
 
-_FEW = Text(", which are too few to speak for others", "，但数量太少，不足以代表其他图片")
-
-
-def _who(curve: ProbeCurve) -> Text:
-    count = len(curve.pictures)
-    return Text(f"The {count} pictures it did not see", f"{count} 张没有见过的图片")
-
-
 def _learned(case: Case, seen: Course) -> Finding:
     curve, is_held = seen.decisive, seen.held_out is not None
-    few = _FEW if is_held and len(curve.pictures) < SAMPLE else Text("", "")
+    behind = caveat(curve, is_held_out=is_held)
     return SAYS.clear(
         Text(
-            f"{_who(curve).en if is_held else 'Its pictures'} are {-curve.last:.1f} % better than with the base model{few.en}.",
-            f"{_who(curve).zh if is_held else '训练图片'}比底模好 {-curve.last:.1f} %{few.zh}。",
+            f"{'Pictures it did not see are' if is_held else 'Its pictures are'} {-curve.last:.1f} % better than with the base model{behind.en}.",
+            f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %{behind.zh}。",
         ),
         [changed(curve, is_held_out=is_held), shaken(curve)],
         confidence=surety(case, -curve.last / (LEARNED * noise(curve))) if is_held else Confidence.MEDIUM,

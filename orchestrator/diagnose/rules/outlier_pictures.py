@@ -45,8 +45,8 @@ from orchestrator.diagnose.single_pictures import (
     PICTURES,
     all_names,
     is_lost,
-    lacking_log,
     picture_names,
+    unlogged,
 )
 
 if TYPE_CHECKING:
@@ -76,17 +76,12 @@ def check(case: Case) -> Iterator[Finding]:
     report = picture_effects(case)
     enough = [row for row in report.rows if row.exposures >= LEAST_EXPOSURES] if report is not None else []
     if report is None or len(enough) < LEAST_PICTURES:
-        yield SAYS.inconclusive(
-            lacking_log(case)[0]
-            if report is None
-            else Text("Too few pictures were seen often enough.", "出现次数足够的图片太少。"),
-            lacking_log(case)[1]
-            if report is None
-            else Text(
-                f"At least {LEAST_PICTURES} pictures, each shown {LEAST_EXPOSURES} times.",
-                f"至少 {LEAST_PICTURES} 张图片，每张出现 {LEAST_EXPOSURES} 次。",
-            ),
+        few = Text("Too few pictures were seen often enough.", "出现次数足够的图片太少。")
+        needs = Text(
+            f"At least {LEAST_PICTURES} pictures, each shown {LEAST_EXPOSURES} times.",
+            f"至少 {LEAST_PICTURES} 张图片，每张出现 {LEAST_EXPOSURES} 次。",
         )
+        yield SAYS.inconclusive(*(unlogged(case) if report is None else (few, needs)))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)

@@ -39,16 +39,17 @@ from orchestrator.diagnose.course import (
     PROBE,
     STILL,
     Course,
+    caveat,
     changed,
     course,
     ending,
     is_at_best,
     is_still,
-    lacking_probe,
     noise,
     plateau_step,
     shaken,
     surety,
+    unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -70,7 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
     seen = course(case)
     lines = {} if seen is None else _lines(case, seen)
     if seen is None or not lines:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.decisive
     facts = [changed(curve, is_held_out=seen.held_out is not None), shaken(curve)]
@@ -95,12 +96,13 @@ def _fired(case: Case, seen: Course, lines: dict[str, tuple[ProbeCurve, Ending]]
     curve = seen.decisive
     since = max(plateau_step(c) for c, _ in lines.values())
     line = lines["held-out" if seen.held_out is not None else "train"][1]
+    behind = caveat(curve, is_held_out=seen.held_out is not None)
     return SAYS.fired(
         Severity.INFO,
         surety(case, -curve.last / max(2.0 * LEARNED * noise(curve), 1e-9), least=1.0),
         Text(
-            f"It came to rest at about step {since}, {-curve.last:.1f} % better than its base model: more steps add nothing.",
-            f"约在第 {since} 步趋于平稳，比底模好 {-curve.last:.1f} %：继续训练不会再有收益。",
+            f"It came to rest at about step {since}, {-curve.last:.1f} % better than its base model{behind.en}: more steps add nothing.",
+            f"约在第 {since} 步趋于平稳，比底模好 {-curve.last:.1f} %{behind.zh}：继续训练不会再有收益。",
         ),
         evidence=[
             *facts,

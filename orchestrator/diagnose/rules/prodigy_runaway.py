@@ -11,7 +11,8 @@ steps.
 
 ## How we tell
 
-`d`, from telemetry or from the trainer's `lr/d*lr/...`: it grew by more than 20 % over the last third of the run. Or `d` times learning rate was
+`d`, from telemetry or from the trainer's `lr/d*lr/...`: it grew by more than 20 % over the last third of the run, where the run reached the
+end of its plan: before, `d` grows in any run. Or `d` times learning rate was
 above four times the highest rate in use for the family (2e-3 on SD1.5).
 
 ## What to change
@@ -36,10 +37,19 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.bands import BANDS
-from orchestrator.diagnose.facts import NO_RUN, family, is_adaptive, optimizer, optimizer_option, significant
+from orchestrator.diagnose.facts import (
+    NO_RUN,
+    family,
+    is_adaptive,
+    optimizer,
+    optimizer_option,
+    significant,
+    to_the_end,
+    unreached_steps,
+)
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.rules.prodigy_stuck import DOUBLED, NEEDS
+from orchestrator.diagnose.rules.prodigy_stuck import DOUBLED, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,13 +75,13 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(
             Text("The optimizer does not find its own step size.", "优化器并非自行寻找步长的类型。")
         )
-    elif not sizes:
-        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), NEEDS)
+    elif rates is None or not sizes:
+        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), needs(case))
     else:
-        yield _judge(case, max(sizes, key=lambda size: size.late_growth))
+        yield _judge(case, max(sizes, key=lambda size: size.late_growth), rates.main.last_step)
 
 
-def _judge(case: Case, size: StepSizeAccount) -> Finding:
+def _judge(case: Case, size: StepSizeAccount, last_step: int) -> Finding:
     limit = TIMES * BANDS[family(case) or ""][3] if family(case) in BANDS else UNKNOWN
     facts = [
         Evidence(
@@ -90,7 +100,15 @@ def _judge(case: Case, size: StepSizeAccount) -> Finding:
                 size.source,
             )
         )
+    planned = unreached_steps(case, last_step)
     is_growing = size.late_growth > LATE and size.growth > DOUBLED
+    if is_growing and planned is not None and not size.largest_lr > limit:
+        return SAYS.inconclusive(
+            Text("The step size was still growing when the run ended early.", "训练提前结束时步长仍在增长。"),
+            to_the_end(last_step, planned),
+            facts,
+        )
+    is_growing = is_growing and planned is None
     if not is_growing and not size.largest_lr > limit:
         return SAYS.clear(Text("The step size came to rest.", "步长已稳定。"), facts)
     written = optimizer_option(case, "d_coef")

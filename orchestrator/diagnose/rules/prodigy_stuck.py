@@ -11,7 +11,7 @@ steps of almost nothing, and the file changes nothing.
 
 ## How we tell
 
-`d`, from telemetry or from the trainer's `lr/d*lr/...` beside its `lr/...`: after 30 % of the steps it is still no more than twice its first value. Where it
+`d`, from telemetry or from the trainer's `lr/d*lr/...` beside its `lr/...`: after 30 % of the planned steps it is still no more than twice its first value. Where it
 never doubled, nothing was learned; a probe that shows a gain of more than 0.8 % proves otherwise, and then nothing is said. The trainer logs `d` only for
 some ways of writing the optimizer's name (`Prodigy`, not `prodigyopt.Prodigy`); telemetry always does.
 
@@ -37,7 +37,16 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import changed, course, noise
-from orchestrator.diagnose.facts import NO_RUN, is_adaptive, optimizer, optimizer_option, significant
+from orchestrator.diagnose.facts import (
+    NO_RUN,
+    is_adaptive,
+    is_logging,
+    optimizer,
+    optimizer_option,
+    significant,
+    to_the_end,
+    unreached_steps,
+)
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -55,10 +64,6 @@ JITTERS, LEAST_GAIN = 3.0, 0.8
 """A gain that proves steps of some size: jitters, and percent against the base model (less counts as nothing learned)."""
 
 SAYS = Says("R070", "prodigy-stuck")
-NEEDS = Text(
-    "`telemetry: log` in the recipe; or the optimizer written as `Prodigy`, which the trainer logs.",
-    "配方中的 `telemetry: log`；或把优化器写作 `Prodigy`，训练器才会记录。",
-)
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -71,26 +76,44 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(
             Text("The optimizer does not find its own step size.", "优化器并非自行寻找步长的类型。")
         )
-    elif not sizes:
-        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), NEEDS)
+    elif rates is None or not sizes:
+        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), needs(case))
     else:
-        yield _judge(case, max(sizes, key=lambda size: size.growth))
+        yield _judge(case, max(sizes, key=lambda size: size.growth), rates.main.last_step)
 
 
-def _judge(case: Case, size: StepSizeAccount) -> Finding:
+def needs(case: Case) -> Text:
+    """Return what would show the step size: only what is missing is asked for."""
+    if is_logging(case):
+        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
+    return Text(
+        "`telemetry: log` in the recipe; or the optimizer written as `Prodigy`, which the trainer logs.",
+        "配方中的 `telemetry: log`；或把优化器写作 `Prodigy`，训练器才会记录。",
+    )
+
+
+def _judge(case: Case, size: StepSizeAccount, last_step: int) -> Finding:
+    planned = unreached_steps(case, last_step)
+    late = size.moved_after * (last_step / planned if planned is not None else 1.0)
     facts = [
         Evidence(
             Text("growth of d over the run", "d 在全程的增长倍数"), significant(size.growth, 3), DOUBLED, size.source
         ),
         Evidence(
             Text("share of the run until d had doubled", "d 翻倍所用的训练份额"),
-            significant(size.moved_after),
+            significant(late),
             LATEST,
             size.source,
         ),
     ]
     seen = course(case)
-    if size.moved_after <= LATEST:
+    if late <= LATEST and planned is not None and size.growth <= DOUBLED:
+        return SAYS.inconclusive(
+            Text("The run ended before its step size could grow.", "步长尚未来得及增长，训练就结束了。"),
+            to_the_end(last_step, planned),
+            facts,
+        )
+    if late <= LATEST:
         return SAYS.clear(Text("The optimizer found a step size.", "优化器找到了步长。"), facts)
     if seen is not None and _has_learned(seen):
         said = Text("d hardly grew, and the run learned all the same.", "d 几乎没有增长，但训练仍有收益。")
@@ -102,10 +125,10 @@ def _judge(case: Case, size: StepSizeAccount) -> Finding:
         Text(
             f"The optimizer never found a step size: d ended at {size.last:.1e}, {size.growth:.1f} times its first value."
             if never
-            else f"The optimizer found its step size only after {size.moved_after:.0%} of the run.",
+            else f"The optimizer found its step size only after {late:.0%} of the run.",
             f"优化器始终没有找到步长：d 最终为 {size.last:.1e}，仅为初值的 {size.growth:.1f} 倍。"
             if never
-            else f"优化器在训练进行到 {size.moved_after:.0%} 之后才找到步长。",
+            else f"优化器在训练进行到 {late:.0%} 之后才找到步长。",
         ),
         why=Text("It began too small, or something keeps it from growing.", "初值过小，或有什么阻碍了它增长。"),
         evidence=facts,

@@ -11,7 +11,7 @@ Then, and only then, the rank may be what keeps more from being learned.
 ## How we tell
 
 The median effective rank (exponent of the entropy of the squared singular values) is above 0.9 of the rank, and the last third of the probe's curve on
-the training pictures still fell by more than twice its error.
+the training pictures still fell by more than twice its error. A run that ended before its plan did was getting better for that reason.
 
 ## What to change
 
@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, course, ending, lacking_probe
-from orchestrator.diagnose.facts import NO_RUN, number, significant, where
+from orchestrator.diagnose.course import PROBE, course, ending, unprobed
+from orchestrator.diagnose.facts import NO_RUN, number, significant, to_the_end, unreached_steps, where
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -72,7 +72,7 @@ def check(case: Case) -> Iterator[Finding]:
     curve = None if progress is None else progress.train or progress.held_out
     end = ending(case, curve) if curve is not None else None
     if curve is None or end is None:
-        yield SAYS.inconclusive(*lacking_probe(case), facts)
+        yield SAYS.inconclusive(*unprobed(case), facts)
         return
     limit = significant(ERRORS * end.error)
     facts.append(
@@ -80,6 +80,14 @@ def check(case: Case) -> Iterator[Finding]:
     )
     if not end.third > ERRORS * end.error or not curve.last < 0:
         yield SAYS.clear(Text("The run had come to rest; the rank was enough.", "训练已趋于平稳；秩够用。"), facts)
+        return
+    planned = unreached_steps(case, curve.steps[-1])
+    if planned is not None:
+        yield SAYS.inconclusive(
+            Text("It was still getting better when it ended early.", "训练提前结束时仍在变好。"),
+            to_the_end(curve.steps[-1], planned),
+            facts,
+        )
         return
     yield _fired(case, share, facts)
 

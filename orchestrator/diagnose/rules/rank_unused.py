@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import course, lacking_probe, noise
+from orchestrator.diagnose.course import course, noise, unprobed
 from orchestrator.diagnose.facts import NO_RUN, number, significant, where
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -69,7 +69,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     progress = course(case)
     if progress is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     if not progress.decisive.last < -JITTERS * noise(progress.decisive):
         yield SAYS.not_applicable(

@@ -38,13 +38,13 @@ from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.facts import NO_RUN, names, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.sample_rounds import (
-    ENABLE_FIRST,
-    ENABLE_SAMPLES,
     NO_FIRST,
     NO_SAMPLES,
     SAMPLES,
+    first_needed,
     mean_distance,
     rounds,
+    samples_needed,
 )
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = rounds(case)
     if not seen:
-        yield SAYS.inconclusive(NO_SAMPLES, ENABLE_SAMPLES)
+        yield SAYS.inconclusive(NO_SAMPLES, samples_needed(case))
         return
     flat = [picture for picture in seen[-1].pictures.values() if picture.deviation < FLAT]
     if flat:
         yield _dead(flat, seen)
         return
     if seen[0].step != 0:
-        yield SAYS.inconclusive(NO_FIRST, ENABLE_FIRST)
+        yield SAYS.inconclusive(NO_FIRST, first_needed(case))
         return
     yield _compared(seen)
 

@@ -38,12 +38,15 @@ from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.sample_rounds import (
-    ENABLE_SAMPLES,
+    LONGER,
+    NO_FIRST,
+    NO_LATER,
     NO_SAMPLES,
     SAMPLES,
     Round,
-    lacking_round,
+    first_needed,
     rounds,
+    samples_needed,
 )
 
 if TYPE_CHECKING:
@@ -68,14 +71,16 @@ def check(case: Case) -> Iterator[Finding]:
     seen = rounds(case)
     reading = case.observations.sample_reading
     if not seen:
-        yield SAYS.inconclusive(NO_SAMPLES, ENABLE_SAMPLES)
+        yield SAYS.inconclusive(NO_SAMPLES, samples_needed(case))
     elif not reading.compared:
         yield SAYS.inconclusive(
             Text("The training pictures were not there to compare with.", "没有可供比较的训练图片。"),
             Text("A run folder of this tool with its `data` folder.", "本工具的训练文件夹及其中的 `data` 文件夹。"),
         )
-    elif seen[0].step != 0 or len(seen) < 2:
-        yield SAYS.inconclusive(*lacking_round(seen))
+    elif len(seen) < 2 and seen[0].step == 0:
+        yield SAYS.inconclusive(NO_LATER, LONGER)
+    elif seen[0].step != 0:
+        yield SAYS.inconclusive(NO_FIRST, first_needed(case))
     else:
         yield _judge(seen[0], seen[-1], reading)
 

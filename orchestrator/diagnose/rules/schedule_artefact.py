@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, setting, significant, telemetry, where
+from orchestrator.diagnose.facts import NO_RUN, is_logging, rates_logged, setting, significant, steps_logged, where
 from orchestrator.diagnose.measured import conditioned, lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.conditioned import robust_spread
@@ -65,10 +65,7 @@ def check(case: Case) -> Iterator[Finding]:
     if rates is None:
         yield SAYS.inconclusive(
             Text("The learning rate was not logged.", "没有记录学习率。"),
-            Text(
-                "TensorBoard files of the trainer, or `telemetry: log`.",
-                "训练器的 TensorBoard 文件，或 `telemetry: log`。",
-            ),
+            rates_logged(case),
         )
         return
     events = _events(rates.main)
@@ -76,16 +73,10 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(
             Text("The schedule has no restart and no warm-up.", "学习率调度没有重启，也没有预热。")
         )
-    elif telemetry(case) is None:
-        yield SAYS.inconclusive(
-            Text("Without timesteps a jump of the loss cannot be seen.", "没有时间步信息，看不出损失的跳变。"),
-            Text(f"`telemetry: log` and {LEAST_STEPS} steps.", f"`telemetry: log` 与至少 {LEAST_STEPS} 步。"),
-        )
     elif found is None or len(found.levels) < LEAST_STEPS:
-        yield SAYS.inconclusive(
-            Text("Too few steps to see a jump of the loss.", "步数太少，看不出损失的跳变。"),
-            Text(f"{LEAST_STEPS} steps.", f"至少 {LEAST_STEPS} 步。"),
-        )
+        few = Text("Too few steps to see a jump of the loss.", "步数太少，看不出损失的跳变。")
+        blind = Text("Without timesteps a jump of the loss cannot be seen.", "没有时间步信息，看不出损失的跳变。")
+        yield SAYS.inconclusive(few if is_logging(case) else blind, steps_logged(case, LEAST_STEPS))
     else:
         yield _judge(case, events, found)
 

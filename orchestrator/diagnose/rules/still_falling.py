@@ -22,7 +22,8 @@ quarter only a fall several times larger than any real one would stand out. Then
 ## What to change
 
 1.5 to 3 times the steps: as many as take an exponential approach with such an end to 95 % of its level, the longest of the curves'.
-`train.max_train_epochs` where the recipe names it (it decides then), else `train.target_steps`.
+`train.max_train_epochs` where the recipe names it (it decides then), else `train.target_steps`. A run that ended before its plan did:
+its planned steps first.
 
 ## When it is wrong
 
@@ -44,7 +45,16 @@ from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severi
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import LEARNED, PROBE, Course, changed, course, ending, late_share, noise, surety
-from orchestrator.diagnose.facts import LONGER_AT_BAND, NO_RUN, RAW_LOSS, planned_steps, raw_loss, series, significant
+from orchestrator.diagnose.facts import (
+    LONGER_AT_BAND,
+    NO_RUN,
+    RAW_LOSS,
+    planned_steps,
+    raw_loss,
+    series,
+    significant,
+    unreached_steps,
+)
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, jitter, minimum_detectable_change
@@ -156,12 +166,11 @@ def _probed(case: Case, seen: Course) -> Finding:
             Text("It was not falling any more, or not surely.", "已不再下降，或无法确定仍在下降。"), facts
         )
     times = max(_times(c, line) for c, line in zip(curves, lines, strict=True) if line is not None)
-    return _fired(case, min(shares), min(paces), times, facts)
+    return _fired(case, seen, (min(shares), min(paces), times), facts)
 
 
-def _fired(case: Case, share: float, pace: float, times: float, facts: list[Evidence]) -> Finding:
-    steps = planned_steps(case)
-    changes = new_length(case, math.ceil(steps * times / 10) * 10) if steps else ()
+def _fired(case: Case, seen: Course, found: tuple[float, float, float], facts: list[Evidence]) -> Finding:
+    share, pace, times = found
     said = (
         Text(f"the last quarter brought {share:.0%} of the gain.", f"最后四分之一带来了 {share:.0%} 的收益。")
         if share > LEAST_SHARE
@@ -179,11 +188,30 @@ def _fired(case: Case, share: float, pace: float, times: float, facts: list[Evid
         ),
         why=Text("The run was too short for this learning rate.", "以该学习率而言训练太短。"),
         evidence=facts,
-        fix=Fix(
-            Text(f"About {times:.1f} times the steps.", f"步数约为 {times:.1f} 倍。") if changes else LONGER_AT_BAND,
-            changes,
-        ),
+        fix=_unfinished(case, seen.decisive.steps[-1]) or _longer(case, times),
         state=State.UNDERTRAINED,
+    )
+
+
+def _unfinished(case: Case, last_step: int) -> Fix | None:
+    """Return what to do first where the run ended before its plan did; None where it did not."""
+    planned = unreached_steps(case, last_step)
+    if planned is None:
+        return None
+    return Fix(
+        Text(
+            f"It ended at step {last_step}: first let it run its planned {planned}.",
+            f"训练止于第 {last_step} 步：先让它跑完计划的 {planned} 步。",
+        )
+    )
+
+
+def _longer(case: Case, times: float) -> Fix:
+    planned = planned_steps(case)
+    changes = new_length(case, math.ceil(planned * times / 10) * 10) if planned else ()
+    return Fix(
+        Text(f"About {times:.1f} times the steps.", f"步数约为 {times:.1f} 倍。") if changes else LONGER_AT_BAND,
+        changes,
     )
 
 
@@ -233,8 +261,9 @@ def _judge(case: Case, held_out: Series) -> Finding:
             evidence,
             confidence=Confidence.LOW,
         )
-    steps = planned_steps(case)
+    steps, loss = planned_steps(case), raw_loss(case)
     changes = new_length(case, math.ceil(steps * MORE / 10) * 10) if steps else ()
+    unfinished = _unfinished(case, loss.steps[-1]) if loss is not None else None
     return SAYS.fired(
         Severity.WATCH,
         Confidence.LOW,
@@ -243,7 +272,7 @@ def _judge(case: Case, held_out: Series) -> Finding:
             f"结束时留出集损失仍在下降：末四分之一贡献了 {share:.0%} 的降幅。",
         ),
         evidence=evidence,
-        fix=Fix(Text("Try half as many steps again.", "可把步数增加一半再试。"), changes),
+        fix=unfinished or Fix(Text("Try half as many steps again.", "可把步数增加一半再试。"), changes),
         state=State.UNDERTRAINED,
     )
 

@@ -15,7 +15,7 @@ two measurements of the base model that differ.
 
 ## What to change
 
-`telemetry: probe` in the recipe. It never changes the training: losses and weights are the same bits with and without it.
+`telemetry: probe` in the recipe, where it is not there already; then only a longer run has more probes. It never changes the training: losses and weights are the same bits with and without it.
 
 ## When it is wrong
 
@@ -35,7 +35,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.course import LEAST_PROBES, PROBE
-from orchestrator.diagnose.facts import NO_RUN, raw_loss, significant, telemetry
+from orchestrator.diagnose.facts import NO_RUN, raw_loss, recording, significant, telemetry, unreached_steps
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.probe import NO_TRIGGER
@@ -61,18 +61,40 @@ def check(case: Case) -> Iterator[Finding]:
     if (seen is None or is_empty) and raw_loss(case) is None:
         yield SAYS.not_applicable(Text("There was no training to record.", "没有可记录的训练。"))
     elif seen is None:
-        mode = case.recipe.telemetry if case.recipe is not None else None
-        changes = (Change("telemetry", "probe", mode, is_safe=mode == "off"),) if case.recipe is not None else ()
-        yield _fired(
-            Text(
-                "Nothing was recorded beside the trainer's own logs: learning, memorising and damage short of collapse cannot be told apart.",
-                "除训练器自身日志外没有任何记录：无法区分学习、死记以及未到崩溃程度的损坏。",
-            ),
-            Text("Set `telemetry: probe` and run again.", "设 `telemetry: probe` 后重新训练。"),
-            changes=changes,
-        )
+        yield _unrecorded(case)
     else:
         yield from _judge(case, seen)
+
+
+def _unrecorded(case: Case) -> Finding:
+    """Say that there is no record at all, and how to get one: it is asked for already where the run was told to record."""
+    said = Text(
+        "Nothing was recorded beside the trainer's own logs: learning, memorising and damage short of collapse cannot be told apart.",
+        "除训练器自身日志外没有任何记录：无法区分学习、死记以及未到崩溃程度的损坏。",
+    )
+    if recording(case) == "probe":
+        return _fired(
+            said,
+            Text(
+                "The recorder was asked for and left nothing: the console log says why.",
+                "已要求记录，但没有留下任何记录：原因见控制台日志。",
+            ),
+        )
+    mode = case.recipe.telemetry if case.recipe is not None else None
+    changes = (Change("telemetry", "probe", mode, is_safe=mode == "off"),) if case.recipe is not None else ()
+    return _fired(
+        said, Text("Set `telemetry: probe` and run again.", "设 `telemetry: probe` 后重新训练。"), changes=changes
+    )
+
+
+def _advice(case: Case, seen: Telemetry) -> Text | None:
+    """Return what would give more probes; None where the run probed and only ended too early for them."""
+    if seen.mode != "probe":
+        return Text("Set `telemetry: probe` and run again.", "设 `telemetry: probe` 后重新训练。")
+    last = max((*seen.steps.steps[-1:], *(probe.step for probe in seen.probes)), default=0)
+    if unreached_steps(case, last) is not None:
+        return None
+    return Text("Let the run go on for longer.", "让训练运行更久。")
 
 
 def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
@@ -97,12 +119,10 @@ def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
     elif on < LEAST_PROBES and not seen.damage:
         yield _fired(
             Text(
-                f"Only {plural(on, 'probe was', 'probes were')} made; {LEAST_PROBES} are needed for a shape.",
-                f"该次训练只有 {on} 次探针；判断走势至少需要 {LEAST_PROBES} 次。",
+                f"The run has {plural(on, 'probe', 'probes') if on else 'no probe'}; {LEAST_PROBES} are needed for a shape.",
+                f"该次训练有 {on} 次探针；判断走势至少需要 {LEAST_PROBES} 次。",
             ),
-            Text("Let the run go on for longer.", "让训练运行更久。")
-            if seen.mode == "probe"
-            else Text("Set `telemetry: probe`.", "设 `telemetry: probe`。"),
+            _advice(case, seen),
             facts,
         )
     elif seen.notes or seen.damage:
@@ -120,13 +140,14 @@ def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
 
 def _fired(
     message: Text,
-    advice: Text,
+    advice: Text | None,
     facts: list[Evidence] | None = None,
     *,
     changes: tuple[Change, ...] = (),
     severity: Severity = Severity.INFO,
 ) -> Finding:
-    return SAYS.fired(severity, Confidence.HIGH, message, evidence=facts or [], fix=Fix(advice, changes))
+    fix = Fix(advice, changes) if advice is not None else None
+    return SAYS.fired(severity, Confidence.HIGH, message, evidence=facts or [], fix=fix)
 
 
 RULE = Rule(SAYS.id, SAYS.name, "after", check)

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import LONGER_AT_BAND, family, is_held_short, kind, planned_steps
+from orchestrator.diagnose.facts import LONGER_AT_BAND, deciding_key, family, is_held_short, kind, planned_steps
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -94,8 +94,15 @@ def check(case: Case) -> Iterator[Finding]:
             "Short runs mostly end as the base model with a faint tint.", "过短的训练结果多半只是底模加上一点痕迹。"
         ),
         evidence=evidence,
-        fix=Fix(LONGER_AT_BAND if is_held_short(case) else RAISE),
+        fix=Fix(_longer(case)),
     )
+
+
+def _longer(case: Case) -> Text:
+    """Name the key by which the run gets longer."""
+    if deciding_key(case) == "train.max_train_epochs":
+        return Text("Raise `train.max_train_epochs`.", "提高 `train.max_train_epochs`。")
+    return LONGER_AT_BAND if is_held_short(case) else RAISE
 
 
 def _rested(case: Case, steps: int) -> Text | None:

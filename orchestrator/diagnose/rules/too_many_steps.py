@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import family, kind, planned_steps
+from orchestrator.diagnose.facts import deciding_key, family, kind, planned_steps
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -97,22 +97,13 @@ def _severity(steps: float, seen: float) -> Severity:
 
 def _fix(case: Case) -> Fix:
     """Name the key that made the run so long."""
-    key = _key(case)
+    key = deciding_key(case)
     return Fix(
         Text(
             f"Lower `{key}`, or compare the checkpoints from the middle of the run with the last one.",
             f"降低 `{key}`，或把中段的检查点与最后一个作比较。",
         )
     )
-
-
-def _key(case: Case) -> str:
-    if case.recipe is None or case.plan is None:
-        return "train.target_steps"
-    if case.recipe.train.max_train_epochs is not None:
-        return "train.max_train_epochs"
-    is_one_epoch = case.plan.steps.epochs == 1
-    return "num_repeats" if is_one_epoch and any(c.num_repeats for c in case.recipe.concepts) else "train.target_steps"
 
 
 def _band(case: Case) -> tuple[float, float]:

@@ -14,7 +14,8 @@ one subject; it is where two LoRAs are to be used together, or the class must st
 
 Over all pictures that were probed both ways, held-out ones too: the mean of log(loss without / loss with the trigger), with its 95 %
 interval over pictures, against a tenth of what was learned (the mean of log(base loss / loss)). It fires where the upper end lies below
-that tenth. It is clear where the lower end is above zero and the mean above the tenth. Else it is inconclusive: four pictures say little.
+that tenth. It is clear where the lower end is above zero and the mean above the tenth. Else it is inconclusive: four pictures say little,
+and of a gain below 1.6 % there is too little to ask.
 Training pictures that are not learned are no question, and fewer than four pictures no answer.
 
 ## What to change
@@ -42,9 +43,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, SAME
+from orchestrator.diagnose.course import PROBE
 from orchestrator.diagnose.facts import NO_RUN, kind, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 LEAST_PICTURES = 4
 SHARE = 0.1
 """Of what was learned: less than this going with the word leaves nine tenths that come without it."""
+LITTLE = 1.6
+"""Percent better than the base model: what `learning-too-slow` calls too little. A tenth of less drowns in what tells pictures apart."""
 NOTE = "no-trigger-probe: "
 """What the recorder's note begins with where it could not probe without the trigger."""
 
@@ -191,22 +194,25 @@ def _judge(effect: Effect) -> Finding:
             ),
             facts,
         )
-    low, high = (100 * end / effect.learned for end in (effect.low, effect.high))
+    learned = percent(effect.learned)
+    if learned < LITTLE:
+        return SAYS.inconclusive(
+            Text(
+                f"Too little was learned, {learned:.1f} %, to ask how much of it goes with the trigger.",
+                f"学到的太少（{learned:.1f} %），无从判断其中多少随触发词消失。",
+            ),
+            Text("A run that learns more.", "学到更多的训练。"),
+            facts,
+        )
+    low, high, tenth = (f"{significant(percent(one)):g}" for one in (effect.low, effect.high, limit))
     return SAYS.inconclusive(
         Text(
-            f"Without the trigger {low:.0f} to {high:.0f} % of what was learned is gone: too wide to tell.",
-            f"去掉触发词后，学习成果消失 {low:.0f} 至 {high:.0f} %，区间过宽，无法判断。",
+            f"Without the trigger the loss changes by {low} to {high} %; a tenth of what was learned is {tenth} %: it may lie on either side.",
+            f"去掉触发词后损失变化 {low} 至 {high} %；学习成果的十分之一为 {tenth} %：两侧皆有可能。",
         ),
-        _LEARN_MORE if percent(effect.learned) < SAME else _MORE_PICTURES,
+        Text("More pictures in the probe: hold some out.", "让更多图片参与探针：留出一些验证图片。"),
         facts,
     )
-
-
-_MORE_PICTURES = Text("More pictures in the probe: hold some out.", "让更多图片参与探针：留出一些验证图片。")
-_LEARN_MORE = Text(
-    "A run that learned more: the pictures got easier by less than a percent.",
-    "学得更多的训练：图片的损失只降低了不到百分之一。",
-)
 
 
 def _fired(effect: Effect, facts: list[Evidence]) -> Finding:
@@ -219,16 +225,12 @@ def _fired(effect: Effect, facts: list[Evidence]) -> Finding:
             f"第 {effect.step} 步时，学习成果中至多 {share:.1f} % 依赖触发词：不写触发词也会出现该主题。",
         ),
         why=Text(
-            "Every picture shows the subject and the rest of the caption names it: little is left for the word. Usual for one subject.",
-            "每张图片都是该主题，标注的其余部分也在描述它，留给触发词的很少。单一主题时很常见。",
+            "Every picture shows the subject and the rest of the caption names it: little is left for the word. Usual for one subject, and no fault "
+            "there. Where the class must stay as it was: a folder of other pictures of it with `concepts.is_reg: true`.",
+            "每张图片都是该主题，标注的其余部分也在描述它，留给触发词的很少。单一主题时很常见，不是毛病。"
+            "若要保持该类别原貌：另加一个同类图片文件夹并设 `concepts.is_reg: true`。",
         ),
         evidence=facts,
-        fix=Fix(
-            Text(
-                "Nothing for one subject. Where the class must stay as it was: a folder of other pictures of it with `concepts.is_reg: true`.",
-                "单一主题无需处理。若要保持该类别原貌：另加一个同类图片文件夹并设 `concepts.is_reg: true`。",
-            )
-        ),
     )
 
 

@@ -39,7 +39,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import PictureReport, picture_effects
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.single_pictures import LOST, PICTURES, is_lost, lacking_log, picture_names
+from orchestrator.diagnose.single_pictures import LOST, PICTURES, is_lost, picture_names, unlogged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,14 +65,9 @@ def check(case: Case) -> Iterator[Finding]:
         return
     report = picture_effects(case)
     if report is None or report.clusters is None or len(report.order) < LEAST_PICTURES:
-        yield SAYS.inconclusive(
-            lacking_log(case)[0]
-            if report is None
-            else Text("Too few pictures to see two kinds.", "图片太少，看不出是否分为两类。"),
-            lacking_log(case)[1]
-            if report is None
-            else Text(f"At least {LEAST_PICTURES} pictures.", f"至少 {LEAST_PICTURES} 张图片。"),
-        )
+        few = Text("Too few pictures to see two kinds.", "图片太少，看不出是否分为两类。")
+        needs = Text(f"At least {LEAST_PICTURES} pictures.", f"至少 {LEAST_PICTURES} 张图片。")
+        yield SAYS.inconclusive(*(unlogged(case) if report is None else (few, needs)))
         return
     if is_lost(case):
         yield SAYS.not_applicable(LOST)

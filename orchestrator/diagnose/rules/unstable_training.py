@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, lacking_probe, shaking, surety
+from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, shaking, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.remedies import lower_rates
@@ -65,7 +65,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None or not math.isfinite(shaking(seen.train or seen.decisive)):
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.train or seen.decisive
     rates = lr_account(case)

@@ -12,11 +12,11 @@ While it warms up, the run pays full price for small steps. The result is that o
 
 The learning rates added up until the first step at the peak, over the sum of all of them: above 0.15. Before the run from the settings
 (`constant_with_warmup`: half the share of the steps, as the ramp counts half; schedules that decay: the share itself), after it from the
-logged learning rate.
+logged learning rate. A run that ended before its plan did is judged by its settings too: of few steps any warm-up is a large share.
 
 ## What to change
 
-`train.lr_warmup_steps` at 0.05: a twentieth of the run.
+`train.lr_warmup_steps` at 0.05: a twentieth of the run. Half of what it was where that is less already.
 
 ## When it is wrong
 
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import is_cut_short, number, planned_steps, setting, significant, where
+from orchestrator.diagnose.facts import number, planned_steps, setting, significant, unreached_steps, where
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -53,9 +53,8 @@ SAYS = Says("R068", "warmup-too-long")
 
 def check(case: Case) -> Iterator[Finding]:
     """Add up the learning rate before its peak."""
-    # Of a run that ended early the logged rates are mostly warm-up, however short that was meant to be.
-    rates = None if is_cut_short(case) else lr_account(case)
-    if rates is not None:
+    rates = lr_account(case)
+    if rates is not None and unreached_steps(case, rates.main.last_step) is None:
         main = rates.main
         yield _judge(case, main.warm_up_steps, main.warm_up_integral, main.source)
         return
@@ -97,6 +96,9 @@ def _judge(case: Case, share: float, amount: float, source: str) -> Finding:
     ]
     if amount <= MOST:
         return SAYS.clear(Text("The warm-up is short enough.", "预热不算长。"), facts)
+    better = significant(
+        min(ADVISED, share / 2)
+    )  # a schedule that falls fast makes much of few steps: never longer than it was
     return SAYS.fired(
         Severity.WATCH,
         Confidence.HIGH,
@@ -111,10 +113,10 @@ def _judge(case: Case, share: float, amount: float, source: str) -> Finding:
         evidence=facts,
         fix=Fix(
             Text(
-                "A twentieth of the run is enough: `train.lr_warmup_steps: 0.05`.",
-                "预热占二十分之一即可：`train.lr_warmup_steps: 0.05`。",
+                f"A share of {better} of the run is enough: `train.lr_warmup_steps: {better}`.",
+                f"预热占全程的 {better} 即可：`train.lr_warmup_steps: {better}`。",
             ),
-            (Change("train.lr_warmup_steps", ADVISED, setting(case, "lr_warmup_steps"), is_safe=share > ADVISED),),
+            (Change("train.lr_warmup_steps", better, setting(case, "lr_warmup_steps"), is_safe=True),),
         ),
         where=where(case, "lr_warmup_steps"),
     )

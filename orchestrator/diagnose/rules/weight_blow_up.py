@@ -40,7 +40,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rates import summed_lr_at
-from orchestrator.diagnose.remedies import lower_rates
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.weights import growth_exponent
 
@@ -93,6 +93,7 @@ def _judge(case: Case, seen: WeightGrowth, group: str) -> Finding:
     is_narrow = narrow is not None and narrow < NARROW and growth.rms[-1] > LARGER * median(growth.rms)
     if not is_steep and not is_narrow:
         return SAYS.clear(Text("The weights grew no faster than their steps.", "权重的增长没有快于步数。"), facts)
+    rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.FIX,
         Confidence.MEDIUM,
@@ -109,8 +110,8 @@ def _judge(case: Case, seen: WeightGrowth, group: str) -> Finding:
         evidence=facts,
         fix=Fix(
             Text(
-                "Halve the learning rate; `network.scale_weight_norms: 1` limits it further.",
-                "学习率减半；`network.scale_weight_norms: 1` 可进一步限制。",
+                f"Next time {rate.en}; `network.scale_weight_norms: 1` limits it further.",
+                f"下次{rate.zh}；`network.scale_weight_norms: 1` 可进一步限制。",
             ),
             lower_rates(case, LR_FACTOR),
         ),

@@ -36,9 +36,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, Course, changed, course, lacking_probe, noise, surety
+from orchestrator.diagnose.course import PROBE, Course, changed, course, noise, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant
-from orchestrator.diagnose.remedies import lower_rates
+from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     seen = course(case)
     if seen is None:
-        yield SAYS.inconclusive(*lacking_probe(case))
+        yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.decisive
     late = [c for s, c in zip(curve.steps, curve.changes, strict=True) if s >= SETTLED * curve.steps[-1]]
@@ -87,6 +87,7 @@ def _fired(case: Case, seen: Course, lowest: float, facts: list[Evidence]) -> Fi
         if is_by_heart
         else Text("The learning rate destroys more than is learned.", "学习率造成的破坏大于所学。")
     )
+    rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.FIX,
         surety(case, lowest / WORSE),
@@ -98,8 +99,8 @@ def _fired(case: Case, seen: Course, lowest: float, facts: list[Evidence]) -> Fi
         evidence=facts,
         fix=Fix(
             Text(
-                "A third of the learning rate; then look at captions and trigger word.",
-                "学习率取三分之一；再检查标注与触发词。",
+                f"Next time {rate.en}; then look at captions and trigger word.",
+                f"下次{rate.zh}；再检查标注与触发词。",
             ),
             lower_rates(case, LR_FACTOR),
         ),

@@ -42,6 +42,8 @@ class LrAccount:
     last: float
     count: int
     """N."""
+    last_step: int
+    """The last step it is known of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def account_lr(source: str, steps: Sequence[int], lrs: Sequence[float]) -> LrAcc
         mean=total / count,
         last=pairs[-1][1],
         count=count,
+        last_step=pairs[-1][0],
     )
 
 
