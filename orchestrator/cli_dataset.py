@@ -53,6 +53,93 @@ def check(
     return tell_dataset.checked(done.root, done.dataset, done.verdict, done.problems, done.trouble, form, lang)
 
 
+@dataset.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--with", "model_kind", type=click.Choice(["wd14", "blip"]), default="wd14", help="Tags, or sentences.")
+@click.option("--model", metavar="FOLDER|OWNER/NAME", help="The model's files (default: a WD tagger of the Hub).")
+@click.option("--download", is_flag=True, help="Fetch the model where it is not on this machine.")
+@click.option(
+    "--existing",
+    type=click.Choice(["skip", "append", "replace"]),
+    default="skip",
+    help="What becomes of captions that are there (default: they stay).",
+)
+@click.option("--trigger", default="", help="Put it in front of every caption that is written.")
+@click.option(
+    "--general", type=click.FloatRange(0, 1), default=0.35, show_default=True, help="Tags above it are taken."
+)
+@click.option("--character", type=click.FloatRange(0), default=0.85, show_default=True, help="Names above it.")
+@click.option("--blacklist", multiple=True, metavar="TAG", help="Never write this tag. Repeatable.")
+@click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Pictures at a time.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Show what would be written, write nothing.")
+@in_form
+@in_language
+def caption(folder: Path, model_kind: Any, form: str, lang: Language, *, dry_run: bool, **asked: Any) -> int:
+    """Caption the pictures of FOLDER with a tagger or a captioner.
+
+    Cut off, it goes on where it was; what was written can be taken back
+    with `dataset tags FOLDER undo`. Needs the extra `caption`.
+    """
+    from orchestrator.core.text import Text
+    from orchestrator.dataset.caption_journal import recording
+    from orchestrator.dataset.caption_models.caption import CaptionOptions, caption_folder
+    from orchestrator.dataset.caption_models.existing import write_atomically
+    from orchestrator.dataset.caption_models.wd14 import TaggerOptions
+    from orchestrator.dataset.scan import scan_folder
+    from orchestrator.report import tell_dataset, tell_mend
+
+    tagger = TaggerOptions(asked["general"], asked["character"], asked["blacklist"])
+    options = CaptionOptions(
+        model_kind, asked["model"], asked["download"], asked["device"], asked["existing"], asked["trigger"],
+        asked["batch"], tagger, dry_run=dry_run,
+    )  # fmt: skip
+    found = scan_folder(folder)
+    what = f"caption --with {model_kind} --existing {options.existing}"
+    with tell_dataset.counting(Text("captioning", "正在标注"), lang) as progress:
+        if dry_run:
+            result = caption_folder(found, options, progress=progress)
+        else:
+            with recording(folder, what, write_atomically) as write:
+                result = caption_folder(found, options, progress=progress, write_caption=write)
+    return tell_mend.captioned(folder, result, dry_run=dry_run, form=form, language=lang)
+
+
+@dataset.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new or empty folder.")
+@click.option("--every", type=click.IntRange(min=1), help="Look at every so many-th frame.")
+@click.option("--per-second", type=click.FloatRange(min=0, min_open=True), help="Look at so many frames a second: 2.")
+@click.option("--picture-format", type=click.Choice(["png", "jpg"]), default="png", show_default=True)
+@in_form
+@in_language
+def frames(
+    video: Path,
+    output: Path,
+    every: int | None,
+    per_second: float | None,
+    picture_format: Any,
+    form: str,
+    lang: Language,
+) -> int:
+    """Take the frames of VIDEO that are worth a picture.
+
+    Blurred ones and those too like the last kept are left out, rare ones
+    stay. Needs the extra `frames`.
+    """
+    from orchestrator.core.text import Text
+    from orchestrator.dataset.frames import FrameOptions, take_frames
+    from orchestrator.report import tell_dataset, tell_mend
+
+    if every is not None and per_second is not None:
+        raise click.UsageError("--every and --per-second are two ways to say one thing")
+    options = FrameOptions(every=every, per_second=per_second, picture_format=picture_format)
+    with tell_dataset.counting(Text("looking at frames", "正在查看画面"), lang) as progress:
+        seen = None if progress is None else lambda at_s, all_s: progress(int(at_s), int(all_s or 0))
+        result = take_frames(video, output, options, progress=seen)
+    return tell_mend.taken(result, form, lang)
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
     """Which captions a verb is about."""
