@@ -58,7 +58,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
 
     loaded = read_recipe(recipe_path, overrides, known_options())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
-    dataset, plan, build = scan(loaded), None, None
+    dataset, plan, build = _recalled(scan(loaded)), None, None
     problems = list(check_ignores(loaded.ignored_rules, lambda key: _where(loaded, key)))
     if loaded.mistakes:
         problems += _seen_without_plan(loaded, dataset)
@@ -100,6 +100,17 @@ def scan(loaded: LoadedRecipe) -> Dataset:
         )
         for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
     )
+
+
+def _recalled(dataset: Dataset) -> Dataset:
+    """Add what an earlier `dataset check` has kept of these pictures. Nothing is opened but the cache, where there is one."""
+    from orchestrator.dataset.looked import recall
+    from orchestrator.dataset.pixels.cache import Cache, has_cache
+
+    if not has_cache():
+        return dataset
+    with Cache() as cache:
+        return recall(dataset, cache)
 
 
 def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:

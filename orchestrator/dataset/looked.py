@@ -51,9 +51,10 @@ class Looked:
     """What the pixels say. Fingerprints are gone: nothing asks for them once the groups are known."""
 
     facts: Mapping[Path, PixelFacts]
-    groups: tuple[CopyGroup, ...] = ()
+    groups: tuple[CopyGroup, ...] | None = ()
+    """None: nobody compared the pictures with each other."""
     is_whole: bool = True
-    """Whether every picture was looked at; else only those that an earlier look has kept, and no groups are known."""
+    """Whether every picture was looked at; else only those that an earlier look has kept."""
 
 
 def look_at(
@@ -81,8 +82,12 @@ def recall(dataset: Dataset, cache: Cache) -> Dataset:
     """Return the data set with what earlier looks have kept of its pictures; files are not opened."""
     from orchestrator.dataset.pixels.look import kept
 
-    known = {path: _lean(one) for path, one in kept(_paths(dataset), cache)}
-    return replace(dataset, looked=Looked(known, is_whole=False)) if known else dataset
+    paths = list(_paths(dataset))
+    known = {path: _lean(one) for path, one in kept(paths, cache)}
+    if not known:
+        return dataset
+    unseen = dataset.not_looked_at if len(known) < len(paths) else ()
+    return replace(dataset, looked=Looked(known, groups=None, is_whole=len(known) == len(paths)), not_looked_at=unseen)
 
 
 def _equal(dataset: Dataset, looked: Looked) -> tuple[tuple[Path, ...], ...]:

@@ -121,9 +121,15 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
         )
         texts += plan.notes
         texts += not_looked_at(plan)
+    pixels = Text(
+        "the pixels of the pictures (`lora-run dataset check` does), ",
+        "图片的像素（由 `lora-run dataset check` 检查）、",
+    )
+    if dataset is not None and not dataset.not_looked_at:
+        pixels = Text("", "")
     unseen = Text(
-        "not looked at: the pixels of the pictures, the weights of the model files",
-        "未检查：图片的像素、模型文件的权重",
+        f"not looked at: {pixels.en}the weights of the model files",
+        f"未检查：{pixels.zh}模型文件的权重",
     )
     return [
         *texts,

@@ -45,7 +45,7 @@ def test_facts_groups_and_equal_files(found: Dataset) -> None:
     assert seen.looked is not None
     assert seen.looked.is_whole
     assert set(seen.looked.facts) == {picture.path for picture in found.folders[0].pictures}
-    assert [[path.name for path in group.paths] for group in seen.looked.groups] == [["2.png", "copy.png"]]
+    assert [[path.name for path in group.paths] for group in seen.looked.groups or ()] == [["2.png", "copy.png"]]
     assert [[path.name for path in group] for group in seen.equal_files] == [["2.png", "copy.png"]]
     assert told[-1] == (5, 5)
     assert seen.not_looked_at == ()
@@ -66,7 +66,8 @@ def test_what_is_kept_is_recalled_without_opening_a_file(
         again = recall(found, cache)
     assert again.looked is not None
     assert first.looked is not None
-    assert (again.looked.facts, again.looked.is_whole, again.looked.groups) == (first.looked.facts, False, ())
+    assert (again.looked.facts, again.looked.is_whole, again.looked.groups) == (first.looked.facts, True, None)
+    assert again.not_looked_at == ()
 
 
 def test_nothing_kept_is_nothing_looked_at(found: Dataset, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SOUND = PixelFacts(
 """A picture with which nothing is wrong."""
 
 
-def looked_at(*changes: dict[str, Any], groups: tuple[CopyGroup, ...] = (), is_whole: bool = True) -> Case:
+def looked_at(*changes: dict[str, Any], groups: tuple[CopyGroup, ...] | None = (), is_whole: bool = True) -> Case:
     """Return a case of pictures 000.png ..., each sound but for its changes, and ten sound ones."""
     facts = [replace(SOUND, **change) for change in (*changes, *({} for _ in range(10)))]
     pictures = [picture(f"{i:03}.png") for i in range(len(facts))]

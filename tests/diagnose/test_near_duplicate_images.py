@@ -32,5 +32,5 @@ def test_nobody_looked() -> None:
     catches_not(RULE, not_looked_at(), Status.NOT_APPLICABLE)
 
 
-def test_what_was_kept_of_some_pictures_does_not_clear_the_others() -> None:
-    catches_not(RULE, looked_at({}, is_whole=False), Status.NOT_APPLICABLE)
+def test_pictures_that_nobody_compared_are_not_cleared() -> None:
+    catches_not(RULE, looked_at({}, groups=None), Status.NOT_APPLICABLE)

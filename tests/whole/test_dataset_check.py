@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,3 +156,17 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(pictures: Path) -
     body = _check(pictures, code=0)
     assert len(body["notes"]) == 1
     assert "not kept" in body["notes"][0]
+
+
+def test_check_of_a_recipe_knows_what_an_earlier_look_has_seen(sd15_recipe: Path) -> None:
+    folder = sd15_recipe.parent / "images"
+    draw_scene(1, SIZE).filter(ImageFilter.GaussianBlur(8)).save(folder / "00.png")
+    for path in folder.iterdir():
+        os.utime(path, (1e9, 1e9))  # not written to just now
+    home = {"LORA_ORCHESTRATOR_HOME": str(sd15_recipe.parent / "home")}
+    first = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent, **home)
+    assert "not looked at: the pixels" in first.stdout
+    assert lora_run("dataset", "check", "images", cwd=sd15_recipe.parent, **home).returncode == 0
+    again = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent, **home)
+    assert "1 picture is blurred: 00.png" in again.stdout
+    assert "the pixels" not in again.stdout

@@ -69,6 +69,11 @@ def cache_folder() -> Path:
     return user_cache_path("lora-orchestrator", appauthor=False)
 
 
+def has_cache() -> bool:
+    """Return whether anything was ever kept here."""
+    return (cache_folder() / FILE).is_file()
+
+
 class Cache:
     """Kept facts. Safe to ask from several threads; never raises."""
 

@@ -57,7 +57,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_DATASET)
         return
     looked = case.dataset.looked
-    if looked is None or not looked.is_whole:
+    if looked is None or looked.groups is None:
         yield SAYS.not_applicable(NOT_LOOKED)
         return
     reg = {p.path for folder in case.dataset.folders if folder.is_reg for p in folder.pictures}
