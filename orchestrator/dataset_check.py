@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
@@ -64,6 +64,7 @@ def _looked_at_folder(
     keep: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Seen:
+    from orchestrator.dataset.pairs import find_pairs, with_shifts
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
     from orchestrator.diagnose.rule import Case
 
@@ -72,6 +73,7 @@ def _looked_at_folder(
     if found.problems:
         raise InputError(list(found.problems))
     dataset, trouble = _looked(found, keep, progress)
+    dataset = replace(dataset, pairs=with_shifts(find_pairs(dataset.folders)))
     settings = {} if resolution is None else {"resolution": resolution}
     case = Case(dataset=dataset, settings=settings, kind=kind, trigger=trigger)
     return Seen(folder, dataset, _judged(case), trouble=trouble)

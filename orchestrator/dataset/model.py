@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Problem
     from orchestrator.dataset.looked import Looked
+    from orchestrator.dataset.pairs import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Dataset:
     """Groups of the subject's pictures that are byte for byte the same."""
     problems: tuple[Problem, ...] = ()
     """Why folders are unread, and which of them two concepts name."""
+    pairs: tuple[Pair, ...] = ()
+    """Before and after, of a set whose names say so."""
     looked: Looked | None = None
     """What the pixels say; None where nobody looked."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.text import Text, plural
+from orchestrator.dataset.pairs import is_one_pair
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
 
@@ -80,7 +81,7 @@ def groups_record(root: Path, dataset: Dataset) -> list[dict[str, Any]]:
     """Return the groups, the picture to keep first."""
     near = (dataset.looked.groups or ()) if dataset.looked is not None else ()
     groups = [(EXACT, group) for group in dataset.equal_files]
-    groups += [(NEAR, group.paths) for group in near if not group.is_exact]
+    groups += [(NEAR, group.paths) for group in near if not group.is_exact and not is_one_pair(dataset, group.paths)]
     return [{"kind": kind, "paths": [shown(root, path) for path in paths]} for kind, paths in groups]
 
 

@@ -170,3 +170,20 @@ def test_check_of_a_recipe_knows_what_an_earlier_look_has_seen(sd15_recipe: Path
     again = lora_run("check", sd15_recipe.name, cwd=sd15_recipe.parent, **home)
     assert "1 picture is blurred: 00.png" in again.stdout
     assert "the pixels" not in again.stdout
+
+
+def test_pairs_are_known_by_their_folders_and_measured(tmp_path: Path) -> None:
+    for number, shift in enumerate((0, 5, 0)):
+        scene = draw_scene(number, (660, 820))
+        for half, at in (("source", 0), ("target", shift)):
+            (tmp_path / "set" / half).mkdir(parents=True, exist_ok=True)
+            shown = scene.crop((10 - at, 10, 650 - at, 810))
+            shown.paste("red" if half == "target" else "green", (200, 300, 320, 420))
+            shown.save(tmp_path / "set" / half / f"{number}.png")
+    draw_scene(9, (640, 800)).save(tmp_path / "set" / "target" / "alone.png")
+    body = _check(tmp_path / "set", code=1)
+    found = _found(body)
+    assert "pair-pixel-shift" in found["source/1.png"]
+    assert "pair-pixel-shift" not in found.get("source/0.png", [])
+    assert "pair-half-missing" in found["target/alone.png"]
+    assert body["groups"] == []

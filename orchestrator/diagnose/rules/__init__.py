@@ -52,6 +52,9 @@ def rules_before() -> tuple[Rule, ...]:
         orphan_captions,
         overexposed_image,
         overused_tag,
+        pair_half_missing,
+        pair_pixel_shift,
+        pair_size_mismatch,
         prodigy_lr_not_1,
         shared_stem,
         sixteen_bit_image,
@@ -137,6 +140,9 @@ def rules_before() -> tuple[Rule, ...]:
         animated_image.RULE,
         text_overlay.RULE,
         bordered_image.RULE,
+        pair_half_missing.RULE,
+        pair_size_mismatch.RULE,
+        pair_pixel_shift.RULE,
     )
 
 

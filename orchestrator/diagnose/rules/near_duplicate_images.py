@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
+from orchestrator.dataset.pairs import is_one_pair
 from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.seen_pictures import NOT_LOOKED
@@ -61,7 +62,11 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NOT_LOOKED)
         return
     reg = {p.path for folder in case.dataset.folders if folder.is_reg for p in folder.pictures}
-    groups = [group for group in looked.groups if not group.is_exact and not reg.issuperset(group.paths)]
+    groups = [
+        group
+        for group in looked.groups
+        if not group.is_exact and not reg.issuperset(group.paths) and not is_one_pair(case.dataset, group.paths)
+    ]
     if not groups:
         yield SAYS.clear(Text("No two pictures are nearly the same.", "没有近似重复的图片。"))
         return

@@ -1,0 +1,105 @@
+"""Pictures in pairs, before and after an edit: how they are named, which halves are missing, how far the halves lie apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from orchestrator.dataset.model import Dataset, Folder
+    from orchestrator.dataset.pixels.shift import Shift
+
+BEFORE: Final = ("source", "src", "before", "input", "control", "conditioning", "start", "orig", "original")
+AFTER: Final = ("target", "tgt", "after", "output", "edited", "end", "result")
+"""Names of folders, and ends of file names after `_`, `-` or `.`, that say which half a picture is."""
+_END: Final = re.compile(rf"^(.*)[._-]({'|'.join((*BEFORE, *AFTER))})$", re.IGNORECASE)
+LEAST_SHARE: Final = 0.5
+"""Of the pictures that must be in whole pairs; fewer are a set in which some names happen to end so."""
+CLEAR_ABOVE: Final = 0.1
+"""Clarity of a shift that is to be believed: unrelated pictures reached 0.092 (docs/log.md, 2026-11-29)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One edit."""
+
+    name: str
+    before: Path | None
+    """None: this half is missing."""
+    after: Path | None
+    sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+    """(width, height) of both halves; None unless both are there and can be read."""
+    shift: Shift | None = None
+    """From the first half to the second; None where nobody looked, the sizes differ or nothing fits clearly."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both halves are there."""
+        return self.before is not None and self.after is not None
+
+
+def find_pairs(folders: Sequence[Folder]) -> tuple[Pair, ...]:
+    """Return the pairs of a set whose names or folders say so, by name; none for a set of single pictures."""
+    halves: dict[str, dict[bool, Path]] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
+    count = 0
+    for folder in folders:
+        of_folder = _half(folder.image_dir.name)
+        for picture in folder.pictures:
+            count += 1
+            sizes[picture.path] = (picture.width, picture.height)
+            named = _END.match(picture.path.stem)
+            is_after = of_folder if named is None else _half(named[2])
+            if is_after is not None:
+                stem = picture.path.stem if named is None else named[1]
+                # Pairs in several folders keep apart: `a/1_before` and `b/1_after` are no pair.
+                key = stem if of_folder is not None else f"{folder.image_dir.name}/{stem}"
+                halves.setdefault(key, {})[is_after] = picture.path
+    pairs = [_pair(name, both, sizes) for name, both in sorted(halves.items())]
+    whole = sum(pair.is_whole for pair in pairs)
+    return tuple(pairs) if whole and 2 * whole >= LEAST_SHARE * count else ()
+
+
+def with_shifts(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Return the pairs with the shifts between their halves. Decodes both halves of each."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(thread_name_prefix="pairs") as pool:
+        return tuple(pool.map(_with_shift, pairs))
+
+
+def is_one_pair(dataset: Dataset, paths: Iterable[Path]) -> bool:
+    """Return whether all these pictures belong to one pair: its halves are alike on purpose."""
+    wanted = set(paths)
+    return any(wanted <= {pair.before, pair.after} for pair in dataset.pairs)
+
+
+def _half(word: str) -> bool | None:
+    """Return whether a word says after, or before; None: neither."""
+    word = word.lower()
+    return True if word in AFTER else False if word in BEFORE else None
+
+
+def _pair(name: str, both: dict[bool, Path], sizes: dict[Path, tuple[int, int]]) -> Pair:
+    before, after = both.get(False), both.get(True)
+    known = (sizes[before], sizes[after]) if before is not None and after is not None else None
+    return Pair(name, before, after, known if known is not None and all(min(size) for size in known) else None)
+
+
+def _with_shift(pair: Pair) -> Pair:
+    from dataclasses import replace
+
+    from orchestrator.dataset.pixels.decode import decode
+    from orchestrator.dataset.pixels.shift import shift_between
+
+    if pair.before is None or pair.after is None:
+        return pair
+    first, second = decode(str(pair.before)).grey, decode(str(pair.after)).grey
+    if first is None or second is None or first.shape != second.shape:
+        return pair
+    shift = shift_between(first, second)
+    return replace(pair, shift=shift) if shift.clarity > CLEAR_ABOVE else pair
