@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from benchmark.score_runs import Scored
 
 ROOT = Path(__file__).resolve().parents[1]
+DATASET = ROOT / "benchmark" / "dataset_scores.md"
+"""Of pictures that are not kept here: written by `benchmark.dataset_score`, by hand."""
 PAGE = ROOT / "docs" / "benchmark.md"
 GOALS = {"simulated": 0.95, "sd15": 0.85}
 HEAD = """# What the diagnosis gets right
@@ -164,6 +166,7 @@ def main() -> None:
         heal.heal_part,
         lambda: simulated_part(given.runs_per_kind),
         lambda: stock_part(given.stock),
+        lambda: DATASET.read_text(encoding="utf-8").splitlines(),
     ]
     PAGE.write_text("\n".join([HEAD, *(line for part in parts for line in part())]).rstrip() + "\n", encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
