@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -68,14 +70,28 @@ def look_at(
 
     `progress` is told (files done, files in all); `workers`: threads, as many as there are cores when None.
     """
-    from orchestrator.dataset.near import find_near
     from orchestrator.dataset.pixels.look import look
 
     paths = list(_paths(dataset))
     facts = [one for _, one in look(paths, cache=cache, progress=progress, workers=workers)]
-    groups = tuple(_named(paths, group) for group in find_near(facts))
+    groups = tuple(_named(paths, group) for group in _groups(facts, cache))
     looked = Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups)
     return replace(dataset, looked=looked, equal_files=_equal(dataset, looked), not_looked_at=())
+
+
+def _groups(facts: Sequence[PixelFacts], cache: Cache | None) -> list[Group]:
+    """Compare the pictures with each other, unless just these were compared before: that takes longer than all else of a second look."""
+    from orchestrator.dataset.near import VERSION, find_near, pack_groups, unpack_groups
+
+    contents = hashlib.sha256(b"".join([bytes([VERSION]), *(one.digest or b"-" for one in facts)])).digest()
+    known = cache.groups_of(contents) if cache is not None else None
+    if known is not None:
+        with suppress(ValueError, TypeError):  # damaged: compared anew
+            return unpack_groups(known)
+    groups = find_near(facts)
+    if cache is not None:
+        cache.keep_groups(contents, pack_groups(groups))
+    return groups
 
 
 def recall(dataset: Dataset, cache: Cache) -> Dataset:

@@ -7,6 +7,7 @@ under a map that a crop or a slight turn could have made. Thresholds: docs/log.m
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -40,6 +41,8 @@ Relation = Literal[
 """How a member came from the first of its group, the most telling of several. `altered`: a mark, a text, another expression;
 `through-another`: it is like a member that is like the first."""
 
+VERSION: Final = 1
+"""Of the comparison: other limits are another version, and groups that were kept are found anew."""
 WHOLE_ABOVE: Final = 0.97
 """Correlation of the overlap, of a near duplicate (true pairs: 0.98 and more) ..."""
 WHOLE_MOVED_ABOVE: Final = 0.988
@@ -129,6 +132,17 @@ def find_near(facts: Sequence[PixelFacts]) -> list[Group]:
     matches = find_matches([facts[place].fingerprint for place in distinct])
     matches = [replace(match, first=distinct[match.first], second=distinct[match.second]) for match in matches]
     return _groups(facts, matches, copies)
+
+
+def pack_groups(groups: Sequence[Group]) -> str:
+    """Return groups as JSON."""
+    rows = [[g.best, [[m.index, m.relation, m.is_mirrored, m.likeness, m.overlap] for m in g.members]] for g in groups]
+    return json.dumps(rows)
+
+
+def unpack_groups(text: str) -> list[Group]:
+    """Undo `pack_groups`. Raises ValueError or TypeError for damage."""
+    return [Group(best, tuple(Member(*member) for member in members)) for best, members in json.loads(text)]
 
 
 def find_matches(fingerprints: Sequence[bytes]) -> list[_Match]:

@@ -135,7 +135,10 @@ def _facts(evidence: Sequence[Evidence], language: Language) -> Iterator[str]:
         alike = list(facts)
         values = [measured(fact.value, fact.unit, language) for fact in alike]
         if len(alike) > 1:
-            values = [f"{fact.source} {value}".strip() for fact, value in zip(alike, values, strict=True)]
+            values = [
+                value if value.startswith(fact.source) else f"{fact.source} {value}"
+                for fact, value in zip(alike, values, strict=True)
+            ]
         told = f"  ({label('term_limit', language)} {measured(limit, '', language)})" if limit is not None else ""
         more = f" ... +{len(values) - MOST_NAMED}" if len(values) > MOST_NAMED else ""
         yield f"  {what.to(language)}: {'; '.join(values[:MOST_NAMED])}{more}{told}"

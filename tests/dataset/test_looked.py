@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.dataset import near as near_module
 from orchestrator.dataset.looked import look_at, recall
 from orchestrator.dataset.pixels import look as look_module
 from orchestrator.dataset.pixels.cache import SETTLED_S, Cache
@@ -61,6 +63,7 @@ def test_what_is_kept_is_recalled_without_opening_a_file(
         raise AssertionError("opened")
 
     monkeypatch.setattr(look_module, "measure", never)
+    monkeypatch.setattr(near_module, "find_matches", never)
     with Cache(tmp_path / "cache") as cache:
         assert look_at(found, cache=cache).looked == first.looked
         again = recall(found, cache)
@@ -73,3 +76,26 @@ def test_what_is_kept_is_recalled_without_opening_a_file(
 def test_nothing_kept_is_nothing_looked_at(found: Dataset, tmp_path: Path) -> None:
     with Cache(tmp_path / "cache") as cache:
         assert recall(found, cache) is found
+
+
+def test_groups_that_were_kept_in_another_form_are_found_anew(found: Dataset, tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        first = look_at(found, cache=cache)
+    with sqlite3.connect(tmp_path / "cache" / "pixels.sqlite3") as damaged:
+        assert damaged.execute("UPDATE compared SET groups = '[[1'").rowcount == 1
+    with Cache(tmp_path / "cache") as cache:
+        assert look_at(found, cache=cache).looked == first.looked
+
+
+def test_another_picture_is_another_set(found: Dataset, tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        look_at(found, cache=cache)
+    folder = found.folders[0].image_dir
+    (folder / "second.png").write_bytes((folder / "1.png").read_bytes())
+    with Cache(tmp_path / "cache") as cache:
+        seen = look_at(scan_dataset([FolderRequest(folder)]), cache=cache).looked
+    assert seen is not None
+    assert [[path.name for path in group.paths] for group in seen.groups or ()] == [
+        ["1.png", "second.png"],
+        ["2.png", "copy.png"],
+    ]

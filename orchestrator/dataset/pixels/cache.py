@@ -26,6 +26,7 @@ HOME_VARIABLE: Final = "LORA_ORCHESTRATOR_HOME"
 FILE: Final = "pixels.sqlite3"
 MOST_FACTS: Final = 200_000
 """About 600 MB; the oldest are dropped beyond."""
+MOST_SETS: Final = 500
 SETTLED_S: Final = 2.0
 """A file changed less than this ago may change again without its time moving (FAT counts in steps of two seconds)."""
 _WAIT_S: Final = 5.0
@@ -33,6 +34,7 @@ _PENDING: Final = 200
 _DAMAGE_CODES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS facts (id INTEGER PRIMARY KEY, digest BLOB, is_whole INTEGER, plain TEXT, pixels BLOB, UNIQUE (digest, is_whole));
+CREATE TABLE IF NOT EXISTS compared (id INTEGER PRIMARY KEY, contents BLOB UNIQUE, groups TEXT);
 CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
 """
 _BY_DIGEST: Final = "SELECT plain, pixels FROM facts WHERE digest = ? AND is_whole >= ? ORDER BY is_whole DESC LIMIT 1"
@@ -120,6 +122,26 @@ class Cache:
             if len(self._facts) >= _PENDING:
                 self._write()
 
+    def groups_of(self, contents: bytes) -> str | None:
+        """Return what `keep_groups` was given for a set of pictures; `contents`: a digest of their digests, in order."""
+        with self._guarded():
+            if self._connection is None:
+                return None
+            row = self._connection.execute("SELECT groups FROM compared WHERE contents = ?", (contents,)).fetchone()
+            return None if row is None else str(row[0])
+        return None
+
+    def keep_groups(self, contents: bytes, groups: str) -> None:
+        """Keep which pictures of a set are one picture; sets of long ago are forgotten."""
+        with self._guarded():
+            if self._connection is not None:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO compared (contents, groups) VALUES (?, ?)", (contents, groups)
+                )
+                self._connection.execute(
+                    "DELETE FROM compared WHERE id <= (SELECT max(id) FROM compared) - ?", (MOST_SETS,)
+                )
+
     def close(self) -> None:
         """Write what is pending and let go of the file."""
         with self._guarded():
@@ -157,7 +179,7 @@ class Cache:
             connection.execute("PRAGMA synchronous = NORMAL")
             if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                 connection.executescript(
-                    f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS facts; DROP TABLE IF EXISTS seen; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+                    f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS facts; DROP TABLE IF EXISTS seen; DROP TABLE IF EXISTS compared; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
                 )
             else:
                 connection.executescript(_TABLES)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, NamedTuple
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the measures. A number that is computed in another way gets a new version, and kept facts of the old one are dropped."""
 DIGEST_BYTES: Final = 32
 LAYOUT_CELLS: Final = 4
