@@ -41,6 +41,8 @@ Relation = Literal[
 """How a member came from the first of its group, the most telling of several. `altered`: a mark, a text, another expression;
 `through-another`: it is like a member that is like the first."""
 
+LEAST_SIDE: Final = 192
+"""Pixels: icons hold too little detail to compare. Of twenty drawn ones of 128 pixels three pairs were taken for crops of each other."""
 VERSION: Final = 1
 """Of the comparison: other limits are another version, and groups that were kept are found anew."""
 WHOLE_ABOVE: Final = 0.97
@@ -128,7 +130,7 @@ def find_near(facts: Sequence[PixelFacts]) -> list[Group]:
         leader = leaders.setdefault(one.digest, place)
         if leader != place:
             copies.setdefault(leader, []).append(place)
-    distinct = [place for place in leaders.values() if facts[place].is_measured and not facts[place].problem]
+    distinct = [place for place in leaders.values() if _has_something(facts[place])]
     matches = find_matches([facts[place].fingerprint for place in distinct])
     matches = [replace(match, first=distinct[match.first], second=distinct[match.second]) for match in matches]
     return _groups(facts, matches, copies)
@@ -143,6 +145,10 @@ def pack_groups(groups: Sequence[Group]) -> str:
 def unpack_groups(text: str) -> list[Group]:
     """Undo `pack_groups`. Raises ValueError or TypeError for damage."""
     return [Group(best, tuple(Member(*member) for member in members)) for best, members in json.loads(text)]
+
+
+def _has_something(facts: PixelFacts) -> bool:
+    return facts.is_measured and not facts.problem and min(facts.width, facts.height) >= LEAST_SIDE
 
 
 def find_matches(fingerprints: Sequence[bytes]) -> list[_Match]:

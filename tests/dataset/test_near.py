@@ -139,7 +139,7 @@ def test_a_folder_of_one_scene_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     most = max(np.bincount([candidate.first for candidate in found]))
     assert most <= searching.MOST_PER_PICTURE
     facts = [
-        PixelFacts(digest=bytes([k % 256, k // 256] * 16), width=48, height=48, fingerprint=one.tobytes())
+        PixelFacts(digest=bytes([k % 256, k // 256] * 16), width=480, height=480, fingerprint=one.tobytes())
         for k, one in enumerate(stored)
     ]
     (group,) = find_near(facts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +18,8 @@ from tests.whole.test_verbs import lora_run
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 SIZE = (640, 800)
 
 
@@ -187,3 +189,10 @@ def test_pairs_are_known_by_their_folders_and_measured(tmp_path: Path) -> None:
     assert "pair-pixel-shift" not in found.get("source/0.png", [])
     assert "pair-half-missing" in found["target/alone.png"]
     assert body["groups"] == []
+
+
+def test_the_shipped_first_run_fires_nothing_above_info(tmp_path: Path) -> None:
+    shutil.copytree(RECIPES / "quickstart", tmp_path / "quickstart")
+    shutil.copy(RECIPES / "quickstart.yaml", tmp_path)
+    body = _check(tmp_path / "quickstart.yaml", code=0)
+    assert not {f["name"] for f in body["findings"] if f["status"] == "fired" and f["severity"] != "info"}

@@ -11,7 +11,7 @@ Bars are part of what is learned: samples come with bars, and they take pixels f
 ## How we tell
 
 Rows or columns at both of two opposite edges that are flat, of one grey and about the same width, at least 2 % of the side; not
-where the whole background is plain.
+where the whole background is plain, and not in pictures under 192 pixels.
 
 ## What to change
 
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from orchestrator.dataset.pixels.model import PixelFacts
 
 
+LEAST_SIDE = 192
+"""Pixels: in icons a flat edge is part of the drawing."""
+
 SAYS = Says("R127", "bordered-image")
 TOLD = Told(
     severity=Severity.WATCH,
@@ -67,6 +70,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _value(facts: PixelFacts) -> float | None:
     """Return what is told of a picture that is to be told; None: it is fine."""
+    if min(facts.width, facts.height) < LEAST_SIDE:
+        return None
     edges = letterbox(facts.bars, facts.bar_level, facts.width, facts.height)
     is_plain = facts.background_share is not None and facts.background_share > PLAIN_SHARE_ABOVE
     return float(sum(edges)) if any(edges) and not is_plain else None
