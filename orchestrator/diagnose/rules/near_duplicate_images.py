@@ -11,8 +11,8 @@ teach one pose only.
 
 ## How we tell
 
-Pairs of similar layout are registered, one moved onto the other, and their overlap is compared, whole and in its details. The
-picture to keep is the sharpest and largest.
+Pairs of similar layout are registered, one moved onto the other, and their overlap is compared, whole and in its details. The picture to keep is
+the sharpest and largest. Pictures under 192 pixels are not compared.
 
 ## What to change
 
