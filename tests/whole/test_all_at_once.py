@@ -214,7 +214,7 @@ def test_a_folder_that_is_not_there_does_not_make_the_rest_few(sd15_recipe: Path
     )
     done = prepare(sd15_recipe)
     assert [p.code for p in done.problems] == ["image-dir-missing"]
-    assert done.verdict.fired == ()
+    assert [f.name for f in done.verdict.fired] == ["licence-not-recorded"]
 
 
 def test_bucket_limits_are_told_without_pictures(sd15_recipe: Path) -> None:

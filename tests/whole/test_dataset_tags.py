@@ -87,7 +87,7 @@ def test_captions_that_had_to_be_left_alone_are_told_and_the_code_says_so(images
         (["images", "list", "--category", "hair"], "one of: count, hair-colour"),
         (["images", "add", "a, b"], "is not one tag"),
         (["images", "add", "night", "--only", "zz*"], "no picture in `images` is named like `zz*`"),
-        (["images", "prune"], "Missing option '--kind'"),
+        (["images", "prune"], "`--kind` is missing"),
     ],
 )
 def test_mistakes_are_told(images: Path, arguments: list[str], said: str) -> None:
