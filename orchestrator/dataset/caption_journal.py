@@ -22,9 +22,9 @@ from orchestrator.core.text import Text
 from orchestrator.dataset.caption_edits import Edit, Skipped, read_own, system_says
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    WriteCaption = Callable[[Path, bytes | None, bytes], None]
+    from orchestrator.dataset.caption_models.existing import WriteCaption
 
 FOLDER = ".lora-journal"
 """Hidden, so neither a scan of ours nor the trainer takes anything in it for a caption."""
@@ -162,6 +162,10 @@ def _locked(folder: Path) -> Iterator[Path]:
     try:
         yield home
     finally:
+        if not _journals(home):  # nothing was written: leave nothing behind
+            with suppress(OSError):
+                (home / "lock").unlink()
+                home.rmdir()
         lock.release()
 
 

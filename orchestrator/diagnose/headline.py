@@ -79,6 +79,9 @@ def _summary(verdict: Verdict, worst: Finding | None) -> Text:
     if not open_count:
         return nothing
     questions = "question" if open_count == 1 else "questions"
+    if primary_state(verdict).state in {State.LEARNING, State.CONVERGED}:  # said beside it, with how sure that is
+        still = Text(f"{open_count} {questions} could not be judged.", f"有 {open_count} 个问题无法判断。")
+        return _join(nothing, still)
     return _join(
         nothing,
         Text(

@@ -134,7 +134,7 @@ def _facts(evidence: Sequence[Evidence], language: Language) -> Iterator[str]:
     for (what, limit), facts in groupby(evidence, key=lambda fact: (fact.what, fact.limit)):
         alike = list(facts)
         values = [measured(fact.value, fact.unit, language) for fact in alike]
-        if len(alike) > 1:
+        if len({fact.source for fact in alike}) == len(alike) > 1:
             values = [
                 value if value.startswith(fact.source) else f"{fact.source} {value}"
                 for fact, value in zip(alike, values, strict=True)

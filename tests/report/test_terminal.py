@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.finding import Location, Problem, Status, Verdict
+from orchestrator.core.finding import Confidence, Evidence, Location, Problem, Severity, Status, Verdict
 from orchestrator.core.problem_text import column_width
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import LANGUAGES, Language, Text, same
@@ -399,3 +399,14 @@ def test_a_place_is_shown_with_a_caret(number: int, make_data: Make) -> None:
     line = next(i for i, row in enumerate(rows) if "train.unet_lr=5e-1" in row and row.startswith(f" {number} | "))
     assert rows[line - 1].strip() == f"--> --set:{number}:15"
     assert rows[line + 1].index("^") == rows[line].index("5e-1")
+
+
+def test_facts_of_one_measure_share_a_line_and_are_named_where_that_tells_them_apart() -> None:
+    says, what = Says("R901", "loud"), Text("sharpness", "清晰度")
+    apart = [Evidence(what, 0.3, 0.46, "a.png"), Evidence(what, 0.4, 0.46, "b.png")]
+    alike = [Evidence(Text("gain", "收益"), 1, None, "probe"), Evidence(Text("gain", "收益"), 2, None, "probe")]
+    finding = says.fired(Severity.WATCH, Confidence.HIGH, Text("Blurred.", "模糊。"), evidence=[*apart, *alike])
+    stream = io.StringIO()
+    terminal.show_verdict(Verdict((finding,)), "en", terminal.make_console(stream))
+    assert "  sharpness: a.png 0.3; b.png 0.4  (limit 0.46)" in stream.getvalue()
+    assert "  gain: 1; 2\n" in stream.getvalue()

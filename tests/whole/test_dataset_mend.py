@@ -62,6 +62,7 @@ def test_a_model_that_is_not_there_is_told_with_what_fetches_it(images: Path) ->
     )
     assert done.returncode in {2, 4}
     assert "--download" in done.stderr
+    assert not (images / ".lora-journal").exists()
     assert _captions(images) == {"a": "mine"}
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLURRED_BELOW: Final = 0.46
-"""Between blurred pictures (up to 0.40) and soft but legal ones (from 0.51): docs/log.md, 2026-11-29."""
+"""Between blurred pictures (up to 0.42) and soft but legal ones (from 0.47): docs/log.md, 2026-11-29."""
 PLACES: Final = 16
 PLACE: Final = 136
 """Side in pixels of a place that is looked at."""

@@ -24,8 +24,8 @@ Fog, soft pastel and pictures enlarged on purpose are soft everywhere. Pictures 
 
 ## Sources
 
-Measured on labelled pictures, drawn ones and photographs with blur of several kinds put on: the most blurred sharp one 0.51,
-the sharpest blurred one 0.41; area under the curve 1.0 with grain and without (docs/log.md, 2026-11-29).
+Measured on labelled pictures, drawn ones and photographs with blur of several kinds put on: the most blurred sharp one 0.47,
+the sharpest blurred one 0.42; area under the curve 1.0 with grain and without (docs/log.md, 2026-11-29).
 """
 
 from __future__ import annotations
