@@ -57,3 +57,11 @@ def test_what_could_not_be_judged_is_never_called_healthy() -> None:
 
 def test_before_a_run_there_is_no_ending() -> None:
     assert headline(_verdict()).en == "No fault found."
+
+
+def test_where_learning_was_measured_the_line_does_not_take_it_back() -> None:
+    learned = _verdict((Severity.INFO, Status.CLEAR), state=State.LEARNING).findings
+    open_question = _verdict((Severity.INFO, Status.INCONCLUSIVE)).findings
+    said = headline(Verdict((*learned, *open_question)), outcome())
+    assert "1 question could not be judged." in said.en
+    assert "Not proof" not in said.en
