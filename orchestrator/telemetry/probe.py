@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .captions import without_trigger
 from .lines import rounded
 from .probe_batches import NotPossible, ProbeBatch, build, choose, map_tensors
-from .settings import probe_interval
+from .settings import is_due, probe_interval
 from .untouched import attributes, evaluating, multiplier_zero, random_states
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ class Probe:
         """After an optimizer step: measure where it is due, and both ways after the last one."""
         if not self.is_on:
             return
-        if number >= self._call["args"].max_train_steps:
+        total_steps = self._call["args"].max_train_steps
+        if number >= total_steps:
             self.is_on = False
             self._measure("end", number, is_on=True)
             self._measure("end", number, is_on=False)
             self._has_ended = True
-        elif number % self._interval == 0:
+        elif is_due(number, self._interval, total_steps):
             self._measure("train", number, is_on=True)
 
     def after_end(self, number: int) -> None:

@@ -50,6 +50,14 @@ def probe_interval(asked: int | None, total_steps: int) -> int:
     return max(1, min(asked, total_steps // FEWEST_PROBES))
 
 
+def is_due(number: int, interval: int, total_steps: int) -> bool:
+    """Whether to probe after this step, the last one apart: at every interval, but not so near the end that the last probe says it all.
+
+    Leaving out the one before the end still leaves 8 with it: below `total_steps` lie 7 intervals, or 8 where it is no multiple.
+    """
+    return number % interval == 0 and 2 * (total_steps - number) >= interval
+
+
 def read_settings(path: Path) -> Settings:
     """Read and check the file. Raises `OSError` or `ValueError` saying what is wrong; unknown keys are ignored."""
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.telemetry.lines import LineFile, one_line, rounded
-from orchestrator.telemetry.settings import Settings, default_interval, probe_interval, read_settings
+from orchestrator.telemetry.settings import Settings, default_interval, is_due, probe_interval, read_settings
 
 GOOD = {"version": 1, "mode": "probe", "folder": "attempts/001/telemetry"}
 
@@ -55,6 +56,15 @@ def test_no_trigger_is_none(tmp_path: Path) -> None:
 def test_the_interval_between_probes(total: int, interval: int) -> None:
     assert default_interval(total) == interval
     assert total < 8 or total // interval >= 8
+
+
+@pytest.mark.parametrize("total", [8, 9, 15, 16, 17, 320, 327, 1499, 1500, 1503, 1600, 9999, 100_000])
+def test_no_probe_is_spent_just_before_the_last_and_eight_remain(total: int) -> None:
+    interval = default_interval(total)
+    due = [number for number in range(1, total) if is_due(number, interval, total)]
+    assert len(due) + 1 >= 8
+    assert all(2 * (total - number) >= interval for number in due)
+    assert all(late - early == interval for early, late in itertools.pairwise(due))
 
 
 def test_an_asked_interval_never_costs_the_eight_probes() -> None:
