@@ -177,12 +177,12 @@ def test_page_is_drawn(make_recorded: Make, tmp_path: Path, width: int, *, is_da
 @pytest.mark.parametrize("width", [1280, 420])
 def test_nothing_is_wider_than_the_window(make_recorded: Make, tmp_path: Path, width: int) -> None:
     html = re.sub(r"<meta http-equiv=[^>]*>", "", render_html(make_recorded(), "en"))
-    told = "<script>setTimeout(() => { document.body.dataset.wide = document.documentElement.scrollWidth - innerWidth; }, 200)</script></body>"
+    told = "<script>setTimeout(() => parent.postMessage(document.documentElement.scrollWidth - innerWidth), 200)</script></body>"
     page = html.replace("</body>", told)
     # Chromium's window is never narrower than 500: a frame is.
     frame = f'<!doctype html><body style="margin:0"><iframe style="border:0;width:{width}px;height:3000px" srcdoc="{escape(page)}"></iframe>'
-    report = "<script>setTimeout(() => { document.body.dataset.seen = frames[0].document.body.dataset.wide; }, 1500)</script>"
-    dom, _ = browse(frame + report, tmp_path, "--dump-dom", "--virtual-time-budget=6000")
+    report = "<script>onmessage = (told) => { document.body.dataset.seen = told.data; };</script>"
+    dom, _ = browse(report + frame, tmp_path, "--dump-dom", "--virtual-time-budget=20000")
     seen = re.search(r'data-seen="([^"]*)"', dom)
     assert seen is not None
     assert int(seen[1]) <= 0
