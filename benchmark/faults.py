@@ -127,7 +127,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "text-x20": Fault("D27", ("text-encoder-dominant",), None, text_factor=20, only=("character", "object")),
     "clipped": Fault("D31", ("always-clipped",), None, recipe={"train.max_grad_norm": 0.002}),
-    "copies": Fault("D19", ("easy-duplicates", "duplicate-pictures", "held-out-rising"), None, pictures="copies"),
+    "copies": Fault("D19", ("easy-duplicates", "exact-duplicate-images", "held-out-rising"), None, pictures="copies"),
     "outliers": Fault("D17", ("outlier-pictures",), None, pictures="outliers"),
     "two-concepts": Fault("D18", ("two-kinds-of-pictures",), None, pictures="two-concepts"),
     "captions-swapped": Fault("D37", ("trigger-weak",), None, pictures="captions-swapped"),

@@ -27,7 +27,7 @@ from benchmark.score_runs import RUNS, SAME, truth_of
 from orchestrator.core.finding import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from orchestrator.core.rundir import RunDir
     from orchestrator.diagnose.rule import Case
@@ -38,7 +38,6 @@ MOST_ATTEMPTS = 3
 DEVIATIONS = 2.0
 LEAST_ALLOWED = SAME
 """Percentage points allowed at least: what the labels of the kept runs call no change. Two or three seeds give a deviation by luck."""
-GOAL = 0.8
 SOUND_STATES = {State.CONVERGED.value, State.LEARNING.value}
 
 
@@ -237,66 +236,6 @@ def recipe_faults(trainer: str, config: str) -> list[str]:
     ]  # fmt: skip
 
 
-def heal_part(heals: Path = HEALS, runs: Path = RUNS) -> list[str]:
-    """Return the lines of docs/benchmark.md about healing."""
-    chains = read_chains(heals)
-    lines = [
-        "## Healing: the next recipe, followed blindly",
-        "",
-        f"A recipe with a planted fault is run, and then what the diagnosis makes of it, at most {MOST_ATTEMPTS} times. Healed: with the last file,",
-        "pictures no run saw are at most two standard deviations between seeds worse than with the healthy runs (pooled over configurations, at least",
-        f"{LEAST_ALLOWED} percentage points). The loss on them is given against the base model, from the planted run to the last. What was",
-        "planted without harm does not count.",
-        "",
-    ]
-    if not chains:
-        return [*lines, "No chains are kept.", ""]
-    for trainer in dict.fromkeys(chain.trainer for chain in chains):
-        lines += _healed_of(trainer, [chain for chain in chains if chain.trainer == trainer], twins_of(runs, trainer))
-    return lines
-
-
-def _healed_of(trainer: str, chains: Sequence[Chain], twins: Mapping[str, Twins]) -> list[str]:
-    listed = [chain for chain in chains if chain.config in twins]
-    known = [chain for chain in listed if is_ill(chain, twins[chain.config])]
-    healed = [chain for chain in known if is_healed(chain, twins[chain.config])]
-    share = len(healed) / len(known) if known else 0.0
-    verdict = "reached" if share >= GOAL else "not reached"
-    return [
-        f"{trainer}: healed **{len(healed)} of {len(known)}** ({share:.0%}); the goal is {GOAL:.0%}: {verdict}.",
-        "",
-        "| configuration | planted | seed | fresh pictures | healthy | changes, run by run | healed |",
-        "|---|---|---|---|---|---|---|",
-        *(_row(chain, twins[chain.config]) for chain in listed),
-        "",
-    ]
-
-
-def _row(chain: Chain, twins: Twins) -> str:
-    course = " -> ".join("lost" if one.fresh is None else f"{one.fresh:+.1f} %" for one in chain.attempts)
-    changed = "; ".join(_told(one.changes) for one in chain.attempts if one.changes) or "none"
-    is_fine = not is_ill(chain, twins)
-    said = (
-        "was not ill"
-        if is_fine
-        else "yes"
-        if is_healed(chain, twins)
-        else "no" + (f": {chain.error}" if chain.error else "")
-    )
-    healthy = f"{twins.mean:+.1f} % (up to {twins.mean + twins.allowed:+.1f})"
-    return f"| {chain.config} | {chain.fault} | {chain.seed} | {course} | {healthy} | {changed} | {said} |"
-
-
-def _told(changes: Iterable[Mapping[str, Any]]) -> str:
-    return ", ".join(
-        f"{one['key'].rpartition('.')[2]} {_short(one['before'])} -> {_short(one['value'])}" for one in changes
-    )
-
-
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -314,6 +253,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Follow the chains that are not kept yet."""
+    from benchmark.heal_page import chain_row
+
     args = arguments()
     rig = Path(args.rig).resolve() if args.rig else None
     place = Place(args.work.resolve(), rig, args.runs.resolve())
@@ -338,7 +279,7 @@ def main() -> None:
             continue
         write_chain(args.out, chain)
         twins = twins_of(args.runs, job.trainer).get(job.config)
-        print(_row(chain, twins) if twins else f"{job.trainer} {job.name}: no healthy run is kept", flush=True)
+        print(chain_row(chain, twins) if twins else f"{job.trainer} {job.name}: no healthy run is kept", flush=True)
     worker.close()
 
 

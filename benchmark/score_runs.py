@@ -61,12 +61,14 @@ class Scored:
     seed: int
     label: str
     """A state, or `sound`; two joined by `|` where the measure allows both."""
+    measured: str
+    """As `label`, by the independent measure alone: what was planted is left out."""
     said: str
     primary: Primary
     verdict: Verdict
     truth: Truth
     is_benign: bool
-    """Healthy, or planted without effect."""
+    """Its label is `sound`: healthy, or planted without effect on fresh pictures."""
 
     @property
     def fits(self) -> bool:
@@ -178,18 +180,18 @@ def _scored(
     verdict = judge(see(load_case(folder)), "after", reraise=True)
     primary = primary_state(verdict)
     said = SOUND if primary.state in {State.CONVERGED, State.LEARNING} else primary.state.value
-    is_benign = label == SOUND and (about["fault"] == HEALTHY or FAULTS[about["fault"]].state is not None)
     return Scored(
         about["trainer"],
         about["config"],
         about["fault"],
         about["seed"],
         label,
+        measured_state(truth),
         said,
         primary,
         verdict,
         truth,
-        is_benign,
+        label == SOUND,
     )
 
 

@@ -49,6 +49,8 @@ class Scored:
     fired: tuple[str, ...]
     fits: bool
     is_confidently_wrong: bool
+    names: tuple[str, ...] = ()
+    """Of the rules that fired."""
 
 
 def read_truth(folder: Path) -> tuple[list[object], list[object]]:
@@ -96,6 +98,7 @@ def score(folder: Path) -> Scored:
         tuple(f"{f.name}:{f.severity.value}/{f.confidence.value}" for f in verdict.fired),
         fits,
         not fits and primary.confidence is Confidence.HIGH,
+        tuple(f.name for f in verdict.fired),
     )
 
 

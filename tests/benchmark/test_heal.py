@@ -12,6 +12,7 @@ import pytest
 from benchmark import heal
 from benchmark.faults import FAULTS
 from benchmark.heal import Attempt, Chain, Ran, Twins, follow, is_healed, recipe_faults
+from benchmark.heal_page import heal_goals, heal_part
 from benchmark.produce import RefusedRecipeError
 from orchestrator.report.next_recipe import next_recipe
 
@@ -156,13 +157,26 @@ def test_a_chain_is_kept_and_read_back_and_told(tmp_path: Path) -> None:
     assert heal.read_chains(tmp_path / "heals") == [lost, whole, harmless]
     for seed in (1, 2):
         keep_healthy(tmp_path / "runs", "style", seed, -50.0)
-    page = "\n".join(heal.heal_part(tmp_path / "heals", tmp_path / "runs"))
-    assert "healed **1 of 2** (50%); the goal is 80%: not reached" in page
+    page = "\n".join(heal_part(tmp_path / "heals", tmp_path / "runs"))
+    assert "healed **1 of 2**. Followed: 3 of the " in page
     assert "| style | lr-x10 | 1 | lost -> lost -> -50.0 % | -50.0 % (up to -49.2) | unet_lr 1 -> 0.1" in page
 
 
+def test_a_few_healed_chains_do_not_reach_a_goal(tmp_path: Path) -> None:
+    attempts, _ = follow(RECIPE, Trainer())
+    for seed in (1, 2):
+        keep_healthy(tmp_path / "runs", "style", seed, -50.0)
+    for seed in range(9):
+        heal.write_chain(tmp_path / "heals", Chain("pocket", "style", "lr-x10", seed, attempts))
+    (few,) = heal_goals(tmp_path / "heals", tmp_path / "runs")
+    assert (few.is_reached, few.value) == (None, "9 of 9")
+    heal.write_chain(tmp_path / "heals", Chain("pocket", "style", "lr-x10", 9, attempts))
+    (enough,) = heal_goals(tmp_path / "heals", tmp_path / "runs")
+    assert (enough.is_reached, enough.value) == (True, "10 of 10")
+
+
 def test_without_chains_the_page_says_so(tmp_path: Path) -> None:
-    assert "No chains are kept." in heal.heal_part(tmp_path, tmp_path)
+    assert "No chains are kept." in heal_part(tmp_path, tmp_path)
 
 
 def test_only_faults_of_the_recipe_are_planted() -> None:

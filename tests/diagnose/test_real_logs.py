@@ -33,6 +33,13 @@ def test_sound_runs_fire_nothing_above_info(name: str) -> None:
     assert set(_fired(_judge(name)).values()) <= {Severity.INFO}
 
 
+@pytest.mark.parametrize("name", SOUND)
+def test_sound_runs_raise_no_alarm_as_the_model_that_they_say_they_are(name: str) -> None:
+    observations, settings, family = read_foreign(LOGS / name)
+    verdict = judge(Case(observations=observations, settings=settings, family=family), "after", reraise=True)
+    assert set(_fired(verdict).values()) <= {Severity.INFO, Severity.WATCH}
+
+
 @pytest.mark.parametrize("name", [name for name in RUNS if name not in {"nan", "collapsed"}])
 def test_no_run_that_lives_is_called_lost(name: str) -> None:
     assert Severity.STOP not in _fired(_judge(name)).values()

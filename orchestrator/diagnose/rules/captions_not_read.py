@@ -82,4 +82,4 @@ def _known_bare(case: Case) -> int | None:
     return sum(len(folder.pictures) - folder.captioned for folder in case.dataset.folders)
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "after", check)

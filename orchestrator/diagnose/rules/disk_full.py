@@ -73,6 +73,5 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
-    maturity="stable",
     suppresses=("trainer-crashed", "final-file-missing", "final-file-unreadable", "steps-short", "still-falling"),
 )

@@ -118,5 +118,6 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
+    maturity="stable",
     suppresses=("unstable-training", "worse-than-base", "held-out-rising", "still-falling", "loss-trend"),
 )

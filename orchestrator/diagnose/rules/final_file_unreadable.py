@@ -66,4 +66,4 @@ def check(case: Case) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable", suppresses=("weights-static",))
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("weights-static",))

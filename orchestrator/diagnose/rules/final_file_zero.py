@@ -93,4 +93,4 @@ def _advice(case: Case) -> Text:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable", suppresses=("weights-static",))
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("weights-static",))

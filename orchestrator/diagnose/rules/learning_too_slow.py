@@ -106,5 +106,6 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
+    maturity="stable",
     suppresses=("still-falling", "plateau-reached", "early-plateau", "text-encoder-dominant"),
 )

@@ -73,4 +73,4 @@ def check(case: Case) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "after", check)

@@ -71,7 +71,6 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
-    maturity="stable",
     suppresses=(
         "final-file-missing",
         "trainer-crashed",

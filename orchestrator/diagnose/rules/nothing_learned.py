@@ -189,5 +189,6 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
+    maturity="stable",
     suppresses=("learning-too-slow", "still-falling", "loss-trend", "text-encoder-dominant"),
 )

@@ -127,6 +127,5 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
-    maturity="stable",
     suppresses=("trainer-crashed", "final-file-missing", "steps-short", "still-falling"),
 )

@@ -162,4 +162,4 @@ def _changes(case: Case) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("nothing-learned",))
+RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable", suppresses=("nothing-learned",))

@@ -67,4 +67,4 @@ def _whole(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdigit() else None
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check, maturity="stable")
+RULE = Rule(SAYS.id, SAYS.name, "after", check)

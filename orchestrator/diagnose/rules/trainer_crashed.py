@@ -172,6 +172,5 @@ RULE = Rule(
     SAYS.name,
     "after",
     check,
-    maturity="stable",
     suppresses=("final-file-missing", "steps-short", "still-falling", "loss-trend"),
 )

@@ -122,4 +122,4 @@ def _judge(case: Case, share: float, amount: float, source: str) -> Finding:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "both", check, needs_plan=True)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, maturity="stable", needs_plan=True)
