@@ -1,0 +1,44 @@
+"""The pictures of a finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.report.dataset_page.model import Shot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.core.finding import Finding
+    from orchestrator.dataset.model import Picture
+    from orchestrator.report.dataset_page.gallery import Gallery
+
+MOST_SHOTS: Final = 24
+MOST_NAMES: Final = 300
+GROUPED: Final = ("exact-duplicate-images", "near-duplicate-images")
+"""Rules whose pictures stand in the sheet of copies: there it is seen which belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingPictures:
+    """What is shown of the pictures that a finding is about."""
+
+    shots: tuple[Shot, ...]
+    names: tuple[Path, ...]
+    """All of them, and files that are no pictures, as far as the page lists them."""
+    total: int
+    is_in_copies: bool = False
+
+
+def finding_pictures(finding: Finding, pictures: Mapping[Path, Picture], gallery: Gallery) -> FindingPictures:
+    """Return the pictures of a finding; `pictures`: all of the set. Whole-set findings have none."""
+    paths = list(dict.fromkeys(finding.paths))
+    if finding.name in GROUPED:
+        return FindingPictures((), (), len(paths), is_in_copies=True)
+    taken = gallery.take([path for path in paths if path in pictures], MOST_SHOTS)
+    shots = tuple(Shot(path, caption=pictures[path].caption or "") for path in taken)
+    # Where all of them are seen their names are seen too.
+    names = tuple(paths[:MOST_NAMES]) if len(taken) < len(paths) else ()
+    return FindingPictures(shots, names, len(paths))
