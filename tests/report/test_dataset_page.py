@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -213,7 +213,7 @@ def test_where_the_pictures_lie_is_not_told(page: Page, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_text_becomes_markup(seen: SeenSet, poison: Callable[..., SeenSet], payload: str) -> None:
+def test_no_text_becomes_markup(seen: SeenSet, poison: Callable[[Any, str], Any], payload: str) -> None:
     clean = {tag for tag, _ in Tree(render_page(seen, MARK, "en").html).tags}
     evil = render_page(replace(seen, name=payload, verdict=poison(seen.verdict, payload)), MARK, "en").html
     assert {tag for tag, _ in Tree(evil).tags} <= clean | {"br", "table", "thead", "tbody", "tr", "th", "td"}

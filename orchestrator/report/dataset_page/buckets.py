@@ -12,7 +12,7 @@ from orchestrator.diagnose.facts import resolution_side
 from orchestrator.plan.prepare import bucket_limits, bucket_rules
 from orchestrator.plan.steps import BucketRules, bucket_chooser
 from orchestrator.report.dataset_page.gallery import fair
-from orchestrator.report.dataset_page.model import Group, Sheet, Shot
+from orchestrator.report.dataset_page.model import Group, Sheet, captioned_shot, sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
     from orchestrator.plan.steps import Size
     from orchestrator.report.dataset_page.gallery import Gallery
+    from orchestrator.report.dataset_page.model import Shot
 
 MOST: Final = 800
 ASSUMED_SIDE: Final = 1024
@@ -115,11 +116,11 @@ def _group(bucket: Size | None, pictures: list[Picture], most: int, gallery: Gal
     if enlarged:
         en.append(f"{plural(enlarged, 'is', 'are')} enlarged by more than half")
         zh.append(f"{enlarged} 张放大一半以上")
-    return Group(same(f"{bucket[0]} x {bucket[1]}"), Text(", ".join(en), "，".join(zh)), shots, more)
+    return Group(same(sides(*bucket)), Text(", ".join(en), "，".join(zh)), shots, more)
 
 
 def _shot(picture: Picture, bucket: Size | None) -> Shot:
-    size = f"{picture.width} x {picture.height}"
+    size = sides(picture.width, picture.height)
     en, zh = [size], [size]
     if bucket is not None:
         how = fit(picture.size_seen_by_sd_scripts, bucket)
@@ -131,7 +132,7 @@ def _shot(picture: Picture, bucket: Size | None) -> Shot:
             en.append(f"enlarged {times:g} times")
             zh.append(f"放大 {times:g} 倍")
     note = Text(", ".join(en), "，".join(zh)) if picture.width else None
-    return Shot(picture.path, note, caption=picture.caption or "")
+    return captioned_shot(picture, note)
 
 
 def _percent(share: float) -> str:

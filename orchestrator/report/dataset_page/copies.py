@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.core.text import Text, plural
+from orchestrator.core.text import Text, plural, same
 from orchestrator.dataset.pairs import is_one_pair
-from orchestrator.report.dataset_page.model import Group, Sheet, Shot
+from orchestrator.report.dataset_page.model import Group, Sheet, Shot, sides
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ RELATIONS: Final[dict[Relation, Text]] = {
     "recompressed": Text("saved once more", "重新压缩"),
     "resized": Text("another size", "尺寸不同"),
     "brightness": Text("lighter or darker", "亮度不同"),
-    "framed": Text("with a frame", "加了边框"),
+    "framed": Text("one of the two has a frame", "其一带边框"),
     "altered": Text("something put on or changed", "有添加或改动"),
     "crop": Text("another crop", "裁切不同"),
     "turned": Text("turned a little", "略有旋转"),
@@ -33,8 +33,8 @@ RELATIONS: Final[dict[Relation, Text]] = {
     "through-another": Text("like another of this group", "与组内另一张相同"),
 }
 NOTE: Final = Text(
-    "Each group is one picture. The first is the sharpest and largest: keep it, and take the others out by hand, or keep them knowing "
-    "that what they show is learned as many times as fast. Nothing was removed.",
+    "Each group is one picture. The first is the sharpest and largest: keep it and take the others out by hand, or keep them knowing "
+    "that what they show is learned that many times as fast. Nothing was removed.",
     "每组其实是同一张图。排在最前的最清晰、最大：请保留它，其余的可手动移走；若保留，其内容会被学得更快几倍。本工具没有移走任何图片。",
 )
 
@@ -77,12 +77,12 @@ def _told(dataset: Dataset, copy: Copy) -> Text:
     if copy.relation == "exact":
         return relation
     turned = copy.is_mirrored and copy.relation != "flip"
-    en = [relation.en, *(["mirrored"] if turned else []), f"{100 * copy.likeness:.1f} % alike", size.en]
-    zh = [relation.zh, *(["镜像"] if turned else []), f"相似度 {100 * copy.likeness:.1f} %", size.zh]
+    alike = f"{min(99.9, 100 * copy.likeness):.1f}\u00a0%"  # not the same file, so never all of it
+    en = [relation.en, *(["mirrored"] if turned else []), f"{alike} alike", size.en]
+    zh = [relation.zh, *(["镜像"] if turned else []), f"相似度\u00a0{alike}", size.zh]
     return Text(", ".join(en), "，".join(zh))
 
 
 def _size(dataset: Dataset, path: Path) -> Text:
     facts = dataset.looked.facts.get(path) if dataset.looked is not None else None
-    words = f"{facts.width} x {facts.height}" if facts is not None else "?"
-    return Text(words, words)
+    return same(sides(facts.width, facts.height) if facts is not None else "?")

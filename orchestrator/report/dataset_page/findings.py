@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.report.dataset_page.model import Shot
+from orchestrator.report.dataset_page.model import captioned_shot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Finding
     from orchestrator.dataset.model import Picture
     from orchestrator.report.dataset_page.gallery import Gallery
+    from orchestrator.report.dataset_page.model import Shot
 
 MOST_SHOTS: Final = 24
 MOST_NAMES: Final = 300
@@ -38,7 +39,7 @@ def finding_pictures(finding: Finding, pictures: Mapping[Path, Picture], gallery
     if finding.name in GROUPED:
         return FindingPictures((), (), len(paths), is_in_copies=True)
     taken = gallery.take([path for path in paths if path in pictures], MOST_SHOTS)
-    shots = tuple(Shot(path, caption=pictures[path].caption or "") for path in taken)
+    shots = tuple(captioned_shot(pictures[path]) for path in taken)
     # Where all of them are seen their names are seen too.
     names = tuple(paths[:MOST_NAMES]) if len(taken) < len(paths) else ()
     return FindingPictures(shots, names, len(paths))

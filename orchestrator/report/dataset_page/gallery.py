@@ -46,7 +46,7 @@ class Gallery:
 
     def take(self, paths: Iterable[Path], most: int) -> list[Path]:
         """Return those of `paths` that are shown: the first `most`, as far as the page can carry them."""
-        taken = []
+        taken: list[Path] = []
         for path in paths:
             if len(taken) == most:
                 break

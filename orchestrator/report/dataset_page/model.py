@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Problem, Verdict
     from orchestrator.core.text import Text
+    from orchestrator.dataset.model import Picture
     from orchestrator.diagnose.rule import Case
 
 
@@ -39,8 +40,20 @@ class Shot:
     """What is said of it here: how it differs from the one to keep, what is cut off."""
     caption: str | None = None
     """As the trainer reads it, empty where there is none. None: not told here."""
+    caption_problem: str = ""
+    """See `Picture.caption_problem`."""
     mark: str = ""
     """`keep`, `before`, `after`: set off from the others. Empty: none of these."""
+
+
+def sides(width: int, height: int) -> str:
+    """Return the size of a picture in pixels; it never breaks at the end of a line."""
+    return f"{width}\u00a0x\u00a0{height}"
+
+
+def captioned_shot(picture: Picture, note: Text | None = None) -> Shot:
+    """Return a picture with its caption, or why it has none."""
+    return Shot(picture.path, note, caption=picture.caption or "", caption_problem=picture.caption_problem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,8 @@ def _environment(seen: SeenSet, dataset: Dataset, smalls: Mapping[Path, Small], 
         w=lambda key, **values: with_code(word(key, language, **values), clean),
         name_of=lambda path: shown(seen.root, path),
         small_of=lambda path: smalls[path],
-        problem=lambda name: (
-            FILE_PROBLEMS[name].to(language) if name in FILE_PROBLEMS else word("cannot_show", language)
+        problem=lambda name, unknown="cannot_show": (
+            FILE_PROBLEMS[name].to(language) if name in FILE_PROBLEMS else word(unknown, language)
         ),
         percent=lambda share: f"{100 * share:.0f} %",
         fold=EVIDENCE_AT_ONCE,

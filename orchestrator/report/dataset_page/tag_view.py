@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 400
 MOST_PAIRS: Final = 60
 MOST_PARTNERS: Final = 3
-LONGEST_TAG: Final = 120
-"""Characters: a caption that is one long piece must not fill the table."""
+LEAST_PARTNER: Final = 0.5
+"""Share of a tag's captions from which on another is said to come with it."""
+CLOSE: Final = 0.8
+"""The same of at least one of a pair: looser ones are no trouble."""
 CATEGORY_WORDS: Final[dict[str, Text]] = {
     "count": Text("count", "人数"),
     "hair-colour": Text("hair colour", "发色"),
@@ -69,7 +71,9 @@ class TagView:
     lines: tuple[TagLine, ...]
     more: int
     pairs: tuple[TagPair, ...]
+    """Of which one is hardly ever without the other."""
     more_pairs: int
+    """Looser ones, and those that are too many."""
     captions: int
     sentences: int
     """Captions that are no lists of tags, and so are not counted."""
@@ -80,14 +84,15 @@ def tag_view(dataset: Dataset, kind: str | None, trigger: str | None) -> TagView
     folders = [folder for folder in dataset.folders if not folder.is_reg]
     table = tag_table(*folders)
     pairs = tag_pairs(captions_of(*folders))
+    close = [pair for pair in pairs if max(pair.share_of_first, pair.share_of_second) >= CLOSE]
     partners = _partners(pairs)
     word = trigger if trigger is not None else table.trigger
     lines = [_line(row, kind, word, partners[row.tag]) for row in table.rows[:MOST_ROWS]]
     return TagView(
         tuple(lines),
         len(table.rows) - len(lines),
-        tuple(pairs[:MOST_PAIRS]),
-        max(0, len(pairs) - MOST_PAIRS),
+        tuple(close[:MOST_PAIRS]),
+        len(pairs) - len(close[:MOST_PAIRS]),
         table.captions,
         table.styles["sentences"],
     )
@@ -104,8 +109,12 @@ def _partners(pairs: Sequence[TagPair]) -> dict[str, list[tuple[str, float]]]:
     """Return for each tag those that it mostly comes with, the closest first."""
     found: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for pair in pairs:
-        found[pair.first].append((pair.second, pair.share_of_first))
-        found[pair.second].append((pair.first, pair.share_of_second))
+        for tag, other, share in (
+            (pair.first, pair.second, pair.share_of_first),
+            (pair.second, pair.first, pair.share_of_second),
+        ):
+            if share >= LEAST_PARTNER:
+                found[tag].append((other, share))
     for others in found.values():
         others.sort(key=lambda other: (-other[1], other[0]))
     return found

@@ -78,7 +78,7 @@ WORDS: Final[dict[str, Text]] = {
         "两个标签几乎总是一起出现时，模型分不清各自的含义：请增加只含其中一个的图片，或删去其中一个。",
     ),
     "no_together": Text("No two tags come together more often than by chance.", "没有两个标签的同现超过偶然。"),
-    "more_together": Text("{count} looser pairs are not shown.", "另有 {count} 对较松散的未显示。"),
+    "more_together": Text("{count} looser pairs are not shown.", "另有 {count} 对联系较松的未显示。"),
     "times": Text("{count} x", "{count} 倍"),
     "pairs_note": Text(
         "Before and after side by side; pairs with something wrong come first.", "编辑前后并排显示；有问题的排在最前。"
