@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
 from orchestrator.diagnose.rules.pair_pixel_shift import MOST_SHIFT
-from orchestrator.report.dataset_page.model import Shot
+from orchestrator.report.dataset_page.model import Shot, sides
 
 if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from orchestrator.report.dataset_page.gallery import Gallery
 
 MOST: Final = 100
-MISSING: Final = Text("this half is missing", "缺少这一半")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +59,15 @@ def _told(pair: Pair) -> tuple[Text, bool]:
         return Text("one half is missing", "缺少一半"), True
     if pair.sizes is None:
         return Text("a half cannot be read", "有一半无法读取"), True
-    (width, height), other = pair.sizes
-    if (width, height) != other:
-        return Text(
-            f"two sizes: {width} x {height} and {other[0]} x {other[1]}",
-            f"尺寸不同：{width} x {height} 与 {other[0]} x {other[1]}",
-        ), True
+    first, second = (sides(*size) for size in pair.sizes)
+    if first != second:
+        return Text(f"two sizes: {first} and {second}", f"尺寸不同：{first} 与 {second}"), True
     if pair.shift is None:
         return Text("no shift was found that is clear", "没有测到明确的错位"), False
     right, down = pair.shift.right, pair.shift.down
     if pair.shift.length <= MOST_SHIFT:
-        return Text(
-            f"in one place, to within {pair.shift.length:.1f} px", f"位置一致，误差 {pair.shift.length:.1f} 像素"
-        ), False
+        apart = f"{pair.shift.length:.1f}"
+        return Text(f"in one place: {apart} px apart", f"位置一致：相差 {apart} 像素"), False
     return Text(
         f"the second lies {abs(right):.1f} px to the {'right' if right > 0 else 'left'} and {abs(down):.1f} px "
         f"{'down' if down > 0 else 'up'}",
