@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST: Final = 1_200
-"""Different pictures in one page: 7 MB of them. The page itself stays below 5 MB, see docs/log.md, 2026-11-29."""
+"""Different pictures in one page: 4 MB of drawings, 6.5 MB at most; what stands around them stays below 1 MB (docs/log.md, 2026-11-29)."""
 LONGEST: Final = 144
 """Longest side of a small picture, pixels."""
 _QUALITY: Final = 68
