@@ -74,17 +74,7 @@ def check(
     help="The page (default: NAME-dataset.html in the working directory).",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there and no earlier page.")
-def report(
-    target: Path,
-    kind: str | None,
-    trigger: str | None,
-    resolution: int | None,
-    no_cache: bool,
-    form: str,
-    lang: Language,
-    output: Path | None,
-    force: bool,
-) -> int:
+def report(target: Path, output: Path | None, form: str, lang: Language, *, force: bool, **asked: Any) -> int:
     """Show a folder or recipe as one page with its pictures.
 
     Findings with their pictures, copies, buckets, framing, tags, pairs.
@@ -99,7 +89,8 @@ def report(
 
     file = page_file(target, output, is_forced=force)
     with tell_dataset.counting(Text("looking at pictures", "正在查看图片"), lang) as progress:
-        done = look_into(target, kind, trigger, resolution, keep=not no_cache, progress=progress)
+        how = asked["kind"], asked["trigger"], asked["resolution"]
+        done = look_into(target, *how, keep=not asked["no_cache"], progress=progress)
     seen = SeenSet(name_of_set(target), done.root, done.case, done.verdict, done.problems, done.trouble)
     page = None
     if done.dataset.folders:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 from orchestrator.core.finding import Verdict
@@ -27,7 +28,7 @@ from orchestrator.report.dataset_page.model import SeenSet
 from orchestrator.report.dataset_page.page import Page, render_page
 from orchestrator.report.dataset_page.words import WORDS
 from tests.dataset.pixels.conftest import draw_scene
-from tests.report.test_browser import CHROMIUM, act, browse
+from tests.report.test_browser import CHROMIUM, browse
 from tests.report.test_html import PAYLOADS, Tree
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 SIZE = (200, 250)
 MARK = "lora-run dataset report 01234567"
-NAME = "<b onload=x>&quot;'{{7*7}}.png"
+NAME = f"<b onload=x>&quot;'{{{{7*7}}}}{'x' * 120}.png"
 """A file may be called so."""
 
 
@@ -286,9 +287,16 @@ def test_the_words_of_the_script_are_data(page: Page) -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
-def test_a_browser_runs_the_script_and_complains_of_nothing(page: Page, tmp_path: Path) -> None:
+def test_a_browser_complains_of_nothing_sorts_and_needs_no_more_than_a_phone(page: Page, tmp_path: Path) -> None:
     dom, console = browse(page.html, tmp_path, "--dump-dom")
     assert console == []
     assert dom.count('<button type="button" title="sort by') == 11
-    sort = "document.querySelectorAll('#tags th button')[2].click(); const first = document.querySelector('#tags tbody tr');"
-    assert act(page.html, tmp_path, sort + "document.body.dataset.seen = first.textContent").startswith("zxqchara")
+    sort = "document.querySelectorAll('#tags th button')[2].click(); const first = document.querySelector('#tags tbody tr td');"
+    told = f"<script>{sort} document.body.dataset.told = `${{first.textContent}} ${{document.documentElement.scrollWidth - innerWidth}}`;</script></body>"
+    free = re.sub(r"<meta http-equiv=[^>]*>", "", page.html).replace("</body>", told)
+    frame = f'<!doctype html><body style="margin:0"><iframe style="border:0;width:390px;height:3000px" srcdoc="{escape(free)}"></iframe>'
+    seen = "<script>setTimeout(() => { document.body.dataset.seen = frames[0].document.body.dataset.told; }, 1500)</script>"
+    dom, _ = browse(frame + seen, tmp_path, "--dump-dom", "--virtual-time-budget=6000")
+    found = re.search(r'<body[^>]* data-seen="(\S+) (-?\d+)"', dom)
+    assert found is not None
+    assert (found[1], int(found[2]) <= 0) == ("zxqchara", True)

@@ -31,6 +31,8 @@ def sentence(dataset: Dataset, verdict: Verdict, problems: int = 0) -> Text:
         f"共 {pictures} 张图片、{captions} 个标注",
     )
     same, wrong = _copies(dataset), _findings(verdict, problems)
+    if not pictures:
+        return Text(f"There is no picture. {wrong.en}", f"没有图片。{wrong.zh}")
     return Text(f"{first.en}; {same.en}. {wrong.en}", f"{first.zh}；{same.zh}。{wrong.zh}")
 
 
