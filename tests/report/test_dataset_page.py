@@ -23,7 +23,8 @@ from orchestrator.dataset.pairs import Pair
 from orchestrator.dataset.pixels.shift import Shift
 from orchestrator.dataset_check import look_into
 from orchestrator.diagnose.rule import Case
-from orchestrator.report.dataset_page.gallery import LONGEST, MOST
+from orchestrator.report.dataset_page.framings import framing_of
+from orchestrator.report.dataset_page.gallery import LONGEST, MOST, Gallery, fair
 from orchestrator.report.dataset_page.model import SeenSet
 from orchestrator.report.dataset_page.page import Page, render_page
 from orchestrator.report.dataset_page.words import WORDS
@@ -166,6 +167,22 @@ def test_framing_is_told_by_the_captions(page: Page) -> None:
     assert sum(int(count) for _, count in titles) == 15
 
 
+@pytest.mark.parametrize(
+    ("caption", "kind"),
+    [
+        ("zxq, 1girl, full_body, portrait", "full-body"), ("zxq, cowboy shot", "upper-body"), ("zxq, close-up", "head"),
+        ("zxq, no humans, city", "no-person"), ("A portrait of zxq, who looks at the moon.", "head"),
+        ("A full-length photograph of zxq in the rain, her face is wet.", "full-body"), ("zxq from the waist up, smiling at us", "upper-body"),
+        ("zxq, face paint, smile", "unsaid"), ("", "unsaid"),
+    ],
+)  # fmt: skip
+def test_captions_say_how_much_of_the_person_is_seen(caption: str, kind: str) -> None:
+    path = Path("a.png")
+    picture = Picture(path, 64, 64, 1, "png", caption=caption)
+    case = Case(dataset=Dataset((Folder(Path(), (picture,), ".txt"),)))
+    assert framing_of(case) == {path: kind}
+
+
 def test_tags_are_counted_with_what_they_come_with(page: Page) -> None:
     found = _section(page.html, "tags")
     assert re.search(r"<code>zxqchara</code></td><td>trigger</td><td class=\"num\" data-value=\"15\">15<", found)
@@ -283,6 +300,22 @@ def test_the_words_of_the_script_are_data(page: Page) -> None:
     block = re.search(r'<script type="application/json" id="page-words">(.*?)</script>', page.html)
     assert block is not None
     assert json.loads(block[1]) == {"sort": "sort by {column}"}
+
+
+@pytest.mark.parametrize(("sizes", "most", "shown"), [
+    ([5, 100, 1000], 100, [5, 47, 48]), ([3, 4], 100, [3, 4]), ([50, 50, 50], 10, [3, 3, 4]), ([], 10, []), ([7], 0, [0]),
+])  # fmt: skip
+def test_small_groups_are_shown_whole_and_large_ones_cut_alike(sizes: list[int], most: int, shown: list[int]) -> None:
+    assert fair(sizes, most) == shown
+
+
+def test_a_full_page_takes_no_further_picture_but_shows_those_it_has() -> None:
+    gallery = Gallery(most=3)
+    paths = [Path(str(number)) for number in range(6)]
+    assert gallery.take(paths[:2], 10) == paths[:2]
+    assert gallery.take(paths[1:], 10) == paths[1:3]
+    assert gallery.take(paths, 2) == paths[:2]
+    assert len(gallery) == 3
 
 
 @pytest.mark.browser

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, same
 from orchestrator.dataset.tags import tagged
 from orchestrator.dataset.vocabulary import written
+from orchestrator.diagnose.facts import subject_folders
 from orchestrator.report.dataset_page.gallery import fair
 from orchestrator.report.dataset_page.model import Group, Sheet, Shot
 
 if TYPE_CHECKING:
-    from orchestrator.dataset.model import Dataset, Picture
+    from pathlib import Path
+
+    from orchestrator.diagnose.rule import Case
     from orchestrator.report.dataset_page.gallery import Gallery
 
 Kind = Literal["head", "upper-body", "full-body", "no-person", "unsaid"]
@@ -45,30 +48,33 @@ NOTE: Final = Text(
 )
 
 
-def kind_of_framing(dataset: Dataset, picture: Picture) -> Kind:  # noqa: ARG001 - what was measured of the picture stands in the data set
-    """Return how much of the person a picture shows. The one place where it is asked: today the caption answers."""
-    if not picture.caption:
+def framing_of(case: Case) -> dict[Path, Kind]:
+    """Return how much of the person each of the subject's pictures shows. The one place where it is asked: today the captions answer."""
+    return {
+        picture.path: _by_caption(picture.caption) for folder in subject_folders(case) for picture in folder.pictures
+    }
+
+
+def framing_sheet(case: Case, gallery: Gallery) -> Sheet:
+    """Return the subject's pictures by framing, from near to far."""
+    found: dict[Kind, list[Path]] = {kind: [] for kind in KINDS}
+    for path, kind in framing_of(case).items():
+        found[kind].append(path)
+    known = {kind: paths for kind, paths in found.items() if paths}
+    sizes = [len(paths) for paths in known.values()]
+    groups = []
+    for (kind, paths), most in zip(known.items(), fair(sizes, MOST), strict=True):
+        shots = tuple(Shot(path) for path in gallery.take(paths, most))
+        share = same(f"{100 * len(paths) / sum(sizes):.0f} %")
+        groups.append(Group(KINDS[kind], share, shots, len(paths) - len(shots)))
+    return Sheet(tuple(groups), NOTE)
+
+
+def _by_caption(text: str | None) -> Kind:
+    if not text:
         return "unsaid"
-    caption = tagged(picture.caption)
-    tags = {written(tag) for tag in caption.tags}
+    tags = {written(tag) for tag in tagged(text).tags}
     by_tag = next((kind for tag, kind in _TAGS.items() if tag in tags), None)
     if by_tag is not None:
         return by_tag
-    return next((kind for pattern, kind in _SENTENCES if pattern.search(picture.caption)), "unsaid")
-
-
-def framing_sheet(dataset: Dataset, gallery: Gallery) -> Sheet:
-    """Return the subject's pictures by framing, from near to far."""
-    found: dict[Kind, list[Picture]] = {kind: [] for kind in KINDS}
-    for folder in dataset.folders:
-        for picture in folder.pictures if not folder.is_reg else ():
-            found[kind_of_framing(dataset, picture)].append(picture)
-    total = sum(map(len, found.values()))
-    known = {kind: pictures for kind, pictures in found.items() if pictures}
-    groups = []
-    for (kind, pictures), most in zip(known.items(), fair([len(p) for p in known.values()], MOST), strict=True):
-        taken = set(gallery.take([picture.path for picture in pictures], most))
-        shots = tuple(Shot(picture.path) for picture in pictures if picture.path in taken)
-        share = f"{100 * len(pictures) / total:.0f} %"
-        groups.append(Group(KINDS[kind], Text(share, share), shots, len(pictures) - len(shots)))
-    return Sheet(tuple(groups), NOTE)
+    return next((kind for pattern, kind in _SENTENCES if pattern.search(text)), "unsaid")

@@ -69,7 +69,7 @@ def render_page(
         "copies": copy_sheet(dataset, gallery),
         "pairs": pair_view(dataset, gallery),
         "buckets": bucket_sheet(seen.case, dataset, gallery),
-        "framing": framing_sheet(dataset, gallery),
+        "framing": framing_sheet(seen.case, gallery),
     }
     smalls = gallery.make(progress)
     html = (
