@@ -23,6 +23,7 @@ from orchestrator.dataset.pairs import Pair
 from orchestrator.dataset.pixels.shift import Shift
 from orchestrator.dataset_check import look_into
 from orchestrator.diagnose.rule import Case
+from orchestrator.report.dataset_page.buckets import Fit, fit
 from orchestrator.report.dataset_page.framings import framing_of
 from orchestrator.report.dataset_page.gallery import LONGEST, MOST, Gallery, fair
 from orchestrator.report.dataset_page.model import SeenSet
@@ -159,6 +160,15 @@ def test_buckets_hold_every_picture_as_the_trainer_sorts_them(page: Page) -> Non
     assert titles == [("448 x 576", "13"), ("576 x 448", "1"), ("in no bucket", "1")]
     assert "for 512 x 512 pixels" in found
     assert "zxqchara, 1girl, full body, standing" in found
+    turned = re.search(r"<code>turned.jpg</code>.*?</figcaption>", found)
+    assert turned is not None
+    assert re.search(r'<a class="tag suspicious" href="#finding-\d+">exif-rotation</a>', turned[0])
+
+
+def test_what_does_not_fit_a_bucket_is_cut_off() -> None:
+    assert fit((1024, 1024), (512, 512)) == Fit(0.5, 0.0)
+    assert fit((1024, 512), (512, 512)) == Fit(1.0, 0.5)
+    assert fit((256, 320), (512, 512)) == Fit(2.0, pytest.approx(0.2))
 
 
 def test_framing_is_told_by_the_captions(page: Page) -> None:

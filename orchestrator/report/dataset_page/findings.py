@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.core.finding import Severity
 from orchestrator.report.dataset_page.model import captioned_shot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.core.finding import Finding
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_SHOTS: Final = 24
 MOST_NAMES: Final = 300
+MOST_MARKED: Final = 0.25
+"""Share of the pictures above which a finding is about the set, not about one or the other."""
 GROUPED: Final = ("exact-duplicate-images", "near-duplicate-images")
 """Rules whose pictures stand in the sheet of copies: there it is seen which belong together."""
 
@@ -31,6 +35,17 @@ class FindingPictures:
     """All of them, and files that are no pictures, as far as the page lists them."""
     total: int
     is_in_copies: bool = False
+
+
+def finding_marks(fired: Sequence[Finding], pictures: int) -> Mapping[Path, list[tuple[int, str]]]:
+    """Return for each picture the findings that single it out: (place in `fired`, name of the rule). `pictures`: how many there are."""
+    marks: dict[Path, list[tuple[int, str]]] = defaultdict(list)
+    for place, finding in enumerate(fired):
+        paths = dict.fromkeys(finding.paths)
+        if finding.severity is not Severity.INFO and len(paths) <= MOST_MARKED * pictures:
+            for path in paths:
+                marks[path].append((place, finding.name))
+    return marks
 
 
 def finding_pictures(finding: Finding, pictures: Mapping[Path, Picture], gallery: Gallery) -> FindingPictures:

@@ -12,7 +12,7 @@ from orchestrator.diagnose.captions import given_trigger
 from orchestrator.diagnose.facts import kind
 from orchestrator.report.dataset_page.buckets import bucket_sheet
 from orchestrator.report.dataset_page.copies import copy_sheet
-from orchestrator.report.dataset_page.findings import finding_pictures
+from orchestrator.report.dataset_page.findings import finding_marks, finding_pictures
 from orchestrator.report.dataset_page.framings import framing_sheet
 from orchestrator.report.dataset_page.gallery import Gallery
 from orchestrator.report.dataset_page.pair_view import pair_view
@@ -72,10 +72,12 @@ def render_page(
         "framing": framing_sheet(seen.case, gallery),
     }
     smalls = gallery.make(progress)
+    marks = finding_marks(groups.fired, len(pictures))
     html = (
         _environment(seen, dataset, smalls, language)
         .get_template("dataset.html.j2")
         .render(
+            marks_of=lambda path: marks.get(path, ()),
             seen=seen,
             mark=mark,
             level="stop" if seen.problems else level(seen.verdict, None),
