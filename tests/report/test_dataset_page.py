@@ -128,7 +128,7 @@ def test_each_picture_is_embedded_once_and_every_place_finds_its_picture(page: P
 
 
 def test_a_picture_that_cannot_be_shown_is_a_box_with_the_reason(page: Page) -> None:
-    broken = re.search(r'<p class="broken">empty file</p>\s*<figcaption><code>empty.png</code>', page.html)
+    broken = re.search(r'<p class="broken">empty file</p>\s*<figcaption><code title="empty.png">', page.html)
     assert broken is not None
     assert "in no bucket" in page.html
 
@@ -143,7 +143,7 @@ def test_small_pictures_are_what_the_trainer_reads_and_nothing_else_of_the_file(
 
 def test_copies_are_groups_with_the_one_to_keep_first(page: Page) -> None:
     clusters = re.findall(r'<div class="cluster".*?</div>', _section(page.html, "copies"), re.DOTALL)
-    told = [re.findall(r"<figcaption>.*?<code>(.*?)</code>", one) for one in clusters]
+    told = [re.findall(r'<figcaption>.*?<code title="(.*?)">', one) for one in clusters]
     assert {frozenset(names) for names in told} == {
         frozenset(("03.png", "copy.png")),
         frozenset(("05.png", "large.png")),
@@ -160,7 +160,7 @@ def test_buckets_hold_every_picture_as_the_trainer_sorts_them(page: Page) -> Non
     assert titles == [("448 x 576", "13"), ("576 x 448", "1"), ("in no bucket", "1")]
     assert "for 512 x 512 pixels" in found
     assert "zxqchara, 1girl, full body, standing" in found
-    turned = re.search(r"<code>turned.jpg</code>.*?</figcaption>", found)
+    turned = re.search(r'<code title="turned.jpg">.*?</figcaption>', found)
     assert turned is not None
     assert re.search(r'<a class="tag suspicious" href="#finding-\d+">exif-rotation</a>', turned[0])
 
