@@ -22,14 +22,25 @@ def dataset() -> None:
     """Look at a folder of pictures, and mend it."""
 
 
+def _look(verb: Any) -> Any:
+    """Add what every look at the pixels takes."""
+    for option in (
+        in_language,
+        in_form,
+        click.option("--no-cache", is_flag=True, help="Look at every picture anew, and keep nothing."),
+        click.option(
+            "--resolution", type=click.IntRange(min=64), metavar="PIXELS", help="Side of the training resolution."
+        ),
+        click.option("--trigger", help="The trigger word (default: the unknown word that most captions begin with)."),
+        click.option("--kind", type=click.Choice(KINDS), help="What is learned: some findings depend on it."),
+        click.argument("target", type=click.Path(path_type=Path), metavar="FOLDER|RECIPE"),
+    ):
+        verb = option(verb)
+    return verb
+
+
 @dataset.command()
-@click.argument("target", type=click.Path(path_type=Path), metavar="FOLDER|RECIPE")
-@click.option("--kind", type=click.Choice(KINDS), help="What is learned: some findings depend on it.")
-@click.option("--trigger", help="The trigger word (default: the unknown word that most captions begin with).")
-@click.option("--resolution", type=click.IntRange(min=64), metavar="PIXELS", help="Side of the training resolution.")
-@click.option("--no-cache", is_flag=True, help="Look at every picture anew, and keep nothing.")
-@in_form
-@in_language
+@_look
 def check(
     target: Path,
     kind: str | None,
@@ -51,6 +62,42 @@ def check(
     with tell_dataset.counting(Text("looking at pictures", "正在查看图片"), lang) as progress:
         done = look_into(target, kind, trigger, resolution, keep=not no_cache, progress=progress)
     return tell_dataset.checked(done.root, done.dataset, done.verdict, done.problems, done.trouble, form, lang)
+
+
+@dataset.command()
+@_look
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="The page (default: NAME-dataset.html in the working directory).",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there and no earlier page.")
+def report(target: Path, output: Path | None, form: str, lang: Language, *, force: bool, **asked: Any) -> int:
+    """Show a folder or recipe as one page with its pictures.
+
+    Findings with their pictures, copies, buckets, framing, tags, pairs.
+    The page works offline; an earlier one of the same set is replaced.
+    """
+    from orchestrator.core.text import Text
+    from orchestrator.dataset_check import look_into
+    from orchestrator.report import tell_dataset
+    from orchestrator.report.dataset_page.model import SeenSet
+    from orchestrator.report.dataset_page.output import name_of_set, page_file, write_page
+    from orchestrator.report.dataset_page.page import render_page
+
+    file = page_file(target, output, is_forced=force)
+    with tell_dataset.counting(Text("looking at pictures", "正在查看图片"), lang) as progress:
+        how = asked["kind"], asked["trigger"], asked["resolution"]
+        done = look_into(target, *how, keep=not asked["no_cache"], progress=progress)
+    seen = SeenSet(name_of_set(target), done.root, done.case, done.verdict, done.problems, done.trouble)
+    page = None
+    if done.dataset.folders:
+        with tell_dataset.counting(Text("making small pictures", "正在制作缩略图"), lang) as progress:
+            page = render_page(seen, file.mark, lang, progress)
+        write_page(file, page.html, [folder.image_dir for folder in done.dataset.folders if not folder.is_unread])
+    return tell_dataset.reported(seen, page, file.path, form, lang)
 
 
 @dataset.command()

@@ -29,6 +29,8 @@ class Seen:
     """What paths are told relative to."""
     dataset: Dataset
     verdict: Verdict
+    case: Case
+    """What the rules were asked about."""
     problems: tuple[Problem, ...] = ()
     """What refuses the recipe or its folders."""
     trouble: Text | None = None
@@ -76,7 +78,7 @@ def _looked_at_folder(
     dataset = replace(dataset, pairs=with_shifts(find_pairs(dataset.folders)))
     settings = {} if resolution is None else {"resolution": resolution}
     case = Case(dataset=dataset, settings=settings, kind=kind, trigger=trigger)
-    return Seen(folder, dataset, _judged(case), trouble=trouble)
+    return Seen(folder, dataset, _judged(case), case, trouble=trouble)
 
 
 def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], None] | None) -> Seen:
@@ -86,10 +88,12 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
 
     done = prepare(path)
     if done.dataset is None:
-        return Seen(path.parent, Dataset(()), done.verdict, done.problems)
+        nothing = Dataset(())
+        return Seen(path.parent, nothing, done.verdict, make_case(done.loaded, nothing, done.plan), done.problems)
     dataset, trouble = _looked(done.dataset, keep, progress)
     case = make_case(done.loaded, dataset, done.plan)
-    return Seen(path.parent, dataset, _judged(case, {p.code for p in done.problems}), done.problems, trouble)
+    verdict = _judged(case, {p.code for p in done.problems})
+    return Seen(path.parent, dataset, verdict, case, done.problems, trouble)
 
 
 def _looked(dataset: Dataset, keep: bool, progress: Callable[[int, int], None] | None) -> tuple[Dataset, Text | None]:

@@ -29,7 +29,7 @@ class TagRow:
 
 @dataclass(frozen=True, slots=True)
 class TagTable:
-    """The tags of a folder, most frequent first."""
+    """The tags of one or more folders, most frequent first."""
 
     rows: tuple[TagRow, ...]
     captions: int
@@ -39,9 +39,9 @@ class TagTable:
     """The word that most captions begin with, where no list knows it."""
 
 
-def tag_table(folder: Folder) -> TagTable:
+def tag_table(*folders: Folder) -> TagTable:
     """Count the tags of all captions that are no sentences."""
-    captions = _captions(folder)
+    captions = captions_of(*folders)
     total = len(captions)
     counts = tag_counts(one for one in captions if one.style != "sentences")
     category = vocabulary().category
@@ -62,9 +62,10 @@ def to_prune(folder: Folder, kind: str, keep: Iterable[str] = ()) -> list[TagRow
     ]
 
 
-def _captions(folder: Folder) -> list[Tagged]:
-    """Return the captions of the folder's pictures, one for each file."""
-    files = {p.caption_path: p.caption for p in folder.pictures if p.caption and p.caption.strip("\ufeff ")}
+def captions_of(*folders: Folder) -> list[Tagged]:
+    """Return the captions of the folders' pictures, one for each file."""
+    pictures = (picture for folder in folders for picture in folder.pictures)
+    files = {p.caption_path: p.caption for p in pictures if p.caption and p.caption.strip("\ufeff ")}
     return [tagged(caption) for caption in files.values()]
 
 

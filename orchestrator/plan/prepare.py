@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from orchestrator.plan.concepts import ConceptPictures
     from orchestrator.plan.given import Draft
+    from orchestrator.plan.model import Plan
+    from orchestrator.plan.steps import Size
 
 _TAG_COMMAS = 4
 _TAG_WORDS = 4.0
@@ -34,9 +36,14 @@ def decide_dataset_options(draft: Draft, concepts: Sequence[ConceptPictures]) ->
             general[name] = draft.given(getattr(options, name), f"dataset.{name}")
 
 
-def bucket_rules(draft: Draft) -> BucketRules:
+def bucket_limits(size: Size, step: int) -> tuple[int, int]:
+    """Return (shortest, longest) side of a bucket in pixels where nobody says: half of the shorter, twice the longer side of `size`."""
+    return max(step, min(size) // 2 // step * step), -(-max(size) * 2 // step) * step
+
+
+def bucket_rules(decided: Draft | Plan) -> BucketRules:
     """Return the rules by which pictures are grouped, from `dataset_general`."""
-    general = draft.dataset_general
+    general = decided.dataset_general
     width, height = general["resolution"].value
     if not general["enable_bucket"].value:
         return BucketRules((width, height), enable_bucket=False)
@@ -97,8 +104,7 @@ def _decide_buckets(draft: Draft) -> None:
         )
         step = replace(step, value=near)  # the rest is looked at as if it were right: one mistake is told once
     width, height = _trainable_size(draft, step.value)
-    low = max(step.value, min(width, height) // 2 // step.value * step.value)
-    high = -(-max(width, height) * 2 // step.value) * step.value
+    low, high = bucket_limits((width, height), step.value)
     general["bucket_reso_steps"] = step
     general["min_bucket_reso"] = draft.choose(
         options.min_bucket_reso, "dataset.min_bucket_reso", low,

@@ -13,18 +13,22 @@ LIBRARY = "uplot"
 """Folder under `assets`: the files as published, their licence, and `source.toml` with version and hashes."""
 
 
+_UPLOT = f"assets/{LIBRARY}/"
+PAGES = {
+    "report": (
+        (f"{_UPLOT}uPlot.min.css", "templates/report.css"),
+        (f"{_UPLOT}uPlot.iife.min.js", "templates/report.js"),
+    ),
+    "dataset": (("templates/report.css", "templates/dataset.css"), ("templates/dataset.js",)),
+}
+"""Page -> its styles and scripts, files of this package in their order."""
+
+
 @cache
-def embedded() -> dict[str, tuple[Markup, ...] | Markup]:
+def embedded(page: str) -> dict[str, tuple[Markup, ...] | Markup]:
     """Return `styles` and `scripts` in their order, and `policy`, the content security policy."""
     room = files("orchestrator.report")
-    library, own = room / "assets" / LIBRARY, room / "templates"
-    styles = tuple(
-        (place / name).read_text(encoding="utf-8") for place, name in ((library, "uPlot.min.css"), (own, "report.css"))
-    )
-    scripts = tuple(
-        (place / name).read_text(encoding="utf-8")
-        for place, name in ((library, "uPlot.iife.min.js"), (own, "report.js"))
-    )
+    styles, scripts = (tuple((room / name).read_text(encoding="utf-8") for name in names) for names in PAGES[page])
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hashes(styles)}; script-src {_hashes(scripts)}; "
         "base-uri 'none'; form-action 'none'"

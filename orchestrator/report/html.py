@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from markupsafe import Markup, escape
-
-from orchestrator.core.finding import State, Status
+from orchestrator.core.finding import State
 from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.report.charts_shown import all_charts
 from orchestrator.report.diff import recipe_diff
-from orchestrator.report.embedded import embedded
+from orchestrator.report.finding_groups import group_findings, open_questions
 from orchestrator.report.interactive import json_block
 from orchestrator.report.labels import label, unseen
-from orchestrator.report.measured import measured, source_text
-from orchestrator.report.numbers import NOTHING, count, duration, plain_value, size
+from orchestrator.report.numbers import NOTHING, count, duration, size
+from orchestrator.report.page_environment import make_environment
 from orchestrator.report.pictures import picture_table, why_no_pictures
-from orchestrator.report.privacy import Shortener, shortener
+from orchestrator.report.privacy import shortener
 from orchestrator.report.rule_page import rule_page
 from orchestrator.report.samples import sample_grid
 from orchestrator.report.sentence import NAMES, became
@@ -29,15 +26,14 @@ from orchestrator.report.tables import (
     setting_rows,
     trained_count,
 )
-from orchestrator.report.verdict import by_weight, level, next_steps
+from orchestrator.report.verdict import level, next_steps
 from orchestrator.run.model import Ending
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from orchestrator.core.finding import Finding, Location
-    from orchestrator.core.text import Language, Text
+    from orchestrator.core.finding import Finding
+    from orchestrator.core.text import Language
     from orchestrator.report.model import ReportData
+    from orchestrator.report.privacy import Shortener
 
 _STATES = {state.value for state in State}
 
@@ -45,11 +41,17 @@ _STATES = {state.value for state in State}
 def render_html(data: ReportData, language: Language) -> str:
     """Return the whole report as text. Pictures are read from `data.run_root`; nothing is written."""
     clean = shortener(data)
-    environment = _environment(clean, language)
+    environment = make_environment(clean, language, "report")
+    environment.globals.update(
+        state_name=lambda name: (
+            NAMES[State(name)].to(language) if name in _STATES else label("never_trained", language)
+        ),
+        unseen=lambda names: unseen(names, language),
+    )
     seen = data.case.observations
     window = checkpoint_window(data.case, data.verdict)
     charts = all_charts(data, window, language, clean)
-    groups = _groups(data)
+    groups = group_findings(data.verdict)
     state = became(data)
     return environment.get_template("report.html.j2").render(
         data=data,
@@ -73,7 +75,7 @@ def render_html(data: ReportData, language: Language) -> str:
         buckets=bucket_lines(data, language),
         settings=setting_rows(data, language),
         groups=groups,
-        questions=_open_questions(groups.inconclusive),
+        questions=open_questions(groups.inconclusive),
         missing=seen.missing if seen else (),
         damage=seen.damage if seen else (),
         diff=recipe_diff(data.recipe_text, data.next_text),
@@ -92,74 +94,6 @@ def _quoted(word: str) -> str:
     return word if is_plain else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def _environment(clean: Shortener, language: Language) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    def shown(value: Any) -> Any:
-        # Markup was made by this package from numbers and escaped text; everything else is somebody's data.
-        return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(
-        loader=PackageLoader("orchestrator.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-
-    def translated(text: Text | None) -> Markup:
-        return Markup() if text is None else _with_code(text.to(language), clean)
-
-    def worded(key: str, **values: Any) -> str:
-        return label(key, language).format(**values) if values else label(key, language)
-
-    environment.globals.update(
-        t=worded,
-        tr=translated,
-        tr_code=lambda text: _with_code(text, clean),
-        value=plain_value,
-        source_text=lambda source: source_text(source, language),
-        measured=lambda value, unit="": measured(value, unit, language),
-        pieces=_pieces,
-        state_name=lambda name: (
-            NAMES[State(name)].to(language) if name in _STATES else label("never_trained", language)
-        ),
-        lang=language,
-        unseen=lambda names: unseen(names, language),
-        **embedded(),
-    )
-    return environment
-
-
-def _with_code(text: str, clean: Shortener) -> Markup:
-    """Escape a sentence and set what stands between backticks as code."""
-    parts = clean(text).split("`")
-    if len(parts) % 2 == 0:  # a lone backtick is just that
-        return escape("`".join(parts))
-    code = Markup("<code>{}</code>")
-    return Markup().join(code.format(part) if index % 2 else part for index, part in enumerate(parts))
-
-
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    fired: list[Finding]
-    ignored: list[Finding]
-    clear: list[Finding]
-    inconclusive: list[Finding]
-
-
-def _groups(data: ReportData) -> _Groups:
-    found = data.verdict.findings
-    return _Groups(
-        by_weight(data.verdict.fired),
-        [f for f in found if f.status is Status.FIRED and f.ignored_because is not None],
-        [f for f in found if f.status is Status.CLEAR],
-        [f for f in found if f.status is Status.INCONCLUSIVE],
-    )
-
-
 def _place(finding: Finding | None, shown: list[Finding]) -> int | None:
     """Return which of the shown findings this is; None where it is not among them."""
     return next((place for place, one in enumerate(shown) if one is finding), None)
@@ -168,23 +102,6 @@ def _place(finding: Finding | None, shown: list[Finding]) -> int | None:
 def _script_words(language: Language) -> dict[str, str]:
     keys = {"log": "tool_log", "in": "tool_in", "out": "tool_out", "reset": "tool_reset", "toggle": "tool_toggle"}
     return {key: label(name, language) for key, name in keys.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """Rules that could not decide for the same reason."""
-
-    message: Text
-    needs: Text | None
-    rules: tuple[str, ...]
-
-
-def _open_questions(inconclusive: list[Finding]) -> list[_Open]:
-    """Return what could not be judged, each reason once, in the order of the first rule that gave it."""
-    found: dict[tuple[Text, Text | None], list[str]] = {}
-    for one in inconclusive:
-        found.setdefault((one.message, one.needs), []).append(f"{one.rule} {one.name}")
-    return [_Open(message, needs, tuple(rules)) for (message, needs), rules in found.items()]
 
 
 def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:
@@ -216,13 +133,6 @@ def _facts(data: ReportData, language: Language) -> list[tuple[str, str]]:
 
 def _whole(value: object) -> str:
     return count(int(value)) if isinstance(value, (int, float)) else NOTHING
-
-
-def _pieces(where: Location) -> tuple[str, str, str]:
-    """The source line before, inside and after the marked place."""
-    start = max(where.column - 1, 0)
-    end = start + max(where.length, 1)
-    return where.source[:start], where.source[start:end], where.source[end:]
 
 
 def _versions(data: ReportData, language: Language) -> list[tuple[str, str]]:

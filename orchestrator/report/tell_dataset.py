@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.text import Text, plural
+from orchestrator.dataset.model import Dataset
 from orchestrator.dataset.pairs import is_one_pair
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Problem, Verdict
     from orchestrator.core.text import Language
-    from orchestrator.dataset.model import Dataset
+    from orchestrator.report.dataset_page.model import SeenSet
+    from orchestrator.report.dataset_page.page import Page
 
 EXACT, NEAR = "exact-duplicate-images", "near-duplicate-images"
 """Kinds of groups, by the names of their rules."""
@@ -39,22 +41,9 @@ def checked(
 
     Returns 2 where the trainer would die of it, 1 with findings to fix, else 0.
     """
-    from orchestrator.report.record import problems_record, verdict_record
-
-    is_refused = bool(problems) or verdict.worst is Severity.STOP
-    code = EXIT_REFUSED if is_refused else EXIT_FINDINGS if verdict.worst is Severity.FIX else EXIT_OK
+    code = exit_code(problems, verdict)
     if form == "json":
-        print_json(
-            {
-                "exit_code": code,
-                "problems": problems_record(problems, language),
-                **verdict_record(verdict, language),
-                "images": images_record(root, dataset, verdict),
-                "groups": groups_record(root, dataset),
-                "not_looked_at": dataset.not_looked_at,
-                "notes": [trouble.to(language)] if trouble else [],
-            }
-        )
+        print_json(checked_record(root, dataset, verdict, problems, trouble, language))
         return code
     console = terminal.make_console()
     if problems:
@@ -63,6 +52,35 @@ def checked(
     for text in (_seen(dataset), *([trouble] if trouble else [])):
         terminal.show_line(text.to(language), console)
     return code
+
+
+def exit_code(problems: Sequence[Problem], verdict: Verdict) -> int:
+    """Return 2 where the trainer would die of it, 1 with findings to fix, else 0."""
+    if problems or verdict.worst is Severity.STOP:
+        return EXIT_REFUSED
+    return EXIT_FINDINGS if verdict.worst is Severity.FIX else EXIT_OK
+
+
+def checked_record(
+    root: Path,
+    dataset: Dataset,
+    verdict: Verdict,
+    problems: Sequence[Problem],
+    trouble: Text | None,
+    language: Language,
+) -> dict[str, Any]:
+    """Return what was seen for programs, with the exit code that goes with it."""
+    from orchestrator.report.record import problems_record, verdict_record
+
+    return {
+        "exit_code": exit_code(problems, verdict),
+        "problems": problems_record(problems, language),
+        **verdict_record(verdict, language),
+        "images": images_record(root, dataset, verdict),
+        "groups": groups_record(root, dataset),
+        "not_looked_at": dataset.not_looked_at,
+        "notes": [trouble.to(language)] if trouble else [],
+    }
 
 
 def images_record(root: Path, dataset: Dataset, verdict: Verdict) -> list[dict[str, Any]]:
@@ -100,6 +118,36 @@ def _seen(dataset: Dataset) -> Text:
         f"looked at: pixels of {plural(pictures, 'picture', 'pictures')}, {plural(captions, 'caption', 'captions')}",
         f"已检查：{pictures} 张图片的像素、{captions} 个标注",
     )
+
+
+def reported(seen: SeenSet, page: Page | None, path: Path, form: str, language: Language) -> int:
+    """Tell what was written. `page`: None where there was no folder to look into, so that nothing was.
+
+    Returns what `checked` would.
+    """
+    dataset = seen.case.dataset or Dataset(())
+    if form == "json":
+        record = checked_record(seen.root, dataset, seen.verdict, seen.problems, seen.trouble, language)
+        written = {"file": None, "images_shown": 0} if page is None else {"file": path, "images_shown": page.shown}
+        print_json({**record, **written})
+        return exit_code(seen.problems, seen.verdict)
+    from orchestrator.report.dataset_page.summary import sentence
+
+    console = terminal.make_console()
+    if seen.problems:
+        terminal.show_problems(seen.problems, language, console)
+    lines = [] if seen.trouble is None else [seen.trouble]
+    if page is None:
+        lines.append(Text("no page was written: there is no folder to look into", "未写出页面：没有可查看的文件夹"))
+    else:
+        told = Text(
+            f"page: {path} ({page.shown} of {page.pictures} pictures shown)",
+            f"页面：{path}（显示 {page.pictures} 张中的 {page.shown} 张）",
+        )
+        lines = [sentence(dataset, seen.verdict, len(seen.problems)), *lines, told]
+    for text in lines:
+        terminal.show_line(text.to(language), console)
+    return exit_code(seen.problems, seen.verdict)
 
 
 @contextmanager

@@ -428,7 +428,7 @@ def test_a_change_is_only_said_to_be_written_where_it_was(make_data: Make) -> No
 
 def test_labels_are_complete_and_used() -> None:
     folder = Path(__file__).parents[2] / "orchestrator" / "report"
-    template = (folder / "templates" / "report.html.j2").read_text(encoding="utf-8")
+    template = "".join(path.read_text(encoding="utf-8") for path in sorted((folder / "templates").glob("*.j2")))
     code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "labels.py")
     wanted = set(re.findall(r"\bt\('([a-z_]+)'\s*[,)]", template)) | set(re.findall(r"\blabel\(\s*\"([a-z_]+)\"", code))
     assert wanted <= set(LABELS)

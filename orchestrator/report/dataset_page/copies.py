@@ -1,0 +1,88 @@
+"""The sheet of copies: one group for each picture that is there more than once, the one to keep first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.core.text import Text, plural, same
+from orchestrator.dataset.pairs import is_one_pair
+from orchestrator.report.dataset_page.model import Group, Sheet, Shot, sides
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.dataset.looked import Copy, CopyGroup
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.near import Relation
+    from orchestrator.report.dataset_page.gallery import Gallery
+
+MOST_GROUPS: Final = 120
+MOST_EACH: Final = 12
+KEEP: Final = Text("keep this one", "保留这一张")
+RELATIONS: Final[dict[Relation, Text]] = {
+    "exact": Text("the same file", "文件完全相同"),
+    "same-pixels": Text("the same pixels", "像素相同"),
+    "recompressed": Text("saved once more", "重新压缩"),
+    "resized": Text("another size", "尺寸不同"),
+    "brightness": Text("lighter or darker", "亮度不同"),
+    "framed": Text("one of the two has a frame", "其一带边框"),
+    "altered": Text("something put on or changed", "有添加或改动"),
+    "crop": Text("another crop", "裁切不同"),
+    "turned": Text("turned a little", "略有旋转"),
+    "flip": Text("mirrored", "镜像"),
+    "through-another": Text("like another of this group", "与组内另一张相同"),
+}
+NOTE: Final = Text(
+    "Each group is one picture. The first is the sharpest and largest: keep it and take the others out by hand, or keep them knowing "
+    "that what they show is learned that many times as fast. Nothing was removed.",
+    "每组其实是同一张图。排在最前的最清晰、最大：请保留它，其余的可手动移走；若保留，其内容会被学得更快几倍。本工具没有移走任何图片。",
+)
+
+
+def copy_groups(dataset: Dataset) -> list[CopyGroup]:
+    """Return the groups that the rules tell of: neither the halves of one pair nor regularisation pictures alone."""
+    groups = (dataset.looked.groups or ()) if dataset.looked is not None else ()
+    reg = {picture.path for folder in dataset.folders if folder.is_reg for picture in folder.pictures}
+    return [group for group in groups if not reg.issuperset(group.paths) and not is_one_pair(dataset, group.paths)]
+
+
+def copy_counts(dataset: Dataset) -> tuple[int, int]:
+    """Return how many pictures are byte for byte another one, and how many show the same in another way."""
+    relations = [copy.relation for group in copy_groups(dataset) for copy in group.copies]
+    exact = relations.count("exact")
+    return exact, len(relations) - exact
+
+
+def copy_sheet(dataset: Dataset, gallery: Gallery) -> Sheet:
+    """Return the groups, the largest first."""
+    groups = sorted(copy_groups(dataset), key=lambda group: (-len(group.paths), group.kept))
+    told = [told for group in groups[:MOST_GROUPS] if (told := _group(dataset, group, gallery)) is not None]
+    return Sheet(tuple(told), NOTE, len(groups) - len(told))
+
+
+def _group(dataset: Dataset, group: CopyGroup, gallery: Gallery) -> Group | None:
+    taken = set(gallery.take(group.paths, MOST_EACH))
+    if group.kept not in taken:
+        return None
+    shots = [Shot(group.kept, _size(dataset, group.kept), mark="keep")]
+    shots += [Shot(copy.path, _told(dataset, copy)) for copy in group.copies if copy.path in taken]
+    count = len(group.paths)
+    title = Text(plural(count, "picture", "pictures"), f"{count} 张图片")
+    return Group(title, None, tuple(shots), count - len(shots))
+
+
+def _told(dataset: Dataset, copy: Copy) -> Text:
+    relation = RELATIONS[copy.relation]
+    size = _size(dataset, copy.path)
+    if copy.relation == "exact":
+        return relation
+    turned = copy.is_mirrored and copy.relation != "flip"
+    alike = f"{min(99.9, 100 * copy.likeness):.1f}\u00a0%"  # not the same file, so never all of it
+    en = [relation.en, *(["mirrored"] if turned else []), f"{alike} alike", size.en]
+    zh = [relation.zh, *(["镜像"] if turned else []), f"相似度\u00a0{alike}", size.zh]
+    return Text(", ".join(en), "，".join(zh))
+
+
+def _size(dataset: Dataset, path: Path) -> Text:
+    facts = dataset.looked.facts.get(path) if dataset.looked is not None else None
+    return same(sides(facts.width, facts.height) if facts is not None else "?")
