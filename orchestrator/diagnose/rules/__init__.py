@@ -26,6 +26,7 @@ def rules_before() -> tuple[Rule, ...]:
         caption_not_utf8,
         caption_too_long,
         checkpoint_count,
+        concept_imbalance,
         contradicting_tags,
         duplicate_tag,
         edit_pairs_few,
@@ -51,6 +52,7 @@ def rules_before() -> tuple[Rule, ...]:
         no_pictures,
         orphan_captions,
         overexposed_image,
+        overlapping_folders,
         overused_tag,
         pair_half_missing,
         pair_pixel_shift,
@@ -143,6 +145,8 @@ def rules_before() -> tuple[Rule, ...]:
         pair_half_missing.RULE,
         pair_size_mismatch.RULE,
         pair_pixel_shift.RULE,
+        overlapping_folders.RULE,
+        concept_imbalance.RULE,
     )
 
 
