@@ -29,6 +29,7 @@ def rules_before() -> tuple[Rule, ...]:
         concept_imbalance,
         contradicting_tags,
         duplicate_tag,
+        edit_instruction,
         edit_pairs_few,
         empty_caption,
         exact_duplicate_images,
@@ -147,6 +148,7 @@ def rules_before() -> tuple[Rule, ...]:
         pair_pixel_shift.RULE,
         overlapping_folders.RULE,
         concept_imbalance.RULE,
+        edit_instruction.RULE,
     )
 
 
