@@ -47,6 +47,7 @@ def rules_before() -> tuple[Rule, ...]:
         missing_trigger,
         mixed_caption_style,
         mixed_spelling,
+        mixed_style,
         near_duplicate_images,
         nested_pictures,
         no_hold_out,
@@ -59,6 +60,7 @@ def rules_before() -> tuple[Rule, ...]:
         pair_pixel_shift,
         pair_size_mismatch,
         prodigy_lr_not_1,
+        several_looks,
         shared_stem,
         sixteen_bit_image,
         small_buckets,
@@ -148,6 +150,8 @@ def rules_before() -> tuple[Rule, ...]:
         pair_pixel_shift.RULE,
         overlapping_folders.RULE,
         concept_imbalance.RULE,
+        several_looks.RULE,
+        mixed_style.RULE,
         edit_instruction.RULE,
     )
 
