@@ -221,3 +221,20 @@ def test_what_the_names_of_folders_keep_apart_is_held_against_what_is_trained_on
     assert found["overlapping-folders"] == {"10_alice/0.png", "val/again.png", "10_alice/1.png", "reg/1_girl/copy.jpg"}
     assert "near-duplicate-images" not in found  # the regularisation picture is none of the subject
     assert found["missing-caption"] == {"val/again.png"}
+
+
+def test_a_pair_that_was_never_edited_and_one_without_an_instruction_are_named(tmp_path: Path) -> None:
+    for number in range(8):
+        scene = draw_scene(number, (240, 300))
+        for half in ("before", "after"):
+            (tmp_path / half).mkdir(exist_ok=True)
+            if half == "after" and number != 5:
+                scene.paste("red", (60, 80, 160, 180))
+            scene.save(tmp_path / half / f"{number}.jpg", quality=90 if half == "before" else 80)
+        if number != 2:
+            (tmp_path / "after" / f"{number}.txt").write_text("put a red square on it", encoding="utf-8")
+    found = _about(tmp_path)
+    assert found["edit-change-differs"] == {"before/5.jpg", "after/5.jpg"}
+    assert found["edit-instruction"] == {"after/2.jpg"}
+    assert "edit-pairs-few" in found
+    assert "missing-caption" not in found

@@ -29,6 +29,7 @@ def rules_before() -> tuple[Rule, ...]:
         concept_imbalance,
         contradicting_tags,
         duplicate_tag,
+        edit_change_differs,
         edit_instruction,
         edit_pairs_few,
         empty_caption,
@@ -153,6 +154,7 @@ def rules_before() -> tuple[Rule, ...]:
         several_looks.RULE,
         mixed_style.RULE,
         edit_instruction.RULE,
+        edit_change_differs.RULE,
     )
 
 
