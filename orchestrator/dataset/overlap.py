@@ -9,7 +9,7 @@ from orchestrator.dataset.layout import folder_roles
 from orchestrator.dataset.pairs import is_one_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.dataset.layout import Role
@@ -44,11 +44,17 @@ def find_overlaps(
     `held_out`: pictures that a plan keeps out of training; equal files among them are the planner's to tell, and are left out.
     `is_named`: no recipe says what the folders are for, so their names do.
     """
-    roles = _roles(dataset, held_out, is_named=is_named)
-    if not set(APART).intersection(roles.values()):
+    named = folder_roles([folder.image_dir for folder in dataset.folders]) if is_named else ()
+    of_folder: list[Role] = [
+        "regularisation" if folder.is_reg else named[place] if named else "train"
+        for place, folder in enumerate(dataset.folders)
+    ]
+    if not held_out and not set(APART).intersection(of_folder):
         return None
+    groups = list(_groups(dataset))
+    roles = _roles(dataset, of_folder, held_out) if groups else {}
     found = []
-    for paths, is_exact in _groups(dataset):
+    for paths, is_exact in groups:
         trained = tuple(path for path in paths if roles.get(path) == "train")
         for role in APART:
             apart = tuple(path for path in paths if roles.get(path) == role and not (is_exact and path in held_out))
@@ -57,14 +63,12 @@ def find_overlaps(
     return tuple(found)
 
 
-def _roles(dataset: Dataset, held_out: Collection[Path], *, is_named: bool) -> dict[Path, Role]:
-    named = folder_roles([folder.image_dir for folder in dataset.folders]) if is_named else ()
-    roles: dict[Path, Role] = {}
-    for place, folder in enumerate(dataset.folders):
-        role: Role = "regularisation" if folder.is_reg else named[place] if named else "train"
-        for picture in folder.pictures:
-            roles[picture.path] = "validation" if picture.path in held_out else role
-    return roles
+def _roles(dataset: Dataset, of_folder: Sequence[Role], held_out: Collection[Path]) -> dict[Path, Role]:
+    return {
+        picture.path: "validation" if picture.path in held_out else role
+        for folder, role in zip(dataset.folders, of_folder, strict=True)
+        for picture in folder.pictures
+    }
 
 
 def _groups(dataset: Dataset) -> Iterator[tuple[tuple[Path, ...], bool]]:

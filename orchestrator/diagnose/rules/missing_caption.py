@@ -55,7 +55,7 @@ def check(case: Case) -> Iterator[Finding]:
     is_clear = True
     paired = {path for pair in case.dataset.pairs for path in (pair.before, pair.after)}
     for folder, tokens in _subject_folders(case):
-        asked = [picture for picture in folder.pictures if picture.path not in paired]
+        asked = [picture for picture in folder.pictures if not paired or picture.path not in paired]
         bare = [picture.path for picture in asked if picture.caption_path is None]
         if bare:
             is_clear = False

@@ -129,7 +129,9 @@ def _outfits(captions: Sequence[tuple[Path, Tags]], least: float) -> Looks:
         outfit = [
             other
             for other, at in holding.items()
-            if len(at & places) >= TOGETHER * len(places) and len(at - places) <= APART * others
+            if len(at) >= TOGETHER * len(places)
+            and len(at & places) >= TOGETHER * len(places)
+            and len(at - places) <= APART * others
         ]
         if len(outfit) >= 3:
             used.update(outfit)
