@@ -85,7 +85,7 @@ def check(case: Case) -> Iterable[Finding]:
     ]
     ratio = most.samples / least.samples
     evidence.append(
-        Evidence(Text("the most over the least", "最多与最少之比"), significant(ratio, 3), MOST_RATIO, "concepts", "x")
+        Evidence(Text("the most over the least", "最多与最少之比"), significant(ratio, 3), MOST_RATIO, "data set", "x")
     )
     if ratio <= MOST_RATIO:
         return [SAYS.clear(Text("The concepts are shown about equally often.", "各概念的出现次数相近。"), evidence)]

@@ -129,7 +129,7 @@ def _fired(kinds: Mapping[Text, Sequence[Path]]) -> Finding:
             f"同一画风中有多种图片：{'、'.join(f'{name.zh} {count} 张' for name, count in told)}；较少的是：{shown.zh}。",
         ),
         why=Text("What they have in common is hardly the style.", "它们的共同点很难说是这一画风。"),
-        evidence=[Evidence(name, count, None, "captions and pixels", "pictures") for name, count in told],
+        evidence=[Evidence(name, count, None, "data set", "pictures") for name, count in told],
         fix=Fix(
             Text(
                 "Leave out what is not of the style, or train the styles apart.", "去掉不属于该画风的图片，或分开训练。"
