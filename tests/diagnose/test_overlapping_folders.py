@@ -34,7 +34,7 @@ def test_a_training_picture_among_the_regularisation_pictures_is_named_without_a
     found = replace(dataset(_folder("a"), _folder("b", is_reg=True)), equal_files=equal)
     finding = catches(RULE, Case(recipe=recipe(), dataset=found), Severity.FIX)
     assert finding.paths == equal[0]
-    assert "1 picture of the regularisation pictures is trained on as well: 2.png" in finding.message.en
+    assert "1 of the regularisation pictures is trained on as well: 2.png" in finding.message.en
     assert (finding.evidence[0].source, finding.evidence[0].value) == ("2.png", "0.png")
 
 

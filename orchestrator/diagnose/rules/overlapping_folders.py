@@ -35,7 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.text import Text, plural
+from orchestrator.core.text import Text
 from orchestrator.dataset.overlap import find_overlaps
 from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -97,7 +97,7 @@ def _fired(role: str, found: Sequence[Overlap]) -> Finding:
         Severity.FIX,
         Confidence.HIGH,
         Text(
-            f"{plural(len(apart), 'picture', 'pictures')} of the {side.en} {'is' if len(apart) == 1 else 'are'} trained on as well: {shown.en}.",
+            f"{len(apart)} of the {side.en} {'is' if len(apart) == 1 else 'are'} trained on as well: {shown.en}.",
             f"{side.zh}中有 {len(apart)} 张也参与训练：{shown.zh}。",
         ),
         why=_WHY[role],
