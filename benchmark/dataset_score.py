@@ -1,14 +1,18 @@
 """Let `lora-run dataset check` judge labelled folders and score what it says, rule by rule.
 
-usage: python -m benchmark.dataset_score DIR... [--markdown]
+usage: python -m benchmark.dataset_score DIR... [--markdown] [--apart]
 Each DIR holds `labels.json` (a generator's truth: `images` with `file`, `kind`, `issues`, `caption_issues`; `families`) and the pictures it names. A picture is told
 rightly where the rule for its planted fault names it; it is told falsely where nothing that the rule is about was planted in it.
+With `--apart` the copies and every second of the other pictures are put into a folder `val` beside the rest, in copies: does `overlapping-folders`
+name the copies, and none of the others?
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import tempfile
 from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
@@ -35,6 +39,7 @@ CAPTIONS: Mapping[str, str] = {
     "underscore_style": "mixed-spelling", "variant_spelling": "mixed-spelling", "too_long": "caption-too-long", "trailing_junk": "caption-junk",
     "stray_paren": "caption-junk",
 }  # fmt: skip
+OVERLAP = "overlapping-folders"
 UNREAD = frozenset(
     ("corrupt_zero", "corrupt_html", "corrupt_truncated_jpeg", "corrupt_truncated_png", "corrupt_bitflip")
 )
@@ -45,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dirs", type=Path, nargs="+")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--apart", action="store_true")
     asked = parser.parse_args()
     totals: dict[str, Counter[str]] = defaultdict(Counter)
     for folder in asked.dirs:
@@ -54,6 +60,8 @@ def main() -> None:
         for rule, counts in score(labels, said).items():
             totals[rule] += counts
         totals[NEAR] += score_groups(labels, groups_record(folder, seen.dataset))
+        if asked.apart:
+            totals[OVERLAP] += score_apart(folder, labels)
     for rule, counts in sorted(totals.items()):
         print(_row(rule, counts, is_markdown=asked.markdown))
 
@@ -107,6 +115,32 @@ def score_groups(labels: Mapping[str, Any], groups: Iterable[Mapping[str, Any]])
         first, second = sorted(pair)
         if not (first in family and family[first] == family.get(second)) and not pair <= plain:
             counts["false"] += 1
+    return counts
+
+
+def score_apart(folder: Path, labels: Mapping[str, Any]) -> Counter[str]:
+    """Count the copies that are told when they are held out and what they are copies of is trained on."""
+    is_grey = {member["file"]: member["level"] == "grey" for one in labels["families"] for member in one["members"]}
+    sources = {one["source"] for one in labels["families"]}
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as root:
+        held = {}
+        for place, image in enumerate(one for one in labels["images"] if one["kind"] not in UNREAD):
+            file = folder / image["file"]
+            is_held = image["file"] in is_grey or (place % 2 == 1 and image["file"] not in sources)
+            aim = Path(root) / ("val" if is_held else "train")
+            aim.mkdir(exist_ok=True)
+            shutil.copy(file, aim)
+            if is_held:
+                held[f"val/{file.name}"] = is_grey.get(image["file"])
+        seen = look_into(Path(root), keep=False)
+        said = {
+            one["path"]: OVERLAP in one["findings"] for one in images_record(Path(root), seen.dataset, seen.verdict)
+        }
+    for path, grey in held.items():
+        counts["planted"] += grey is False
+        counts["named"] += grey is False and said.get(path, False)
+        counts["false"] += grey is None and said.get(path, False)
     return counts
 
 

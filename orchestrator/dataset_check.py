@@ -66,12 +66,14 @@ def _looked_at_folder(
     keep: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Seen:
+    from orchestrator.dataset.layout import folder_roles
     from orchestrator.dataset.pairs import find_pairs, with_shifts
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
     from orchestrator.diagnose.rule import Case
 
     folders = _with_pictures(folder) if folder.is_dir() else [folder]
-    found = scan_dataset(FolderRequest(one) for one in folders)
+    roles = zip(folders, folder_roles(folders), strict=True)
+    found = scan_dataset(FolderRequest(one, is_reg=role == "regularisation") for one, role in roles)
     if found.problems:
         raise InputError(list(found.problems))
     dataset, trouble = _looked(found, keep, progress)

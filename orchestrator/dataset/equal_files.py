@@ -20,11 +20,11 @@ BUDGET: Final = 512 * 1024**2
 
 
 def equal_files(folders: Iterable[Folder]) -> tuple[tuple[Path, ...], ...]:
-    """Return groups of pictures of the subject that are byte for byte the same, each sorted; files that cannot be read are left out."""
+    """Return groups of pictures that are byte for byte the same, each sorted; files that cannot be read are left out."""
     sizes: dict[int, list[Path]] = {}
     for folder in folders:
         for picture in folder.pictures:
-            if not folder.is_reg and not picture.problem and picture.size_bytes:
+            if not picture.problem and picture.size_bytes:
                 sizes.setdefault(picture.size_bytes, []).append(picture.path)
     found: list[tuple[Path, ...]] = []
     budget = BUDGET

@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MOST_NAME_BYTES = 200
 """File systems allow 255 bytes; the rest is left for a mark that keeps two names apart."""
 _NEVER = re.compile(r"[/\\\x00-\x1f\x7f]")
 _NEVER_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+Role = Literal["train", "regularisation", "validation"]
+_ROLES: dict[str, Role] = {
+    **dict.fromkeys(
+        ("reg", "regs", "regularization", "regularisation", "reg_images", "class_images"), "regularisation"
+    ),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "eval", "test", "holdout", "hold_out", "heldout", "held_out"), "validation"
+    ),
+}
+_TRAINED: Role = "train"
 
 
 def sanitise_class_tokens(class_tokens: str, *, is_windows: bool = os.name == "nt") -> str:
@@ -65,3 +76,24 @@ def _fold(name: str) -> str:
 
 def _cut(name: str, most_bytes: int) -> str:
     return name.encode("utf-8")[:most_bytes].decode("utf-8", errors="ignore")
+
+
+def folder_roles(dirs: Sequence[Path]) -> tuple[Role, ...]:
+    """Return what the pictures of each folder are for, as names below what all of them lie in say: `reg/1_girl`, `5_reg`, `val`.
+
+    Where no folder is left to train on the names mean something else, and all of them are `train`.
+    """
+    if len(dirs) < 2:
+        return (_TRAINED,) * len(dirs)
+    root = Path(os.path.commonpath(dirs))
+    roles = tuple(_role(path.relative_to(root).parts) for path in dirs)
+    return roles if _TRAINED in roles else (_TRAINED,) * len(dirs)
+
+
+def _role(parts: Iterable[str]) -> Role:
+    for part in parts:
+        named = parse_folder_name(part)
+        found = _ROLES.get((named[1] if named else part).lower())
+        if found is not None:
+            return found
+    return _TRAINED

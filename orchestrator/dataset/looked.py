@@ -107,19 +107,18 @@ def recall(dataset: Dataset, cache: Cache) -> Dataset:
 
 
 def _equal(dataset: Dataset, looked: Looked) -> tuple[tuple[Path, ...], ...]:
-    """Return the groups of equal files among the subject's pictures. Every file was hashed, so there is no budget here."""
+    """Return the groups of equal files. Every file was hashed, so there is no budget here."""
     alike: dict[bytes, list[Path]] = {}
-    for path in _paths(dataset, is_reg=False):
+    for path in _paths(dataset):
         one = looked.facts[path]
         if one.digest and one.size_bytes:
             alike.setdefault(one.digest, []).append(path)
     return tuple(sorted(tuple(sorted(group)) for group in alike.values() if len(group) > 1))
 
 
-def _paths(dataset: Dataset, *, is_reg: bool | None = None) -> Iterable[Path]:
-    """Return each file once; `is_reg`: only of such folders."""
-    folders = [folder for folder in dataset.folders if is_reg is None or folder.is_reg is is_reg]
-    return dict.fromkeys(picture.path for folder in folders for picture in folder.pictures)
+def _paths(dataset: Dataset) -> Iterable[Path]:
+    """Return each file once."""
+    return dict.fromkeys(picture.path for folder in dataset.folders for picture in folder.pictures)
 
 
 def _lean(facts: PixelFacts) -> PixelFacts:

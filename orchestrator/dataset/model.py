@@ -88,7 +88,7 @@ class Dataset:
     not_looked_at: tuple[str, ...] = ("pixels",)
     """What a scan of headers and captions does not see."""
     equal_files: tuple[tuple[Path, ...], ...] = ()
-    """Groups of the subject's pictures that are byte for byte the same."""
+    """Groups of pictures that are byte for byte the same, in whatever folders."""
     problems: tuple[Problem, ...] = ()
     """Why folders are unread, and which of them two concepts name."""
     pairs: tuple[Pair, ...] = ()
@@ -105,3 +105,9 @@ class Dataset:
     def train_picture_count(self) -> int:
         """Pictures of the subject, regularisation pictures excepted."""
         return sum(len(f.pictures) for f in self.folders if not f.is_reg)
+
+    def copies_in_subject(self) -> tuple[tuple[Path, ...], ...]:
+        """Return `equal_files` as far as they are the subject's: groups of at least two of its pictures."""
+        reg = {picture.path for folder in self.folders if folder.is_reg for picture in folder.pictures}
+        groups = (tuple(path for path in group if path not in reg) for group in self.equal_files)
+        return tuple(group for group in groups if len(group) > 1)

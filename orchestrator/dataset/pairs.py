@@ -1,9 +1,9 @@
-"""Pictures in pairs, before and after an edit: how they are named, which halves are missing, how far the halves lie apart."""
+"""Pictures in pairs, before and after an edit: how they are named, which halves are missing, how far the halves lie apart, what changed."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.dataset.model import Dataset, Folder
+    from orchestrator.dataset.pixels.change import Difference
     from orchestrator.dataset.pixels.shift import Shift
 
 BEFORE: Final = ("source", "src", "before", "input", "control", "conditioning", "start", "orig", "original")
@@ -35,6 +36,8 @@ class Pair:
     """(width, height) of both halves; None unless both are there and can be read."""
     shift: Shift | None = None
     """From the first half to the second; None where nobody looked, the sizes differ or nothing fits clearly."""
+    difference: Difference | None = None
+    """What changed from the first half to the second, the shift taken out; None where nobody looked or the sizes differ."""
 
     @property
     def is_whole(self) -> bool:
@@ -65,7 +68,7 @@ def find_pairs(folders: Sequence[Folder]) -> tuple[Pair, ...]:
 
 
 def with_shifts(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
-    """Return the pairs with the shifts between their halves. Decodes both halves of each."""
+    """Return the pairs with the shifts between their halves and what changed. Decodes both halves of each."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(thread_name_prefix="pairs") as pool:
@@ -91,15 +94,16 @@ def _pair(name: str, both: dict[bool, Path], sizes: dict[Path, tuple[int, int]])
 
 
 def _with_shift(pair: Pair) -> Pair:
-    from dataclasses import replace
-
+    from orchestrator.dataset.pixels.change import difference_between
     from orchestrator.dataset.pixels.decode import decode
     from orchestrator.dataset.pixels.shift import shift_between
 
     if pair.before is None or pair.after is None:
         return pair
-    first, second = decode(str(pair.before)).grey, decode(str(pair.after)).grey
-    if first is None or second is None or first.shape != second.shape:
+    first, second = decode(str(pair.before)), decode(str(pair.after))
+    if first.grey is None or second.grey is None or first.grey.shape != second.grey.shape:
         return pair
-    shift = shift_between(first, second)
-    return replace(pair, shift=shift) if shift.clarity > CLEAR_ABOVE else pair
+    shift = shift_between(first.grey, second.grey)
+    clear = shift if shift.clarity > CLEAR_ABOVE else None
+    right, down = (0.0, 0.0) if clear is None else (clear.right, clear.down)
+    return replace(pair, shift=clear, difference=difference_between(first, second, right, down))

@@ -24,6 +24,7 @@ UNITS: dict[str, tuple[str, str]] = {
     "samples per epoch": ("sample per epoch", "样本/轮"),
     "images": ("image", "张图片"),
     "groups": ("group", "组"),
+    "pairs": ("pair", "对"),
     "x": ("x", "倍"),
     "of 255": ("of 255", "（满值 255）"),
     "of 1": ("of 1", "（满值 1）"),

@@ -98,7 +98,7 @@ def images_record(root: Path, dataset: Dataset, verdict: Verdict) -> list[dict[s
 def groups_record(root: Path, dataset: Dataset) -> list[dict[str, Any]]:
     """Return the groups, the picture to keep first."""
     near = (dataset.looked.groups or ()) if dataset.looked is not None else ()
-    groups = [(EXACT, group) for group in dataset.equal_files]
+    groups = [(EXACT, group) for group in dataset.copies_in_subject()]
     groups += [(NEAR, group.paths) for group in near if not group.is_exact and not is_one_pair(dataset, group.paths)]
     return [{"kind": kind, "paths": [shown(root, path) for path in paths]} for kind, paths in groups]
 

@@ -37,11 +37,12 @@ def test_a_difference_in_the_middle_is_seen(tmp_path: Path) -> None:
     assert scan_dataset([FolderRequest(tmp_path)]).equal_files == ((first, second),)
 
 
-def test_regularisation_pictures_do_not_count(tmp_path: Path) -> None:
-    _picture(tmp_path / "a" / "1.bmp", 10)
-    _picture(tmp_path / "reg" / "1.bmp", 10)
+def test_regularisation_pictures_count_but_are_none_of_the_subject(tmp_path: Path) -> None:
+    first, other = _picture(tmp_path / "a" / "1.bmp", 10), _picture(tmp_path / "reg" / "1.bmp", 10)
     requests = [FolderRequest(tmp_path / "a"), FolderRequest(tmp_path / "reg", is_reg=True)]
-    assert scan_dataset(requests).equal_files == ()
+    found = scan_dataset(requests)
+    assert found.equal_files == ((first, other),)
+    assert found.copies_in_subject() == ()
 
 
 def test_files_of_different_sizes_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

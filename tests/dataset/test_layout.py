@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.dataset.layout import folder_name, parse_folder_name, sanitise_class_tokens, unique_folder_names
+from orchestrator.dataset.layout import (
+    folder_name,
+    folder_roles,
+    parse_folder_name,
+    sanitise_class_tokens,
+    unique_folder_names,
+)
 
 
 def trainers_rule(name: str) -> tuple[int, str]:
@@ -80,3 +88,19 @@ def test_two_concepts_never_share_a_folder() -> None:
     names = unique_folder_names([(5, "girl"), (5, "girl"), (5, "Girl"), (4, "girl"), (5, "girl")])
     assert names == ("5_girl", "5_girl (2)", "5_Girl (3)", "4_girl", "5_girl (4)")
     assert all(trainers_rule(n)[0] in {4, 5} for n in names)
+
+
+@pytest.mark.parametrize(
+    ("dirs", "roles"),
+    [
+        (["s/10_alice", "s/reg/1_girl"], ["train", "regularisation"]),
+        (["s/train", "s/Val"], ["train", "validation"]),
+        (["s/10_alice", "s/1_reg"], ["train", "regularisation"]),
+        (["s/test/a", "s/test/b"], ["train", "train"]),
+        (["s/val", "s/reg"], ["train", "train"]),
+        (["s/reg"], ["train"]),
+        (["s/a", "s/regular"], ["train", "train"]),
+    ],
+)
+def test_what_folders_are_for_stands_in_their_names(dirs: list[str], roles: list[str]) -> None:
+    assert list(folder_roles([Path(one) for one in dirs])) == roles

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.core.finding import Severity, Status
+from orchestrator.dataset.pairs import find_pairs
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.missing_caption import RULE
 from tests.diagnose.cases import catches, catches_not, dataset, folder, picture, plan, subset
@@ -35,3 +36,11 @@ def test_regularisation_pictures_do_without() -> None:
 
 def test_all_captioned_is_clear() -> None:
     catches_not(RULE, Case(dataset=dataset()), Status.CLEAR)
+
+
+def test_pairs_are_left_to_their_own_rule_and_what_lies_beside_them_is_not() -> None:
+    halves = [picture("1_before.png", caption=None), picture("1_after.png", caption=None)]
+    both = folder([*halves, picture("a.png", caption=None)])
+    finding = catches(RULE, Case(dataset=replace(dataset(both), pairs=find_pairs([both]))))
+    assert [path.name for path in finding.paths] == ["a.png"]
+    catches_not(RULE, Case(dataset=replace(dataset(folder(halves)), pairs=find_pairs([both]))), Status.CLEAR)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from orchestrator.dataset_check import look_into
 from tests.dataset.pixels.conftest import draw_scene
 from tests.whole.test_verbs import lora_run
 
@@ -196,3 +197,44 @@ def test_the_shipped_first_run_fires_nothing_above_info(tmp_path: Path) -> None:
     shutil.copy(RECIPES / "quickstart.yaml", tmp_path)
     body = _check(tmp_path / "quickstart.yaml", code=0)
     assert not {f["name"] for f in body["findings"] if f["status"] == "fired" and f["severity"] != "info"}
+
+
+def _about(root: Path) -> dict[str, set[str]]:
+    """Return the pictures that each rule names; judged in this process."""
+    seen = look_into(root, keep=False)
+    fired = [finding for finding in seen.verdict.findings if finding.is_fired]
+    names = dict.fromkeys(finding.name for finding in fired)
+    return {
+        name: {path.relative_to(root).as_posix() for one in fired if one.name == name for path in one.paths}
+        for name in names
+    }
+
+
+def test_what_the_names_of_folders_keep_apart_is_held_against_what_is_trained_on(tmp_path: Path) -> None:
+    for number, folder in enumerate(("10_alice", "10_alice", "reg/1_girl", "val", "val")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        draw_scene(number, (240, 300)).save(tmp_path / folder / f"{number}.png")
+        _caption(tmp_path / folder, str(number))
+    shutil.copy(tmp_path / "10_alice" / "0.png", tmp_path / "val" / "again.png")
+    draw_scene(1, (240, 300)).save(tmp_path / "reg" / "1_girl" / "copy.jpg", quality=80)
+    found = _about(tmp_path)
+    assert found["overlapping-folders"] == {"10_alice/0.png", "val/again.png", "10_alice/1.png", "reg/1_girl/copy.jpg"}
+    assert "near-duplicate-images" not in found  # the regularisation picture is none of the subject
+    assert found["missing-caption"] == {"val/again.png"}
+
+
+def test_a_pair_that_was_never_edited_and_one_without_an_instruction_are_named(tmp_path: Path) -> None:
+    for number in range(8):
+        scene = draw_scene(number, (240, 300))
+        for half in ("before", "after"):
+            (tmp_path / half).mkdir(exist_ok=True)
+            if half == "after" and number != 5:
+                scene.paste("red", (60, 80, 160, 180))
+            scene.save(tmp_path / half / f"{number}.jpg", quality=90 if half == "before" else 80)
+        if number != 2:
+            (tmp_path / "after" / f"{number}.txt").write_text("put a red square on it", encoding="utf-8")
+    found = _about(tmp_path)
+    assert found["edit-change-differs"] == {"before/5.jpg", "after/5.jpg"}
+    assert found["edit-instruction"] == {"after/2.jpg"}
+    assert "edit-pairs-few" in found
+    assert "missing-caption" not in found

@@ -10,8 +10,9 @@ An edit is learned from what the pairs have in common. From few pairs the model 
 
 ## How we tell
 
-Before the run, where the family has pairs at all (`check` refuses the others): fewer than 50 pictures of the subject. After it: is the probe better than the base model by three jitters after a third
-of the run? If so the pairs were few and did no visible harm.
+Before the run, where the family has pairs at all (`check` refuses the others): fewer than 50 pictures of the subject. Without a recipe, in
+`lora-run dataset check DIR`: fewer than 50 whole pairs by the names of folders and files, whatever the subject is said to be. After the
+run: is the probe better than the base model by three jitters after a third of it? If so the pairs were few and did no visible harm.
 
 ## What to change
 
@@ -48,8 +49,12 @@ SAYS = Says("R066", "edit-pairs-few")
 
 def check(case: Case) -> Iterator[Finding]:
     """Count the pairs; after the run look whether they were enough."""
-    if kind(case) != "edit":
+    if kind(case) != "edit" and not (case.dataset is not None and case.dataset.pairs):
         yield SAYS.not_applicable(Text("This is no edit.", "不是编辑类训练。"))
+        return
+    if case.recipe is not None and case.plan is None and case.observations is None:
+        # A family without pairs was refused, and more of them would not help.
+        yield SAYS.not_applicable(Text("There is no plan for an edit.", "没有编辑类训练的计划。"))
         return
     pairs = _pairs(case)
     if pairs is None:
@@ -58,7 +63,7 @@ def check(case: Case) -> Iterator[Finding]:
             Text("The data set's folders.", "数据集文件夹。"),
         )
         return
-    facts = [Evidence(Text("pairs", "图片对数"), pairs, LEAST_PAIRS, "data set", "pictures")]
+    facts = [Evidence(Text("pairs", "图片对数"), pairs, LEAST_PAIRS, "data set", "pairs")]
     if pairs >= LEAST_PAIRS:
         yield SAYS.clear(Text(f"{pairs} pairs.", f"共 {pairs} 对图片。"), facts)
         return
@@ -79,6 +84,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _pairs(case: Case) -> int | None:
+    if case.dataset is not None and case.dataset.pairs:
+        return sum(pair.is_whole for pair in case.dataset.pairs)
     if case.dataset is not None and case.dataset.is_whole:
         return sum(len(folder.pictures) for folder in subject_folders(case))
     if case.plan is not None:
@@ -124,5 +131,4 @@ def _fired(pairs: int, facts: list[Evidence], *, is_learned: bool | None) -> Fin
 
 
 # The general rule counts the same pictures with the same limit: one of the two says it.
-# Without a plan it is not asked before a run: a family without pairs was refused, and more of them would not help.
-RULE = Rule(SAYS.id, SAYS.name, "both", check, suppresses=("few-pictures",), needs_plan=True)
+RULE = Rule(SAYS.id, SAYS.name, "both", check, suppresses=("few-pictures",))

@@ -47,7 +47,7 @@ def check(case: Case) -> Iterator[Finding]:
     if case.dataset is None:
         yield SAYS.not_applicable(NO_DATASET)
         return
-    groups = case.dataset.equal_files
+    groups = case.dataset.copies_in_subject()
     if not groups:
         yield SAYS.clear(Text("No picture is there twice.", "没有重复的图片文件。"))
         return

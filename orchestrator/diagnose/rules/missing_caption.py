@@ -11,7 +11,8 @@ then bound to the trigger word.
 
 ## How we tell
 
-A caption file is looked for as the trainer does: the picture's stem plus the caption extension.
+A caption file is looked for as the trainer does: the picture's stem plus the caption extension. Edit pairs are left to
+`edit-instruction`: the half before the edit needs no caption.
 
 ## What to change
 
@@ -39,6 +40,7 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from orchestrator.dataset.model import Folder
 
@@ -51,10 +53,13 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_DATASET)
         return
     is_clear = True
+    paired = {path for pair in case.dataset.pairs for path in (pair.before, pair.after)}
     for folder, tokens in _subject_folders(case):
-        if folder.captioned < len(folder.pictures):
+        asked = [picture for picture in folder.pictures if not paired or picture.path not in paired]
+        bare = [picture.path for picture in asked if picture.caption_path is None]
+        if bare:
             is_clear = False
-            yield _fired(folder, tokens)
+            yield _fired(folder, bare, len(asked), tokens)
     if is_clear:
         yield SAYS.clear(Text("Every picture has a caption file.", "每张图片都有标注文件。"))
 
@@ -67,9 +72,8 @@ def _subject_folders(case: Case) -> list[tuple[Folder, str | None]]:
     return [(folder, one) for folder, one in zip(folders, tokens, strict=True) if not folder.is_reg]
 
 
-def _fired(folder: Folder, tokens: str | None) -> Finding:
-    bare = [picture.path for picture in folder.pictures if picture.caption_path is None]
-    total, name = len(folder.pictures), folder.image_dir.name
+def _fired(folder: Folder, bare: list[Path], total: int, tokens: str | None) -> Finding:
+    name = folder.image_dir.name
     if len(bare) == total:
         message = Text(
             f"No picture in `{name}` has a `{folder.caption_extension}` caption.",
