@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.core.number_text import whole_number
 from orchestrator.core.observation import Checkpoint, Sample
 from orchestrator.observe.safetensors_header import TensorFileError, read_header
 from orchestrator.observe.tensors import is_up, scan
@@ -94,15 +95,11 @@ def read_checkpoint(path: Path, *, deep: bool, name: str | None = None) -> Check
 
 
 def _with_metadata(checkpoint: Checkpoint, found: FileName, metadata: Mapping[str, str]) -> Checkpoint:
-    step = found.step if found.step is not None else _whole(metadata.get("ss_steps"))
+    step = found.step if found.step is not None else whole_number(metadata.get("ss_steps"))
     epoch = found.epoch
     if epoch is None and found.step is None:
-        epoch = _whole(metadata.get("ss_epoch"))
+        epoch = whole_number(metadata.get("ss_epoch"))
     return replace(checkpoint, step=step, epoch=epoch, metadata=metadata)
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"-?\d{1,15}", text) else None
 
 
 def read_checkpoints(paths: Iterable[Path], names: Mapping[Path, str]) -> tuple[Checkpoint, ...]:
