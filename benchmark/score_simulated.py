@@ -89,7 +89,7 @@ def told_while_running(run: Simulated) -> int | None:
             record.feed_probe(probes.pop(0))
         console.feed_loss(step, value)
         record.feed_step(step, *samples.get(step, ([], [])))
-        if console.notice() is not None or record.notice() is not None:
+        if console.notices() or record.notices():
             return step
     return None
 

@@ -86,8 +86,22 @@ def test_a_loss_that_came_back_is_told_and_not_called_broken() -> None:
 
 
 def test_a_loss_that_stays_nan_is_broken_even_at_the_end() -> None:
-    assert catches(RULE, observed([0.1] * 50 + [math.nan] * 2), Severity.STOP).state is State.BROKEN
-    assert catches(RULE, observed([0.1] * 50 + [math.nan, 0.1, 0.1]), Severity.STOP).state is State.BROKEN
+    sure = catches(RULE, observed([0.1] * 50 + [math.nan] * 12), Severity.STOP)
+    assert (sure.state, sure.confidence) == (State.BROKEN, Confidence.HIGH)
+    short = catches(RULE, observed([0.1] * 50 + [math.nan] * 2), Severity.STOP)
+    assert (short.state, short.confidence) == (State.BROKEN, Confidence.MEDIUM)
+    assert "the last 2 losses are NaN: files saved after it are likely useless" in short.message.en
+
+
+def test_a_single_nan_shortly_before_the_end_is_no_broken_run() -> None:
+    told = catches(RULE, observed([0.1] * 150 + [math.nan, 0.1, 0.1, 0.1]), Severity.WATCH)
+    assert (told.state, told.confidence) == (None, Confidence.MEDIUM)
+
+
+def test_nan_in_most_of_the_last_steps_is_no_recovery() -> None:
+    losses = [0.1] * 50 + [math.nan, math.nan, 0.1] * 10
+    found = catches(RULE, observed(losses), Severity.STOP)
+    assert (found.state, found.confidence) == (State.BROKEN, Confidence.HIGH)
 
 
 def _seen(

@@ -13,8 +13,8 @@ code 0. Every file saved after that step draws black pictures or noise.
 
 The first step without a finite loss in any source: `loss/current` of the event files, the recorder's losses, the console. The progress
 bar's `avr_loss` cannot be used for more than a hint: it is a running average and stays NaN for ever after a single bad step. Where only it
-shows a NaN, the step is told as a range. A loss that is finite again for 20 steps after the last NaN came back: that is told, and is no
-broken run. Where all losses are finite, that is said up to the last step seen.
+shows a NaN, the step is told as a range. A loss that is a number again in more than half of the last 20 steps, the last one among them,
+came back: that is told, and is no broken run; it is sure after 20 finite steps. Where all losses are finite, that is said up to the last step seen.
 
 ## What to change
 
@@ -25,7 +25,8 @@ resume from a state saved after it.
 ## When it is wrong
 
 With fp16 and loss scaling, the scaler skips steps whose gradients are not finite, so single NaN losses may pass without harm. A run
-that ends within 20 steps after such a step is called broken all the same.
+that ends in a NaN, or in fewer than 12 in a row, is called broken all the same, with medium confidence; so is one of which only the
+console is known, whose average shows no recovery. While the run goes on, NaN is told at its step, and stops it after 12 in a row.
 
 ## Sources
 
@@ -38,10 +39,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.breaking import sound_files
 from orchestrator.diagnose.facts import fact, setting
 from orchestrator.diagnose.finite import known_losses, not_finite
+from orchestrator.diagnose.levels import PERSISTENCE, WINDOW
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -54,6 +56,8 @@ EARLY_STEPS = 10
 """A NaN this early under fp16 is an overflow of the number format, not of the learning rate."""
 RECOVERED_STEPS = 20
 """Finite steps after the last NaN: NaN weights give NaN at every step, so a loss that is finite again was computed with sound ones."""
+LASTING_STEPS = WINDOW * PERSISTENCE
+"""NaN in a row up to the end that are no passing ones: the two windows after which a run is stopped."""
 LR_FACTOR = 0.3
 """What the learning rate is multiplied with after a later NaN: half a decade, the step people search in."""
 
@@ -64,7 +68,7 @@ def check(case: Case) -> Iterator[Finding]:
     """Name the first step whose loss is not finite, by the source that shows it first."""
     known, found, last = known_losses(case), not_finite(case), fact(case, "last_step")
     if found is not None:
-        yield _passed(case, found) if found.after >= RECOVERED_STEPS else _fired(case, found)
+        yield _passed(case, found) if _came_back(case, found) else _fired(case, found)
     elif known is not None:
         yield _all_finite(known, int(last or 0))
     elif last is not None:
@@ -97,6 +101,15 @@ def _all_finite(known: KnownLosses, shown: int) -> Finding:
     )
 
 
+def _came_back(case: Case, found: NotFinite) -> bool:
+    """Return whether the last losses are numbers; NaN in every other step up to the end is no recovery."""
+    known = known_losses(case)
+    if known is None or not found.after:
+        return False
+    last = known.steps[-RECOVERED_STEPS:].tolist()
+    return sum(step in known.bad for step in last) < len(last) / 2
+
+
 def _passed(case: Case, found: NotFinite) -> Finding:
     """Tell single steps that a loss scaler skipped: after those the weights are sound."""
     known = known_losses(case)
@@ -104,7 +117,7 @@ def _passed(case: Case, found: NotFinite) -> Finding:
     said = _range(found.begin, found.step)
     return SAYS.fired(
         Severity.WATCH,
-        Confidence.HIGH,
+        Confidence.HIGH if found.after >= RECOVERED_STEPS else Confidence.MEDIUM,
         Text(
             f"The loss was NaN at {found.bad} of {count} steps, first at step {said}, and came back.",
             f"{count} 步中有 {found.bad} 步的损失为 NaN（首次在第 {said} 步），之后恢复。",
@@ -151,13 +164,11 @@ def _fired(case: Case, found: NotFinite) -> Finding:
     if spoilt:
         words = Text("steps from there to the end", "从该步到结束的步数")
         evidence.append(Evidence(words, spoilt, 0, found.source, "steps"))
+    is_short = 0 < found.tail < LASTING_STEPS
     return SAYS.fired(
         Severity.STOP,
-        Confidence.HIGH,
-        Text(
-            f"The loss became NaN at step {said}; every file saved after it is useless.",
-            f"损失在第 {said} 步变为 NaN；此后保存的文件全部作废。",
-        ),
+        Confidence.MEDIUM if is_short else Confidence.HIGH,
+        _short_words(said, found.tail) if is_short else _words(said),
         why=Text(
             "Too large an update, or an overflow of 16-bit numbers, destroyed the weights. The trainer goes on as if nothing happened.",
             "更新过大或 16 位数溢出毁掉了权重。训练器会若无其事地继续。",
@@ -165,6 +176,20 @@ def _fired(case: Case, found: NotFinite) -> Finding:
         evidence=evidence,
         fix=_fix(case, found.step),
         state=State.BROKEN,
+    )
+
+
+def _words(said: str) -> Text:
+    return Text(
+        f"The loss became NaN at step {said}; every file saved after it is useless.",
+        f"损失在第 {said} 步变为 NaN；此后保存的文件全部作废。",
+    )
+
+
+def _short_words(said: str, steps: int) -> Text:
+    return Text(
+        f"The loss became NaN at step {said}; the last {plural(steps, 'loss is', 'losses are')} NaN: files saved after it are likely useless.",
+        f"损失在第 {said} 步变为 NaN；最后 {steps} 个损失是 NaN：此后保存的文件很可能作废。",
     )
 
 
