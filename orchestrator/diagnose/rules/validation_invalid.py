@@ -156,7 +156,7 @@ def _workers(case: Case) -> Finding | None:
 
 def _same_file(case: Case) -> Finding | None:
     seen = telemetry(case)
-    train = [picture for picture in seen.pictures if not picture.is_held_out] if seen is not None else []
+    train = [picture for picture in seen.pictures if picture.is_subject] if seen is not None else []
     held_out = [picture for picture in seen.pictures if picture.is_held_out] if seen is not None else []
     shared = shared_pictures((p.name for p in train), (p.name for p in held_out))
     if case.plan is not None and case.plan.validation is not None:
