@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
@@ -28,7 +27,7 @@ BAR_DIGITS = 3
 
 
 class LiveWatch:
-    """Looks at the loss while it comes in. Feed it console events, and exact losses where they can be had.
+    """Looks at the loss while it comes in. Feed it console events.
 
     The bar's `avr_loss` is the mean since the start in the first epoch and that of one epoch later. So a NaN shows at the
     very step, and within the first epoch single windows can be computed back from it. The average never recovers: whether the loss
@@ -41,7 +40,6 @@ class LiveWatch:
         self._limit = lost_level(case)
         self._epoch_steps = case.plan.steps.steps_per_epoch if case.plan is not None else None
         self._over_since: int | None = None
-        self._exact: deque[float] = deque(maxlen=WINDOW * PERSISTENCE)
         self._bar: dict[int, float] = {}
         self._first = math.nan
         self._nan_since: int | None = None
@@ -67,17 +65,6 @@ class LiveWatch:
         if math.isfinite(average) and step != self.last_step:
             self._see_average(step, average)
         self.last_step = step
-
-    def feed_loss(self, step: int, loss: float) -> None:
-        """Take the exact loss of one optimizer step; from the first one on, in order."""
-        if not math.isfinite(loss):
-            self._see_nan(step)
-            return
-        if step <= FIRST_STEPS:
-            self._first = loss if step == 1 else self._first + (loss - self._first) / step
-        self._exact.append(loss)
-        if len(self._exact) == self._exact.maxlen and self._are_lost(self._windows(list(self._exact))):
-            self._see_collapse(step - len(self._exact) + 1)
 
     def shows_lasting_nan(self) -> bool:
         """Return whether the average has been NaN for two windows up to now."""
@@ -123,10 +110,6 @@ class LiveWatch:
 
     def _are_lost(self, windows: Sequence[float]) -> bool:
         return self._limit is not None and all(window > self._limit[0] for window in windows)
-
-    @staticmethod
-    def _windows(values: Sequence[float]) -> list[float]:
-        return [math.fsum(values[i : i + WINDOW]) / WINDOW for i in range(0, len(values), WINDOW)]
 
     def _see_average(self, step: int, average: float) -> None:
         """Look at the bar: windows of the first epoch computed back from its cumulative mean, later its level itself."""

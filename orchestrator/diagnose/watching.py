@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Text
     from orchestrator.diagnose.rule import Case
 
-RECORD_EVERY_S = 1.0
-"""How often the recorder's file is looked at; it is written every few seconds."""
+RECORD_EVERY_S = 0.25
+"""How often the recorder's file is looked at; it is written every two seconds, and a lost run is to be told at once."""
 
 
 SILENT_STEPS = 50
