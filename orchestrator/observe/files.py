@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.number_text import whole_number
@@ -125,11 +126,13 @@ def read_checkpoints(paths: Iterable[Path], names: Mapping[Path, str]) -> tuple[
 def _spread_order(count: int) -> list[int]:
     """Return 0 ... count - 1 in the order last, first, then always the middle of the widest gap."""
     order = [count - 1, 0][: min(count, 2)]
-    gaps = [(0, count - 1)]
+    gaps = [(1 - count, 0, count - 1)]
     while len(order) < count:
-        low, high = gaps.pop(max(range(len(gaps)), key=lambda i: gaps[i][1] - gaps[i][0]))
-        order.append((low + high) // 2)
-        gaps += [(low, order[-1]), (order[-1], high)]
+        _, low, high = heappop(gaps)
+        middle = (low + high) // 2
+        order.append(middle)
+        heappush(gaps, (low - middle, low, middle))
+        heappush(gaps, (middle - high, middle, high))
     return order
 
 
