@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 
 from benchmark import score
 from benchmark.baselines import BASELINES
+from benchmark.read_along import STEPS_PER_S, told_while_running
 from benchmark.simulate import KINDS, Simulated, simulate
 from benchmark.simulate_labels import FLAGS
 from orchestrator.core.finding import Confidence, Severity, State
 from orchestrator.diagnose.engine import judge
-from orchestrator.diagnose.live import LiveWatch
-from orchestrator.diagnose.live_record import RecordWatch
 from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from orchestrator.core.telemetry import Telemetry
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "collapsed": ("collapsed-loss",),
@@ -45,6 +43,10 @@ RULES: Mapping[str, tuple[str, ...]] = {
 }
 """Rules that say a flag under another name."""
 BREAKS = ("nan-loss", "collapsed", "diverging")
+TOLD_BY = (
+    "As the tool reads along: the bar's three digits line by line, the recorder's file written in blocks of 25 steps or 2 s and looked at four times "
+    f"a second, at {STEPS_PER_S:g} steps a second."
+)
 ALARMS = frozenset({Severity.STOP, Severity.FIX})
 FIRST = {"thresholds": 0, "reported": 1}
 
@@ -76,33 +78,6 @@ def judged(run: Simulated) -> score.Judged:
     )
 
 
-def told_while_running(run: Simulated) -> int | None:
-    """Return the step at which the watch over the running trainer would have spoken, fed with what it would see; None: never."""
-    console, record = LiveWatch(run.case), RecordWatch()
-    seen = run.case.observations
-    loss = seen.series["loss/current"] if seen is not None else None
-    samples = _samples_by_step(seen.telemetry) if seen is not None and seen.telemetry is not None else {}
-    probes = list(seen.telemetry.probes) if seen is not None and seen.telemetry is not None else []
-    record.see_held_out([p.index for p in seen.telemetry.pictures if p.is_held_out] if seen and seen.telemetry else [])
-    for step, value in zip(loss.steps, loss.values, strict=True) if loss is not None else ():
-        while probes and probes[0].step < step:
-            record.feed_probe(probes.pop(0))
-        console.feed_loss(step, value)
-        record.feed_step(step, *samples.get(step, ([], [])))
-        if console.notice() is not None or record.notice() is not None:
-            return step
-    return None
-
-
-def _samples_by_step(seen: Telemetry) -> dict[int, tuple[list[float], list[float]]]:
-    found: dict[int, tuple[list[float], list[float]]] = {}
-    for step, loss, target in zip(seen.samples.steps, seen.samples.losses, seen.samples.targets, strict=True):
-        losses, targets = found.setdefault(step, ([], []))
-        losses.append(loss)
-        targets.append(target)
-    return found
-
-
 def judged_by_baseline(run: Simulated, name: str) -> score.Judged:
     """Return what a baseline says; an alarm is any answer that asks for a change."""
     seen = run.case.observations
@@ -121,12 +96,13 @@ def judged_by_baseline(run: Simulated, name: str) -> score.Judged:
 
 
 def delay_lines(runs: Sequence[score.Judged]) -> list[str]:
-    """Return how soon each way of breaking was told, and in how many other runs the watch spoke without reason."""
+    """Return how soon each way of breaking was told, in how many other runs the watch spoke without reason, and what it had to go by."""
     lines = ["| what breaks | told while it ran |", "|---|---|"]
     lines += [f"| {f} | {score.delay_text([run for run in runs if f in run.label_flags])} |" for f in BREAKS]
     sound = [run for run in runs if run.label is not State.BROKEN]
     false = sum(run.told_step is not None for run in sound)
-    return [*lines, f"| none of these | spoke in {false} of {len(sound)} |"]
+    lines.append(f"| none of these | spoke in {false} of {len(sound)} |")
+    return [*lines, "", TOLD_BY]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -167,7 +167,7 @@ def bench_console(runs: int, folder: Path) -> None:
     path = folder / "console.log"
     if not path.exists():
         write_console(path, 100)
-    code = "import sys; from pathlib import Path; from orchestrator.observe.console import read_console; read_console(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from orchestrator.observe.console_file import read_console; read_console(Path(sys.argv[1]))"
     show(
         "100 MB console log",
         interleaved(

@@ -1,9 +1,17 @@
-"""Numbers as people write them, in messages, tables and pages alike: `1e-4`, never `1e-04` or `0.0001000000`."""
+"""Numbers as people write them, in messages, tables and pages alike: `1e-4`, never `1e-04` or `0.0001000000`; counts read back."""
 
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
+
+_WHOLE = re.compile(r"[0-9]{1,15}")
+
+
+def whole_number(text: str | None) -> int | None:
+    """Return a count that somebody else wrote; None where it is none, or of more digits than any count has."""
+    return int(text) if text is not None and _WHOLE.fullmatch(text) else None
 
 
 def short_number(value: float, digits: int = 4) -> str:

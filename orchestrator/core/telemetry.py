@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,13 @@ class Picture:
     bucket: tuple[int, int] | None = None
     """Width, height in pixels."""
     is_held_out: bool = False
+    is_reg: bool = False
+    """A regularisation picture: it keeps the base model's own, and is nothing of the subject."""
+
+    @property
+    def is_subject(self) -> bool:
+        """Whether the subject is trained on it."""
+        return not (self.is_held_out or self.is_reg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,15 @@ class SampleLosses:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def without(self, pictures: Collection[int]) -> SampleLosses:
+        """Return the rows of all but these pictures."""
+        if not pictures:
+            return self
+        is_kept = [picture not in pictures for picture in self.pictures]
+        columns = (self.steps, self.timesteps, self.losses, self.targets, self.pictures)
+        kept: tuple[Any, ...] = tuple(array(column.typecode, compress(column, is_kept)) for column in columns)
+        return SampleLosses(*kept)
 
 
 @dataclass(frozen=True, slots=True)

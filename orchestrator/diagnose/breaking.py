@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnose.course import SAME, course
-from orchestrator.diagnose.facts import events, fact, raw_loss, telemetry
+from orchestrator.diagnose.facts import events, raw_loss
+from orchestrator.diagnose.finite import not_finite
 from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.measured import explained
-from orchestrator.diagnose.signals.raw import collapse_start, first_nonfinite_step
+from orchestrator.diagnose.signals.raw import collapse_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,15 +39,9 @@ def sound_files(case: Case, files: Iterable[Checkpoint]) -> list[Checkpoint]:
 
 
 def _signs(case: Case) -> Iterator[int]:
-    loss, shown, seen, recorded = raw_loss(case), fact(case, "first_nan_step"), course(case), telemetry(case)
-    lost = first_nonfinite_step(loss) if loss is not None else None
+    lost, seen = not_finite(case), course(case)
     if lost is not None:
-        yield lost
-    if shown is not None:
-        yield int(fact(case, "last_finite_step") or 0) + 1
-    if recorded is not None:
-        samples = recorded.samples
-        yield from (s for s, value in zip(samples.steps, samples.losses, strict=True) if not math.isfinite(value))
+        yield lost.begin
     if seen is not None:
         yield _last_good(seen.decisive) + 1
     yield from _collapses(case)

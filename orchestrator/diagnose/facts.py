@@ -66,14 +66,12 @@ def where(case: Case, key: str) -> Location | None:
 def number(case: Case, key: str) -> float | None:
     """Return an option as a number; None where it is unknown or no number."""
     value = setting(case, key)
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return float(value) if isinstance(value, (int, float)) else None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def family(case: Case) -> str | None:
@@ -96,7 +94,7 @@ def resolution_side(case: Case) -> float | None:
     sides = value if isinstance(value, (list, tuple)) else [value]
     try:
         width, height = float(sides[0]), float(sides[-1])
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return math.sqrt(width * height) if min(width, height) > 0 else None
 

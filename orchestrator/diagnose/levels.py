@@ -35,6 +35,11 @@ LOST_BASE = Text(
 """Said while the run goes on and in its report."""
 
 
+def nan_words(step: int) -> Text:
+    """Return what is said the moment a loss is NaN: whether it stays so is not known yet."""
+    return Text(f"The loss became NaN at step {step}.", f"损失在第 {step} 步变为 NaN。")
+
+
 def lost_level(case: Case) -> tuple[float, Confidence] | None:
     """Return the mean loss above which the model is lost, and how sure that is; None where the loss has another scale."""
     loss_type = setting(case, "loss_type")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
-from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
+from orchestrator.diagnose.levels import (
+    FIRST_LEVEL,
+    FIRST_STEPS,
+    LOST_BASE,
+    PERSISTENCE,
+    WINDOW,
+    lost_level,
+    nan_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +27,11 @@ BAR_DIGITS = 3
 
 
 class LiveWatch:
-    """Looks at the loss while it comes in. Feed it console events, and exact losses where they can be had.
+    """Looks at the loss while it comes in. Feed it console events.
 
     The bar's `avr_loss` is the mean since the start in the first epoch and that of one epoch later. So a NaN shows at the
-    very step (the average never recovers), and within the first epoch single windows can be computed back from it.
+    very step, and within the first epoch single windows can be computed back from it. The average never recovers: whether the loss
+    did is not seen here.
     """
 
     def __init__(self, case: Case, stop_on: Sequence[str] = ("nan",)) -> None:
@@ -32,10 +40,11 @@ class LiveWatch:
         self._limit = lost_level(case)
         self._epoch_steps = case.plan.steps.steps_per_epoch if case.plan is not None else None
         self._over_since: int | None = None
-        self._exact: deque[float] = deque(maxlen=WINDOW * PERSISTENCE)
         self._bar: dict[int, float] = {}
-        self._last_step = 0
         self._first = math.nan
+        self._nan_since: int | None = None
+        self.last_step = 0
+        """Last step the bar showed."""
         self.nan_step: int | None = None
         """First step whose loss was not finite."""
         self.collapse_step: int | None = None
@@ -50,39 +59,41 @@ class LiveWatch:
             return
         if not math.isfinite(average):
             self._see_nan(step)
-        elif step != self._last_step:
+            self._nan_since = self._nan_since or step
+        else:
+            self._nan_since = None
+        if math.isfinite(average) and step != self.last_step:
             self._see_average(step, average)
-        self._last_step = step
+        self.last_step = step
 
-    def feed_loss(self, step: int, loss: float) -> None:
-        """Take the exact loss of one optimizer step; from the first one on, in order."""
-        if not math.isfinite(loss):
-            self._see_nan(step)
-            return
-        if step <= FIRST_STEPS:
-            self._first = loss if step == 1 else self._first + (loss - self._first) / step
-        self._exact.append(loss)
-        if len(self._exact) == self._exact.maxlen and self._are_lost(self._windows(list(self._exact))):
-            self._see_collapse(step - len(self._exact) + 1)
+    def shows_lasting_nan(self) -> bool:
+        """Return whether the average has been NaN for two windows up to now."""
+        return self._nan_since is not None and self.last_step - self._nan_since + 1 >= WINDOW * PERSISTENCE
 
-    def stop_reason(self) -> str | None:
-        """Return `nan` or `collapse` where the recipe lets that stop the run, else None."""
-        if self.nan_step is not None and "nan" in self._stop_on:
+    def stop_reason(self, *, trusts_nan: bool = True) -> str | None:
+        """Return `nan` or `collapse` where the recipe lets that stop the run, else None.
+
+        `trusts_nan`: False where somebody else knows whether the loss came back.
+        """
+        if trusts_nan and "nan" in self._stop_on and self.shows_lasting_nan():
             return "nan"
         return "collapse" if self.collapse_step is not None and "collapse" in self._stop_on else None
 
-    def notice(self) -> Text | None:
-        """Return what to tell the user now, whether or not it stops the run."""
+    def notices(self) -> dict[str, Text]:
+        """Return what to tell the user now, whether or not it stops the run: kind of trouble -> words."""
+        found: dict[str, Text] = {}
         if self.nan_step is not None:
-            return Text(f"The loss became NaN at step {self.nan_step}.", f"损失在第 {self.nan_step} 步变为 NaN。")
-        if self.collapse_step is not None and self._was_lost_before():
-            return LOST_BASE
+            found["nan"] = nan_words(self.nan_step)
         if self.collapse_step is not None:
-            return Text(
-                f"From about step {self.collapse_step} on the loss lies at the level of a lost model.",
-                f"约从第 {self.collapse_step} 步起，损失处于模型失效的水平。",
-            )
-        return None
+            found["collapse"] = LOST_BASE if self._was_lost_before() else self._collapse_words(self.collapse_step)
+        return found
+
+    @staticmethod
+    def _collapse_words(step: int) -> Text:
+        return Text(
+            f"From about step {step} on the loss lies at the level of a lost model.",
+            f"约从第 {step} 步起，损失处于模型失效的水平。",
+        )
 
     def _see_nan(self, step: int) -> None:
         if self.nan_step is None:
@@ -99,10 +110,6 @@ class LiveWatch:
 
     def _are_lost(self, windows: Sequence[float]) -> bool:
         return self._limit is not None and all(window > self._limit[0] for window in windows)
-
-    @staticmethod
-    def _windows(values: Sequence[float]) -> list[float]:
-        return [math.fsum(values[i : i + WINDOW]) / WINDOW for i in range(0, len(values), WINDOW)]
 
     def _see_average(self, step: int, average: float) -> None:
         """Look at the bar: windows of the first epoch computed back from its cumulative mean, later its level itself."""

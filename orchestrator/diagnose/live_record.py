@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
-from orchestrator.diagnose.levels import PERSISTENCE, WINDOW
+from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, nan_words
 from orchestrator.diagnose.signals.probe import probe_curve
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ class RecordWatch:
         self._probes: list[Probe] = []
         self._held_out: frozenset[int] = frozenset()
         self._base = math.nan
+        self._nan_run = 0
+        self.last_step = 0
+        """Last step that was recorded."""
         self.nan_step: int | None = None
+        """First step whose loss was not finite."""
         self.collapse_step: int | None = None
         self.diverged_step: int | None = None
         """Step of the first of the two probes."""
@@ -48,12 +52,14 @@ class RecordWatch:
 
     def feed_step(self, step: int, losses: Sequence[float], targets: Sequence[float]) -> None:
         """Take the samples of one optimizer step, in order of steps."""
+        self.last_step = step
         if not all(map(math.isfinite, losses)):
-            if self.nan_step is None:
-                self.nan_step = step
+            self.nan_step = self.nan_step or step
+            self._nan_run += 1
             return
+        self._nan_run = 0
         self._windows.append((math.fsum(losses), math.fsum(targets)))
-        if self.collapse_step is None and self.nan_step is None and self._is_lost():
+        if self.collapse_step is None and self._is_lost():
             self.collapse_step = max(1, step - len(self._windows) + 1)
 
     def feed_probe(self, probe: Probe) -> None:
@@ -67,25 +73,33 @@ class RecordWatch:
             self.diverged_step = self._diverged()
 
     def stop_reason(self) -> str | None:
-        """Return `nan`, `collapse` or `divergence` where the recipe lets that stop the run, else None."""
-        found = {"nan": self.nan_step, "collapse": self.collapse_step, "divergence": self.diverged_step}
-        return next((name for name, step in found.items() if step is not None and name in self._stop_on), None)
+        """Return `nan`, `collapse` or `divergence` where the recipe lets that stop the run, else None.
 
-    def notice(self) -> Text | None:
-        """Return what to tell the user now, whether or not it stops the run."""
+        NaN is told at its step and stops only once it has lasted for two windows: a loss scaler passes over single ones.
+        """
+        found = {
+            "nan": self._nan_run >= WINDOW * PERSISTENCE,
+            "collapse": self.collapse_step is not None,
+            "divergence": self.diverged_step is not None,
+        }
+        return next((name for name, is_seen in found.items() if is_seen and name in self._stop_on), None)
+
+    def notices(self) -> dict[str, Text]:
+        """Return what to tell the user now, whether or not it stops the run: kind of trouble -> words."""
+        found: dict[str, Text] = {}
         if self.nan_step is not None:
-            return Text(f"The loss became NaN at step {self.nan_step}.", f"损失在第 {self.nan_step} 步变为 NaN。")
+            found["nan"] = nan_words(self.nan_step)
         if self.collapse_step is not None:
-            return Text(
+            found["collapse"] = Text(
                 f"From about step {self.collapse_step} on the model predicts nothing any more.",
                 f"约从第 {self.collapse_step} 步起，模型已不再预测任何东西。",
             )
         if self.diverged_step is not None:
-            return Text(
+            found["divergence"] = Text(
                 f"From step {self.diverged_step} on the training pictures are more than {DIVERGED:.0f} % worse than without the LoRA.",
                 f"从第 {self.diverged_step} 步起，训练图片比不用 LoRA 时差 {DIVERGED:.0f} % 以上。",
             )
-        return None
+        return found
 
     def _is_lost(self) -> bool:
         if not self._base > LEAST_BASE or len(self._windows) < WINDOW * PERSISTENCE:

@@ -111,7 +111,7 @@ def _once(case: Case, key: str, make: Callable[[Case], T]) -> T:
 
 
 def conditioned(case: Case) -> Conditioned | None:
-    """Return the losses with timestep and picture taken out; None without telemetry or with fewer than 24 finite samples."""
+    """Return the subject's losses with timestep and picture taken out; None without telemetry or with fewer than 24 finite samples."""
     return _once(case, "conditioned", _conditioned)
 
 
@@ -119,7 +119,9 @@ def _conditioned(case: Case) -> Conditioned | None:
     from orchestrator.diagnose.signals.conditioned import condition
 
     seen = telemetry(case)
-    return condition(seen.samples) if seen is not None else None
+    if seen is None:
+        return None
+    return condition(seen.samples.without({picture.index for picture in seen.pictures if picture.is_reg}))
 
 
 def level_change(case: Case) -> Change | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from orchestrator.diagnose.facts import is_logging
 from orchestrator.diagnose.live import LiveWatch
 from orchestrator.diagnose.live_record import RecordWatch
 from orchestrator.observe.console import ConsoleParser
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Text
     from orchestrator.diagnose.rule import Case
 
-RECORD_EVERY_S = 1.0
-"""How often the recorder's file is looked at; it is written every few seconds."""
+RECORD_EVERY_S = 0.25
+"""How often the recorder's file is looked at; it is written every two seconds, and a lost run is to be told at once."""
+
+
+SILENT_STEPS = 50
+"""Steps that the recorder may lie behind the console, two of its blocks: then it has fallen silent, and the console alone decides."""
 
 
 class Watching:
@@ -41,6 +46,7 @@ class Watching:
         self._on_event, self._tell, self._clock = on_event, tell, clock
         self._told: set[str] = set()
         self._looked_at = clock()
+        self._is_recorded = is_logging(case)
 
     def on_line(self, line: str) -> None:
         """Take one line of the trainer."""
@@ -52,11 +58,16 @@ class Watching:
 
     def stop_reason(self) -> str | None:
         """Return `nan`, `collapse` or `divergence` where the run should be stopped now."""
-        if self._clock() - self._looked_at >= RECORD_EVERY_S:
-            self._looked_at = self._clock()
+        now = self._clock()
+        if now - self._looked_at >= RECORD_EVERY_S or self._console.shows_lasting_nan():
+            self._looked_at = now
             self._look_at_record()
             self._say()
-        return self._console.stop_reason() or self._record.stop_reason()
+        return self._console.stop_reason(trusts_nan=not self._knows_better()) or self._record.stop_reason()
+
+    def _knows_better(self) -> bool:
+        """Return whether the recorder sees what the console's average cannot: that the loss is a number again."""
+        return self._is_recorded and self._console.last_step - self._record.last_step < SILENT_STEPS
 
     def _look_at_record(self) -> None:
         new = self._tail.read_new()
@@ -70,13 +81,7 @@ class Watching:
 
     def _say(self) -> None:
         """Tell each kind of trouble once: the console and the recorder see the same NaN."""
-        seen: tuple[tuple[str, int | None, Text | None], ...] = (
-            ("nan", self._console.nan_step or self._record.nan_step, self._console.notice() or self._record.notice()),
-            ("collapse", self._console.collapse_step, self._console.notice()),
-            ("collapse", self._record.collapse_step, self._record.notice()),
-            ("divergence", self._record.diverged_step, self._record.notice()),
-        )
-        for kind, step, notice in seen:
-            if step is not None and notice is not None and kind not in self._told:
+        for kind, notice in (*self._console.notices().items(), *self._record.notices().items()):
+            if kind not in self._told:
                 self._told.add(kind)
                 self._tell(notice)

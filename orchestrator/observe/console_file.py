@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.observe.console import BAR, MAX_LINE_CHARACTERS, RECORD, ConsoleParser
+from orchestrator.observe.console_facts import collect_facts
 from orchestrator.observe.console_wrap import group_records, unwrap
 
 if TYPE_CHECKING:
@@ -28,19 +29,13 @@ MAX_POINTS: Final = 100_000
 """Points of the bar kept; beyond it every second one goes. The bar's value is a moving average of three digits: the
 exact series is in the event file."""
 MAX_EVENTS_PER_KIND: Final = 300
+MAX_TEXT_LINES: Final = 1_000_000
+"""Lines of text looked at, far more than a run prints; beyond them, up to the last `END_BYTES`, only the bar is read."""
+END_BYTES: Final = 16 * 1024 * 1024
 _MAX_RECORD_LINES: Final = 60
 _BARS = re.compile(rb"(?<![^\r\nA])" + BAR.encode())
 """Bars at the start of a line, or behind the cursor movement (`ESC [ A`) of nested bars."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_FACT_OF_KIND: Final = {
-    "total-steps": "total_steps",
-    "batches-per-epoch": "batches_per_epoch",
-    "train-images": "train_images",
-    "validation-images": "validation_images",
-    "reg-images": "reg_images",
-    "epochs": "epochs",
-    "gradient-accumulation": "gradient_accumulation_steps",
-}
 _COUNTED: Final = ("nan-latents", "caption-empty", "warning", "error")
 
 
@@ -134,14 +129,20 @@ class _Reader:
         self.columns = _Columns()
         self.events: list[LogEvent] = []
         self.counts: Counter[str] = Counter()
-        self.cut_lines = 0
+        self.cut_lines = self.text_lines = self.skimmed_lines = 0
         self._pending: list[tuple[int, str]] = []
 
-    def take_block(self, block: bytes, line_number: int) -> int:
+    def take_block(self, block: bytes, line_number: int, *, is_near_end: bool = True) -> int:
         """Read whole lines; return the number of the line after them. `line_number` is that of the first line."""
         parts = _BARS.split(block)
         texts = parts[::5]
         bars = list(zip(parts[1::5], parts[3::5], parts[4::5], parts[2::5], strict=True))
+        if self.text_lines > MAX_TEXT_LINES and not is_near_end:
+            self._read_pending(is_end=True)
+            self.columns.add([bar[:3] for bar in bars if self._is_own(bar)])
+            lines = block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
+            self.skimmed_lines += lines
+            return line_number + lines
         total = self.parser.total_steps
         plain = {b"\r", texts[0], texts[-1]}
         if total is not None and plain.issuperset(texts) and set(parts[2::5]) == {b"%d" % total}:
@@ -164,6 +165,7 @@ class _Reader:
         if text in (b"\r", b"\n", b"\r\n"):
             return line_number + 1
         lines = _LINE_END.split(text)
+        self.text_lines += len(lines)
         for offset, line in enumerate(lines):
             if not line:
                 continue
@@ -221,6 +223,8 @@ class _Reader:
     def _notes(self) -> Iterator[str]:
         if self.cut_lines:
             yield f"{self.cut_lines} lines of more than {MAX_LINE_CHARACTERS} bytes were cut"
+        if self.skimmed_lines:
+            yield f"after {MAX_TEXT_LINES} lines of text only the bar was read in {self.skimmed_lines} lines; the end was read whole"
         for kind, count in sorted(self.counts.items()):
             kept = sum(1 for e in self.events if e.kind == kind)
             if count > kept:
@@ -234,6 +238,7 @@ def read_console(path: Path) -> ConsoleReading:
     reader = _Reader()
     rest, number = b"", 1
     with path.open("rb") as file:
+        size = path.stat().st_size
         for block in _blocks(file):
             whole = rest + block
             cut = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
@@ -242,31 +247,8 @@ def read_console(path: Path) -> ConsoleReading:
                 rest = whole if len(whole) <= 4 * BLOCK_BYTES else whole[: 2 * BLOCK_BYTES]
                 continue
             rest = whole[cut:]
-            number = reader.take_block(whole[:cut], number)
+            number = reader.take_block(whole[:cut], number, is_near_end=size - file.tell() < END_BYTES)
     return reader.finish(rest, number)
-
-
-def collect_facts(events: Iterable[LogEvent]) -> dict[str, int | float | str]:
-    """Return what the trainer announced about itself: counts, device, optimizer, modules, whether it said `model saved.`."""
-    facts: dict[str, int | float | str] = {}
-    for event in events:
-        values = event.values
-        if event.kind in _FACT_OF_KIND:
-            facts[_FACT_OF_KIND[event.kind]] = values["count"]
-        elif event.kind in ("modules-created", "modules-enabled"):
-            # SD3 and FLUX have several text encoders, each with its own line while they are created.
-            facts[f"{values['part']}_modules"] = values["count"]
-        elif event.kind == "captions-missing":
-            facts["captions_missing"] = int(facts.get("captions_missing", 0)) + values["count"]
-        elif event.kind == "epoch-started":
-            facts["last_epoch"] = values["epoch"]
-        elif event.kind == "network-created":
-            facts["network_dim"], facts["network_alpha"] = values["dim"], values["alpha"]
-        elif event.kind in ("device", "optimizer", "attention"):
-            facts[event.kind] = values["name"]
-        elif event.kind == "model-saved":
-            facts["model_saved"] = 1
-    return facts
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

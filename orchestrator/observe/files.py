@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.core.number_text import whole_number
 from orchestrator.core.observation import Checkpoint, Sample
 from orchestrator.observe.safetensors_header import TensorFileError, read_header
 from orchestrator.observe.tensors import is_up, scan
@@ -94,15 +96,11 @@ def read_checkpoint(path: Path, *, deep: bool, name: str | None = None) -> Check
 
 
 def _with_metadata(checkpoint: Checkpoint, found: FileName, metadata: Mapping[str, str]) -> Checkpoint:
-    step = found.step if found.step is not None else _whole(metadata.get("ss_steps"))
+    step = found.step if found.step is not None else whole_number(metadata.get("ss_steps"))
     epoch = found.epoch
     if epoch is None and found.step is None:
-        epoch = _whole(metadata.get("ss_epoch"))
+        epoch = whole_number(metadata.get("ss_epoch"))
     return replace(checkpoint, step=step, epoch=epoch, metadata=metadata)
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"-?\d{1,15}", text) else None
 
 
 def read_checkpoints(paths: Iterable[Path], names: Mapping[Path, str]) -> tuple[Checkpoint, ...]:
@@ -128,11 +126,13 @@ def read_checkpoints(paths: Iterable[Path], names: Mapping[Path, str]) -> tuple[
 def _spread_order(count: int) -> list[int]:
     """Return 0 ... count - 1 in the order last, first, then always the middle of the widest gap."""
     order = [count - 1, 0][: min(count, 2)]
-    gaps = [(0, count - 1)]
+    gaps = [(1 - count, 0, count - 1)]
     while len(order) < count:
-        low, high = gaps.pop(max(range(len(gaps)), key=lambda i: gaps[i][1] - gaps[i][0]))
-        order.append((low + high) // 2)
-        gaps += [(low, order[-1]), (order[-1], high)]
+        _, low, high = heappop(gaps)
+        middle = (low + high) // 2
+        order.append(middle)
+        heappush(gaps, (low - middle, low, middle))
+        heappush(gaps, (middle - high, middle, high))
     return order
 
 

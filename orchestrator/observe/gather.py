@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.number_text import whole_number
 from orchestrator.core.observation import Checkpoint, Missing, Observations, Series
 from orchestrator.core.text import Text
 from orchestrator.observe.console_file import ConsoleReading, read_console
@@ -164,7 +165,8 @@ def _facts_of_metadata(checkpoints: Sequence[Checkpoint]) -> Mapping[str, int]:
         "ss_num_reg_images": "reg_images",
         "ss_gradient_accumulation_steps": "gradient_accumulation_steps",
     }
-    return {name: int(metadata[key]) for key, name in names.items() if metadata.get(key, "").isdecimal()}
+    read = {name: whole_number(metadata.get(key)) for key, name in names.items()}
+    return {name: count for name, count in read.items() if count is not None}
 
 
 def _whole(facts: Mapping[str, Any], name: str) -> int | None:

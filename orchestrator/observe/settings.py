@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_SETTINGS_BYTES: Final = 1024 * 1024
+MAX_DIGITS: Final = 15
 _SECRETS: Final = frozenset({"wandb_api_key", "huggingface_token"})
 _MARKS: Final = frozenset(
     {"pretrained_model_name_or_path", "network_module", "output_name", "learning_rate", "unet_lr", "LoRA_type"}
@@ -134,7 +135,7 @@ def read_settings_file(path: Path) -> dict[str, Any] | None:
 
 def _load_json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -156,7 +157,7 @@ def _flatten(body: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
             if depth < 4:
                 flat.update(_flatten(value, depth + 1))
         elif not (isinstance(value, list) and value and isinstance(value[0], dict)):
-            flat[key] = value
+            flat[key] = _whole(str(value)) if type(value) is int else value
     return flat
 
 
@@ -187,10 +188,15 @@ def parse_value(text: str) -> Any:
         return float(stripped)
     if stripped[:1] in ("[", "{"):
         try:
-            return json.loads(stripped)
+            return json.loads(stripped, parse_int=_whole)
         except (ValueError, RecursionError):
             return text
     return text
+
+
+def _whole(text: str) -> float:
+    """Return a number without a point; one of more digits than any option has becomes a float, with which one can go on reckoning."""
+    return int(text) if len(text) <= MAX_DIGITS else float(text)
 
 
 def settings_from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:

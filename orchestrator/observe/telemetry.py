@@ -139,7 +139,7 @@ def _pictures(files: Sequence[TelemetryFile]) -> tuple[tuple[Picture, ...], list
             key = (one.name, one.is_held_out, same_name)
             if key not in found:
                 found[key] = len(pictures)
-                pictures.append(Picture(len(pictures), one.name, one.caption, one.bucket, one.is_held_out))
+                pictures.append(Picture(len(pictures), one.name, one.caption, one.bucket, one.is_held_out, one.is_reg))
             mapping[index] = found[key]
         numbers.append(mapping)
     return tuple(pictures), numbers

@@ -101,6 +101,7 @@ class Declared:
     caption: str
     bucket: tuple[int, int] | None
     is_held_out: bool
+    is_reg: bool
 
 
 @dataclass(slots=True)
@@ -227,7 +228,9 @@ def _take_picture(found: TelemetryFile, line: dict[str, Any]) -> None:
         raise _WrongValueError
     name = "/".join(plain(line["name"]).replace("\\", "/").split("/")[-2:])
     size = None if bucket is None else (bucket[0], bucket[1])
-    declared = Declared(name, plain(line.get("caption") or ""), size, line.get("held_out") is True)
+    declared = Declared(
+        name, plain(line.get("caption") or ""), size, line.get("held_out") is True, line.get("reg") is True
+    )
     before = found.pictures.setdefault(index, declared)
     if before != declared:
         raise _WrongValueError

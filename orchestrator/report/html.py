@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import State
+from orchestrator.diagnose.recorder_notes import told_note
 from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.report.charts_shown import all_charts
 from orchestrator.report.diff import recipe_diff
@@ -31,6 +32,7 @@ from orchestrator.run.model import Ending
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Finding
+    from orchestrator.core.observation import Observations
     from orchestrator.core.text import Language
     from orchestrator.report.model import ReportData
     from orchestrator.report.privacy import Shortener
@@ -77,11 +79,15 @@ def render_html(data: ReportData, language: Language) -> str:
         groups=groups,
         questions=open_questions(groups.inconclusive),
         missing=seen.missing if seen else (),
-        damage=seen.damage if seen else (),
+        damage=[told_note(one).to(language) for one in _troubles(seen)] if seen else (),
         diff=recipe_diff(data.recipe_text, data.next_text),
         commands=[shell_line(command.argv, clean) for command in data.commands],
         versions=_versions(data, language),
     )
+
+
+def _troubles(seen: Observations) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*seen.damage, *(seen.telemetry.notes if seen.telemetry is not None else ()))))
 
 
 def shell_line(argv: tuple[str, ...], clean: Shortener) -> str:

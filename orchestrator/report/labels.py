@@ -239,7 +239,7 @@ LABELS: dict[str, Text] = {
     "everything_judged": Text("Every rule that applies could decide.", "所有适用的规则都得出了结论。"),
     "would_decide": Text("What would decide it:", "怎样才能判断："),
     "missing": Text("Missing sources", "缺失的来源"),
-    "damage": Text("Damaged sources, read around", "损坏的来源（已绕过读取）"),
+    "damage": Text("Damaged sources, read around; notes of the recorder", "损坏的来源（已绕过读取）；记录器的说明"),
     # plan
     "plan": Text("Plan", "计划"),
     "no_plan": Text("This run was not planned by this tool.", "这次训练不是由本工具规划的。"),

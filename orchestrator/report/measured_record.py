@@ -32,7 +32,7 @@ def telemetry_record(data: ReportData) -> dict[str, Any] | None:
         "is_complete": seen.is_complete,
         "steps": len(seen.steps),
         "samples": len(seen.samples),
-        "pictures": sum(not picture.is_held_out for picture in seen.pictures),
+        "pictures": sum(picture.is_subject for picture in seen.pictures),
         "held_out_pictures": sum(picture.is_held_out for picture in seen.pictures),
         "probes": sum(probe.is_on for probe in seen.probes),
         "base_probes": sum(not probe.is_on for probe in seen.probes),

@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 
     from orchestrator.report.model import ReportData
 
+_ROOT = r"(?:[\\/]{2,4}|/|[A-Za-z]:[\\/]+)"
+_START = r"(?<![\w.~/…:\\-])"
+"""A slash after a word, a dot or another slash is no root: 1/2, ./a, https://b."""
+_WORD = r"[^/\\\s'\"`:,;|()\[\]{}<>=]+"
+_WORDS = rf"{_WORD}(?:[ \u00a0\u3000]{{1,2}}{_WORD}){{0,4}}"
+"""The name of a folder within a sentence: blanks are part of it where a separator follows within a few words; too much is cut rather than too little."""
 # A path of another machine may hold a user name just the same.
-_ANY_HOME = re.compile(r"(?:/(?:home|Users)/|\b[A-Za-z]:[\\/]+Users[\\/]+)[^/\\\s'\":,;)\]]+")
+_ANY_HOME = re.compile(rf"(?:/(?:home|Users)/|\b[A-Za-z]:[\\/]+Users[\\/]+)(?:{_WORDS}(?=[\\/])|{_WORD})")
 _ROOT_HOME = re.compile(r"(?<![\w.~-])/root(?=/|\b)")
-# Other absolute paths keep their name only. A slash after a word, a dot or another slash is no root: 1/2, ./a, https://b.
-_ABSOLUTE = re.compile(
-    r"(?<![\w.~/…:\\-])(?:/|[A-Za-z]:[\\/])(?:[^/\\\s'\"`:,;|()\[\]{}<>=]+[\\/]+)+(?=[^/\\\s'\"`:,;|()\[\]{}<>=])"
-)
+# Other absolute paths keep their name only.
+_ABSOLUTE = re.compile(rf"{_START}{_ROOT}(?:{_WORDS}[\\/]+)+(?={_WORD})")
+# What stands alone, or between quotes, is a path from its root to its end, whatever its folders are called.
+_ALONE = re.compile(rf"(--?[\w-]+=)?({_ROOT}(?:(?!: )[^\n\"'`])*)")
+_QUOTED = tuple(re.compile(rf"(?<={quote})({_ROOT}[^\n{quote}]*)(?={quote})") for quote in "\"'`")
+_HOME_FOLDER = re.compile(r"(?:/root|(?:/(?:home|Users)/|[A-Za-z]:[\\/]+Users[\\/]+)[^/\\]+)(?=[\\/]|$)")
+_FOLDERS = re.compile(rf"{_ROOT}(?:[^/\\]+[\\/]+)+(?=[^/\\])")
 _FORBIDDEN = {
     **{code: f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160))},
     **{
@@ -51,6 +60,11 @@ class Shortener:
         for root, word in self._roots:
             if root in text:
                 text = _replace_root(text, root, word)
+        alone = _ALONE.fullmatch(text)
+        if alone is not None:
+            text = (alone[1] or "") + _short_path(alone[2])
+        for quoted in _QUOTED:
+            text = quoted.sub(lambda match: _short_path(match[1]), text)
         text = _ANY_HOME.sub("~", text)
         text = _ROOT_HOME.sub("~", text)
         text = _ABSOLUTE.sub("…/", text)
@@ -67,6 +81,12 @@ class Shortener:
         if isinstance(value, list):
             return [self.plain(item) for item in value]
         return value
+
+
+def _short_path(path: str) -> str:
+    """Return what of an absolute path may be told: what lies in a home folder, else the name alone."""
+    home = _HOME_FOLDER.match(path)
+    return f"~{path[home.end() :]}" if home is not None else _FOLDERS.sub("…/", path, count=1)
 
 
 def _replace_root(text: str, root: str, word: str) -> str:

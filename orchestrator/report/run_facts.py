@@ -137,8 +137,8 @@ def measure(case: Case, verdict: Verdict) -> Measured:
     seen = case.observations.telemetry if case.observations is not None else None
     pictures = {p.index: p for p in seen.pictures} if seen is not None else {}
     shown = {index for probe in seen.probes for index in probe.pictures} if seen is not None else set()
-    trained = [p for p in pictures.values() if not p.is_held_out]
-    planned = sum(len(s.sizes) for s in case.plan.subsets) if case.plan is not None else 0
+    trained = [p for p in pictures.values() if p.is_subject]
+    planned = sum(len(s.sizes) for s in case.plan.subsets if not s.is_reg) if case.plan is not None else 0
     if len(trained) < planned:  # a run that ended early has not met them all: what it met says nothing about the rest
         trained = []
     return Measured(

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+")
+_ROOT = r"(?:[A-Za-z]:[/\\]+|[/\\]{1,4})"
+_WORDS = r"[^\s'\"/\\:]+(?: [^\s'\"/\\:]+){0,4}"
+_ABSOLUTE = re.compile(rf"(?<![\w.~…:/\\-]){_ROOT}(?:{_WORDS}[/\\]+)+")
+"""Folders of an absolute path within a sentence: a blank is part of a name where a separator follows within a few words."""
+_QUOTED = tuple(
+    re.compile(rf"(?<={quote}){_ROOT}(?:[^{quote}/\\]+[/\\]+)+(?=[^{quote}/\\]+{quote})") for quote in "\"'"
+)
+"""Between quotes all of it is the path."""
 
 
 class LineFile:
@@ -38,6 +45,8 @@ class LineFile:
 def one_line(text: str, limit: int = 300) -> str:
     """The text on one line, cut, with the folders of absolute paths left out."""
     flat = " ".join(text.split())
+    for quoted in _QUOTED:
+        flat = quoted.sub("", flat)
     return _ABSOLUTE.sub("", flat)[:limit]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from benchmark import score, score_simulated
 from benchmark.baselines import auto_trainer, early_stopping, nan_check
+from benchmark.read_along import told_while_running
 from benchmark.score import Judged
 from benchmark.simulate import simulate
 from orchestrator.core.finding import Confidence, State
@@ -134,7 +135,7 @@ def test_simulated_runs_are_judged_by_the_diagnosis() -> None:
     assert not judged.is_healthy
     assert judged.alarms
     assert judged.told_step == judged.onset_step
-    assert score_simulated.told_while_running(simulate("learning", 0)) is None
+    assert told_while_running(simulate("learning", 0)) is None
     other = score_simulated.judged_by_baseline(simulate("nan", 0), "NaN check (OneTrainer)")
     assert other.predicted is State.BROKEN
 

@@ -13,7 +13,7 @@ from orchestrator.diagnose.rule import Case
 from tests.diagnose.cases import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -27,6 +27,7 @@ def recorded(
     captions: Sequence[str] | None = None,
     buckets: Sequence[tuple[int, int]] | None = None,
     folders: Sequence[str] | None = None,
+    reg: Collection[int] = (),
     noise: float = 0.1,
     seed: int = 0,
 ) -> Case:
@@ -53,6 +54,7 @@ def recorded(
             name=f"{folders[i] if folders else '10_alice'}/{i:03d}.png",
             caption=captions[i] if captions else f"{i:08x}",
             bucket=buckets[i] if buckets else (512, 512),
+            is_reg=i in reg,
         )
         for i in range(pictures)
     )

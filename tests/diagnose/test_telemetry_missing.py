@@ -72,6 +72,9 @@ def test_what_the_recorder_left_out_is_told() -> None:
     case = recorded(approach(-5.0))
     noted = _with(case, replace(_telemetry(case), notes=("no hook `sample_images`",)))
     assert "sample_images" in catches(RULE, noted).message.en
+    known = "hook-missing: T.sample_images is missing: what it tells is not recorded"
+    told = catches(RULE, _with(case, replace(_telemetry(case), notes=(known,)))).message
+    assert told.zh == "记录器遗漏了部分内容：T.sample_images 不存在：其内容不会被记录"
 
 
 def test_a_recorded_run_is_clear_and_no_run_is_not_asked() -> None:

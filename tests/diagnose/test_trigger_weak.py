@@ -94,6 +94,7 @@ def test_why_there_is_no_second_probe_is_told() -> None:
     case = _case(None, notes=("held-out: x", "no-trigger-probe: no caption of the probe holds the trigger"))
     found = catches_not(RULE, case, Status.INCONCLUSIVE)
     assert found.message.en.endswith(": no caption of the probe holds the trigger.")
+    assert found.message.zh.endswith("：探针图片的标注都不含触发词。")
 
 
 def test_a_probe_without_the_trigger_is_no_point_of_the_curve() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.finding import Severity, Status
+from orchestrator.core.finding import Confidence, Severity, Status
 from orchestrator.core.telemetry import Picture
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.validation_invalid import RULE
@@ -23,6 +23,19 @@ def test_a_split_without_seed_leaks() -> None:
 
 def test_workers_shuffle_the_validation_pictures() -> None:
     catches(RULE, Case(settings={**SOUND, "max_data_loader_n_workers": 8}), Severity.WATCH)
+
+
+def test_workers_that_nobody_names_are_the_trainers_own() -> None:
+    unsaid = {**SOUND, "max_data_loader_n_workers": None}
+    said = catches(RULE, observed(facts={"settings_file": "config.toml"}, **unsaid), Severity.WATCH)
+    assert said.confidence is Confidence.MEDIUM
+    assert "With 8 data loader workers" in said.message.en
+
+
+def test_without_an_argument_file_the_workers_are_not_known_and_nothing_is_cleared() -> None:
+    unsaid = {key: value for key, value in SOUND.items() if key != "max_data_loader_n_workers"}
+    passes = series([0.1, 0.2], "loss/validation/epoch_average")
+    catches_not(RULE, observed(further=[passes], **unsaid), Status.INCONCLUSIVE)
 
 
 def test_rounding_on_both_sides_leaks_one_picture() -> None:

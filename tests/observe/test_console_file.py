@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.observe import console_file
 from orchestrator.observe.console_file import BLOCK_BYTES, MAX_EVENTS_PER_KIND, MAX_POINTS, ConsoleReading, read_console
 
 if TYPE_CHECKING:
@@ -221,3 +222,21 @@ def test_line_numbers_count_every_kind_of_line_end(tmp_path: Path, end: str) -> 
 def test_a_missing_log_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_console(tmp_path / "none.log")
+
+
+def test_of_endless_text_the_beginning_and_the_end_are_read_and_the_bar_throughout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_file, "MAX_TEXT_LINES", 2000)
+    monkeypatch.setattr(console_file, "END_BYTES", 20_000)
+    text = [f"said by a library, for the {n}th time" for n in range(20_000)]
+    for at, word in ((10, "NaN found in latents"), (10_000, "NaN found in latents"), (19_990, "model saved.")):
+        text[at] = word
+    text[10_001] = bar(7, 20, "nan")
+    reading = read(tmp_path, HEAD.format(total=20) + "\n".join(text) + "\n")
+    assert [(e.kind, e.line_number) for e in reading.events if e.line_number > 2] == [
+        ("nan-latents", 13),
+        ("model-saved", 19_993),
+    ]
+    assert (list(reading.progress.steps), reading.facts["first_nan_step"]) == ([7], 7)
+    assert "only the bar was read in" in reading.notes[0]

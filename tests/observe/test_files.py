@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +9,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from orchestrator.observe import files
-from orchestrator.observe.files import place_samples, read_checkpoint, read_checkpoints, read_name, read_sample
+from orchestrator.observe.files import (
+    _spread_order,
+    place_samples,
+    read_checkpoint,
+    read_checkpoints,
+    read_name,
+    read_sample,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +150,21 @@ def test_samples_by_epoch_get_their_step_and_prompt(tmp_path: Path) -> None:
         (15, 1, ""),
     ]
     assert [s.step for s in place_samples(samples, None, None, ())] == [0, 5, None, None]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 9, 100])
+def test_files_are_read_last_first_then_the_middle_of_the_widest_gap(count: int) -> None:
+    order = _spread_order(count)
+    assert sorted(order) == list(range(count))
+    assert order[:3] == [count - 1, 0, (count - 1) // 2][: min(count, 3)]
+    for known in range(3, count):
+        seen = sorted(order[:known])
+        widest = max(b - a for a, b in pairwise(seen))
+        low = max(n for n in seen if n < order[known])
+        assert min(n for n in seen if n > order[known]) - low == widest
+
+
+def test_the_order_of_very_many_files_is_found_at_once() -> None:
+    before = time.process_time()
+    assert len(_spread_order(40_000)) == 40_000
+    assert time.process_time() - before < 2.0

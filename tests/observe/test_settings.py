@@ -157,3 +157,21 @@ def test_the_family_is_named_where_a_source_names_it(
     settings: dict[str, Any], metadata: dict[str, str], tokenizer: str | None, family: str | None
 ) -> None:
     assert family_of(settings, metadata, tokenizer) == family
+
+
+@pytest.mark.parametrize("digits", [16, 400, 4000, 5000])
+def test_a_number_of_endless_digits_can_be_reckoned_with(tmp_path: Path, digits: int) -> None:
+    many = "9" * digits
+    remembered = settings_from_metadata(
+        {"ss_network_dim": many, "ss_datasets": f'[{{"batch_size_per_device": {many}, "resolution": [{many}, 512]}}]'}
+    )
+    (tmp_path / "a.json").write_text(f'{{"unet_lr": 1e-4, "network_module": "m", "network_dim": {many}}}')
+    (tmp_path / "a.toml").write_text(f'unet_lr = 1e-4\nnetwork_module = "m"\nnetwork_dim = {many}\n')
+    for found in (remembered, read_settings_file(tmp_path / "a.json")):
+        assert found is not None
+        assert {type(value) for value in found.values()} <= {float, str}
+        assert found["network_dim"] >= 1e15
+    with contextlib.suppress(ValueError):  # of more than 4300 digits
+        found = read_settings_file(tmp_path / "a.toml")
+        assert found is not None
+        assert float(found["network_dim"]) >= 1e15

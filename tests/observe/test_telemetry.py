@@ -450,3 +450,8 @@ def test_a_probe_without_the_trigger_is_kept_beside_the_last_one(tmp_path: Path)
     seen = read(write(tmp_path, head(), picture(0), picture(1), step(1), *probes, end(2)))
     assert [(one.step, one.when, one.is_on) for one in seen.probes] == [(2, "end", True), (2, "no-trigger", True)]
     assert len(seen.damage) == 1
+
+
+def test_regularisation_pictures_are_known_as_such(tmp_path: Path) -> None:
+    seen = read(write(tmp_path, head(), picture(0), picture(1, reg=True), picture(2, held_out=True), step(1), end(1)))
+    assert [(p.is_reg, p.is_subject) for p in seen.pictures] == [(False, True), (True, False), (False, False)]

@@ -1,4 +1,4 @@
-"""The cost of the recording is told where it is more than promised for long runs."""
+"""The cost of the recording is told of every short run, and of a long one where it is more than promised."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import math
 import pytest
 
 from orchestrator.core.observation import Observations
-from orchestrator.core.telemetry import Telemetry
+from orchestrator.core.telemetry import StepRecords, Telemetry
 from orchestrator.core.text import same
 from orchestrator.report.telemetry_cost import telemetry_cost
 from orchestrator.run.model import Ending, Outcome
+from tests.diagnose.recorded import step_records
 
 
-def seen(log: float, probe: float) -> Observations:
-    return Observations(telemetry=Telemetry("probe", log_seconds=log, probe_seconds=probe))
+def seen(log: float, probe: float, steps: int = 0) -> Observations:
+    records = step_records(steps) if steps else StepRecords()
+    return Observations(telemetry=Telemetry("probe", steps=records, log_seconds=log, probe_seconds=probe))
 
 
 def run(seconds: float | None) -> Outcome:
@@ -35,10 +37,24 @@ def test_without_a_probe_no_advice_is_given() -> None:
     assert told.en == "the telemetry took 3.0 s of 40 s (8%)"
 
 
+def test_a_short_run_says_its_cost_however_little() -> None:
+    told = telemetry_cost(seen(0.2, 3.4, 1499), run(400.0))
+    assert told is not None
+    assert told.en == "the telemetry took 3.6 s of 6 min 40 s (0.9%)"
+
+
+def test_a_long_run_is_not_called_short() -> None:
+    told = telemetry_cost(seen(10.0, 600.0, 10_000), run(10_000.0))
+    assert told is not None
+    assert "(6%); `telemetry: log` leaves the probe out" in told.en
+    assert "短训练" not in told.zh
+
+
 @pytest.mark.parametrize(
     ("observed", "outcome"),
     [
-        (seen(0.2, 3.4), run(400.0)),
+        (seen(0.2, 3.4, 1500), run(400.0)),
+        (seen(0.0, 0.0), run(400.0)),
         (seen(0.2, 3.4), run(None)),
         (seen(0.2, 3.4), run(0.0)),
         (seen(0.2, 3.4), None),

@@ -109,6 +109,11 @@ def test_notes_are_one_line_without_the_users_folders() -> None:
     text = "cannot open '/home/user name/secret/a.png'\n  at C:\\Users\\me\\b.py and x/y.py"
     assert one_line("cannot open '/home/someone/secret/a.png'\n\n at /usr/lib/b.py") == "cannot open 'a.png' at b.py"
     assert "me" not in one_line(text).split()
+    assert one_line("no '/home/john smith/data set (old): b/a.png' here") == "no 'a.png' here"
+    assert one_line("bad \\\\nas\\j smith\\a.png in C:\\My Own\\b.png") == "bad a.png in b.png"
+    assert one_line("OSError: /mnt/Client ACME/a.png: 1/2 read, see 10_a/b.png") == (
+        "OSError: a.png: 1/2 read, see 10_a/b.png"
+    )
     assert len(one_line("x" * 1000)) == 300
 
 

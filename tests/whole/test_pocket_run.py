@@ -137,7 +137,7 @@ def test_nan_is_named_and_stops_the_run(pocket_recipe: Path) -> None:
     named = int(re.search(r"step (\d+)", nan["message"]["en"]).group(1))  # type: ignore[union-attr]
     losses = report["series"]["loss/current"]
     assert abs(named - losses["first_nonfinite_step"]) <= 2
-    assert losses["last_step"] <= losses["first_nonfinite_step"] + 20
+    assert losses["last_step"] <= losses["first_nonfinite_step"] + 60  # two windows, and a block of the recorder
     assert report["outcome"]["ending"] == "stopped"
 
 

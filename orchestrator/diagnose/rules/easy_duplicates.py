@@ -78,7 +78,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _by_caption(case: Case) -> Finding:
     seen = telemetry(case)
-    trained = [p for p in seen.pictures if not p.is_held_out] if seen is not None else []
+    trained = [p for p in seen.pictures if p.is_subject] if seen is not None else []
     groups: dict[str, list[int]] = {}
     for picture in trained:
         if picture.caption:

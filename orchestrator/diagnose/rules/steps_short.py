@@ -30,6 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import whole_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import final_file, planned_steps
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -46,7 +47,7 @@ SAYS = Says("R046", "steps-short")
 def check(case: Case) -> Iterator[Finding]:
     """Compare the file's steps with the plan's."""
     file, planned = final_file(case), planned_steps(case)
-    done = _whole(file.metadata.get("ss_steps")) if file is not None else None
+    done = whole_number(file.metadata.get("ss_steps")) if file is not None else None
     if case.outcome is not None and case.outcome.ending.value in {"interrupted", "stopped"}:
         yield SAYS.not_applicable(Text("The run was ended early.", "训练被提前结束。"))
     elif done is None or planned is None:
@@ -61,10 +62,6 @@ def check(case: Case) -> Iterator[Finding]:
             evidence=[Evidence(Text("steps in the file", "文件中的步数"), done, planned, "ss_steps", "steps")],
             fix=Fix(Text("Train it again, or go on from the last saved state.", "重新训练，或从最后保存的状态继续。")),
         )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
 
 
 RULE = Rule(SAYS.id, SAYS.name, "after", check)

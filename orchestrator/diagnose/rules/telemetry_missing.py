@@ -37,6 +37,7 @@ from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.course import LEAST_PROBES, PROBE
 from orchestrator.diagnose.facts import NO_RUN, raw_loss, recording, significant, telemetry, unreached_steps
 from orchestrator.diagnose.measured import probe_curves
+from orchestrator.diagnose.recorder_notes import told_note
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.probe import NO_TRIGGER
 
@@ -126,12 +127,10 @@ def _judge(case: Case, seen: Telemetry) -> Iterator[Finding]:
             facts,
         )
     elif seen.notes or seen.damage:
+        told = told_note((*seen.notes, *seen.damage)[0])
         yield _fired(
-            Text(
-                f"The recorder had to leave something out: {seen.notes[0] if seen.notes else seen.damage[0]}",
-                f"记录器遗漏了部分内容：{seen.notes[0] if seen.notes else seen.damage[0]}",
-            ),
-            Text("See the notes at the end of the report.", "见报告末尾的说明。"),
+            Text(f"The recorder had to leave something out: {told.en}", f"记录器遗漏了部分内容：{told.zh}"),
+            Text("See the recorder's notes under what was not judged.", "见“未能判断”一节中记录器的说明。"),
             facts,
         )
     else:

@@ -48,6 +48,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE
 from orchestrator.diagnose.facts import NO_RUN, kind, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
+from orchestrator.diagnose.recorder_notes import told_note
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.probe import NO_TRIGGER, base_losses, percent, picture_interval
 
@@ -144,9 +145,9 @@ def _logs(probe: Probe) -> Mapping[int, Mapping[float, float]]:
 
 
 def _reason(seen: Telemetry | None) -> Text:
-    told = [note.removeprefix(NOTE) for note in seen.notes if note.startswith(NOTE)] if seen is not None else []
+    told = [told_note(note) for note in seen.notes if note.startswith(NOTE)] if seen is not None else []
     en, zh = "The pictures were not probed without the trigger", "没有去掉触发词再作探针测量"
-    return Text(f"{en}: {told[-1]}.", f"{zh}：{told[-1]}。") if told else Text(f"{en}.", f"{zh}。")
+    return Text(f"{en}: {told[-1].en}.", f"{zh}：{told[-1].zh}。") if told else Text(f"{en}.", f"{zh}。")
 
 
 def _needs() -> Text:

@@ -14,7 +14,8 @@ People stop, continue and choose checkpoints by this number.
 - `validation_split` without `validation_seed`: training and validation pictures are drawn independently and overlap. To fix.
 - A split that rounds up on both sides, so that one picture is in both. To fix.
 - One and the same file in both sets, by its path: two concepts may name one folder. To fix. By name and caption, in two folders: look at it.
-- Data loader workers above 0: each pass sees the pictures in another order, some twice and some not. Look at it.
+- Data loader workers above 0: each pass sees the pictures in another order, some twice and some not. Look at it. An argument file that
+  does not name them means the trainer's own number, 8; without an argument file nothing is said: a saved network does not remember it.
 - Several step validations within the first epoch: `step_average` keeps the first ones in its average for ever. Good to know; the
   value per epoch is right, and the true value of the last pass is told.
 - One held-out picture: a sample of one says nothing about others. Look at it.
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from orchestrator.plan.model import Subset
 
 LEAST_HELD_OUT = 2
+DEFAULT_WORKERS = 8
+"""Of the pinned trainer's parser, where `max_data_loader_n_workers` is left out."""
 EMPTY_CAPTION = "e3b0c442"
 """First digits of the sha256 of no caption at all, which proves nothing."""
 
@@ -77,6 +80,18 @@ def check(case: Case) -> Iterator[Finding]:
         )
         if finding is not None
     ]
+    if not found and _worker_count(case) is None:
+        yield SAYS.inconclusive(
+            Text(
+                f"Whether the validation pictures keep their order is not known: the trainer's own number of workers is {DEFAULT_WORKERS}.",
+                f"不知道验证图片的顺序是否固定：训练器默认的加载进程数为 {DEFAULT_WORKERS}。",
+            ),
+            Text(
+                "The argument file of the run: a saved network does not remember `max_data_loader_n_workers`.",
+                "该次训练的参数文件：网络文件不会记录 `max_data_loader_n_workers`。",
+            ),
+        )
+        return
     yield from found or [
         SAYS.clear(Text("The validation settings are sound.", "验证设置没有问题。"), confidence=Confidence.MEDIUM)
     ]
@@ -127,13 +142,22 @@ def _rounding(case: Case, split: float) -> Finding | None:
     return None
 
 
+def _worker_count(case: Case) -> float | None:
+    """Return the number of data loader workers; the trainer's own where its arguments are known and say nothing, None where they are not."""
+    said = number(case, "max_data_loader_n_workers")
+    if said is not None:
+        return said
+    is_read = case.observations is not None and "settings_file" in case.observations.facts
+    return DEFAULT_WORKERS if case.plan is not None or is_read else None
+
+
 def _workers(case: Case) -> Finding | None:
-    workers = number(case, "max_data_loader_n_workers")
+    workers, is_said = _worker_count(case), number(case, "max_data_loader_n_workers") is not None
     if not workers:
         return None
     return SAYS.fired(
         Severity.WATCH,
-        Confidence.HIGH,
+        Confidence.HIGH if is_said else Confidence.MEDIUM,
         Text(
             f"With {workers:.0f} data loader workers each validation pass may see other pictures.",
             f"数据加载进程为 {workers:.0f} 时，每次验证看到的图片可能不同。",
@@ -156,7 +180,7 @@ def _workers(case: Case) -> Finding | None:
 
 def _same_file(case: Case) -> Finding | None:
     seen = telemetry(case)
-    train = [picture for picture in seen.pictures if not picture.is_held_out] if seen is not None else []
+    train = [picture for picture in seen.pictures if picture.is_subject] if seen is not None else []
     held_out = [picture for picture in seen.pictures if picture.is_held_out] if seen is not None else []
     shared = shared_pictures((p.name for p in train), (p.name for p in held_out))
     if case.plan is not None and case.plan.validation is not None:

@@ -73,7 +73,7 @@ def check(case: Case) -> Iterator[Finding]:
 def planned_share(case: Case) -> float | None:
     """Return the share of the steps that the settings ask for, 0 ... 1; None where settings or steps are not known."""
     warm, scheduler = number(case, "lr_warmup_steps"), setting(case, "lr_scheduler")
-    if scheduler in WITHOUT or warm == 0 or (warm is None and scheduler is not None):
+    if str(scheduler) in WITHOUT or warm == 0 or (warm is None and scheduler is not None):
         return 0.0
     if warm is None:
         return None
