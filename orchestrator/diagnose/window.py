@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 HELD_OUT = "loss/validation/epoch_average"
 REBOUND = 1.0
 """Percent above the lowest held-out loss at which a rebound begins; sound public runs reach 0.3 %."""
-MUCH = 7.0
-"""Percent gained on training pictures beyond which nobody can tell learning from memory without held-out pictures."""
+MOST_OF_GAIN = 0.8
+"""Share of the best gain on training pictures that a file has to have to be named where no others were measured."""
 Place = Literal["left", "middle", "right"]
 
 
@@ -139,9 +139,9 @@ def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
         return Window((), Confidence.HIGH, words)
     chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
     is_cut = (chosen[-1].step or 0) < (files[-1].step or 0)  # something later was measured, and it is worse
-    right = (_BEFORE_WORSE if is_held else _BEFORE_HEART) if is_cut else _LATEST
+    left, right = _AS_GOOD if is_held else _ENOUGH, _BEFORE_WORSE if is_cut else _LATEST
     sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
-    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), _AS_GOOD, right), sure, why)
+    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), left, right), sure, why)
 
 
 def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
@@ -174,18 +174,13 @@ def rise(low: float, high: float) -> float:
 
 
 def _by_training(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
-    modest = [f for f in files if change_at(curve, f.step or 0) > -MUCH] or list(files[:1])
-    best = min(change_at(curve, f.step or 0) for f in modest)
-    left = next(f for f in modest if change_at(curve, f.step or 0) <= 0.8 * best)
-    kept = [f for f in modest if (f.step or 0) >= (left.step or 0)]
-    is_cut = len(modest) < len(files)
-    end = (
-        f", up to {MUCH:.0f} %, where learning by heart begins to be likely" if is_cut else ", to the end of the run",
-        f"，到收益达 {MUCH:.0f} % 为止，此后很可能是死记" if is_cut else "，直到训练结束",
-    )
+    """Name what learned most, however much that is: no gain on training pictures tells learning from learning by heart."""
+    best = min(change_at(curve, f.step or 0) for f in files)
+    kept = [f for f in files if change_at(curve, f.step or 0) <= MOST_OF_GAIN * best]
     return kept, Text(
-        f"No held-out pictures: taken from the training pictures alone, from four fifths of the gain on{end[0]}. Compare by eye.",
-        f"没有留出图片：仅依据训练图片，从取得五分之四的收益起{end[1]}。请目测比较。",
+        "No held-out pictures: these are the files with at least four fifths of the gain on the training pictures. Nothing that was "
+        "measured tells learning from learning by heart: compare by eye, with prompts that no caption holds.",
+        "没有留出图片：这些文件在训练图片上取得了至少五分之四的收益。没有任何测量能区分学会与死记：请用标注中没有的提示词目测比较。",
     )
 
 
@@ -214,15 +209,15 @@ def _unmeasured(files: Sequence[Checkpoint]) -> Window:
 
 
 _AS_GOOD = Text("earliest that is as good: the freest with new prompts", "同样好的文件中最早的：对新提示词最灵活")
+_ENOUGH = Text(
+    "earliest with four fifths of the gain: freer with new prompts", "最早取得五分之四收益的文件：对新提示词更灵活"
+)
 _EARLY = Text("early: freer with new prompts, if it has learned enough", "较早：若已学够，对新提示词更灵活")
 _BETWEEN = Text("in between: try this first", "居中：先试这个")
 _ONLY = Text("the only one to name", "仅此一个")
 _LATEST = Text("latest of them: often the closest likeness", "其中最晚的：往往最像")
 _LAST = Text("the last: the most training", "最后一个：训练最多")
 _BEFORE_WORSE = Text("latest before it got worse: often the closest likeness", "变差之前最晚的：往往最像")
-_BEFORE_HEART = Text(
-    "latest before learning by heart becomes likely: often the closest likeness", "很可能开始死记之前最晚的：往往最像"
-)
 
 
 def _candidates(
