@@ -19,7 +19,7 @@ from orchestrator.report.html import render_html
 from orchestrator.report.sentence import became, end_lines
 from orchestrator.report.verdict import level
 from orchestrator.run.model import Ending
-from tests.diagnose.cases import outcome
+from tests.diagnose.cases import observed, outcome, series
 from tests.diagnose.recorded import approach, file_at, recorded, shaken
 
 if TYPE_CHECKING:
@@ -138,10 +138,29 @@ def test_a_broken_run_without_a_sound_file_names_none(make_data: Make) -> None:
     assert not any("try these files" in line.en for line in end_lines(data))
 
 
-def test_a_gain_that_nothing_was_held_out_for_is_called_neither_learned_nor_learned_by_heart(make_data: Make) -> None:
-    case = recorded(approach(-20.0), checkpoints=files("whole"))
+@pytest.mark.parametrize(
+    ("curve", "state"),
+    [
+        (approach(-20.0), State.CONVERGED),
+        ([-2.0 * n for n in range(1, 13)], State.UNDERTRAINED),
+        (approach(-20.0, rate=2.2), State.LEARNING),
+    ],
+)
+def test_what_was_measured_of_its_own_pictures_is_said_and_that_it_is_no_more(
+    make_data: Make, curve: list[float], state: State
+) -> None:
+    case = recorded(curve, checkpoints=files("whole"))
     data = replace(make_data(), case=case, verdict=judge(case, "after", reraise=True), outcome=outcome())
-    state = became(data)
-    assert "does not tell the two apart" in state.sentence.en
-    assert "earlier file" not in state.sentence.en
-    assert state.name.en == "perhaps overfit"
+    assert primary_state(data.verdict).state is state
+    assert "memorised-training-pictures" in {finding.name for finding in data.verdict.fired}
+    told = became(data)
+    assert "on its own pictures alone" in told.sentence.en
+    assert "只在训练图片上测得" in told.sentence.zh
+
+
+def test_a_held_out_loss_without_a_base_says_no_more_than_perhaps(make_data: Make) -> None:
+    held_out = series([0.20, 0.18, 0.17, 0.18, 0.20, 0.22], "loss/validation/epoch_average")
+    case = observed(further=[held_out], facts={"steps_per_epoch": 200}, checkpoints=files("whole"))
+    data = replace(make_data(), case=case, verdict=judge(case, "after", reraise=True), outcome=outcome())
+    assert became(data).name.en == "perhaps overfit"
+    assert "held-out loss rose again" in became(data).sentence.en
