@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.core.observation import Checkpoint
+
+LEAST_UPDATE: Final = 1e-5
+"""Root mean square of an update that has no effect below: a learning rate that moved nothing gave 4e-6 and 5.5e-6, sound runs 2e-3 to 1e-2."""
 
 
 @dataclass(frozen=True, slots=True)
