@@ -7,10 +7,11 @@ always the best likeness, so three files are handed on for a comparison by eye.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.finding import Confidence, State
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.breaking import break_step, is_usable, sound_files
 from orchestrator.diagnose.course import LEARNED, SAME, change_at, course, noise, shaking
@@ -57,6 +58,16 @@ class Window:
     because: Text
 
 
+NEXT_TO_NOTHING = Window(
+    (),
+    Confidence.MEDIUM,
+    Text(
+        "It learned next to nothing: none of its files is worth more than another.",
+        "几乎什么都没学到：各文件没有高下之分。",
+    ),
+)
+
+
 def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     """Return which of the saved files to use; None where no file was saved."""
     files = case.observations.checkpoints if case.observations is not None else ()
@@ -65,19 +76,21 @@ def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     usable = sorted((f for f in files if is_usable(f) and f.step), key=lambda f: (f.step or 0, f.is_final))
     if not usable:
         return _without_steps(files)
-    seen, state = course(case), primary_state(verdict).state
-    if state is State.BROKEN:
+    seen, told = course(case), primary_state(verdict)
+    if told.state is State.BROKEN:
         return _before_break(case, usable, seen)
-    return _probed(usable, seen) if seen is not None else _without_probe(case, usable, state)
+    if seen is None:
+        return _without_probe(case, usable, told.state)
+    found = _probed(usable, seen)
+    is_to_the_end = any(one.step == usable[-1].step for one in found.candidates)
+    if told.state is State.NOT_LEARNING and is_to_the_end:
+        return NEXT_TO_NOTHING  # the last file is what was judged: the others are no better than that
+    return replace(found, confidence=max(found.confidence, told.confidence, key=list(Confidence).index))
 
 
 def _without_probe(case: Case, usable: Sequence[Checkpoint], state: State) -> Window:
     if state is State.NOT_LEARNING:
-        words = Text(
-            "It learned next to nothing: none of its files is worth more than another.",
-            "几乎什么都没学到：各文件没有高下之分。",
-        )
-        return Window((), Confidence.MEDIUM, words)
+        return NEXT_TO_NOTHING
     held_out, length = series(case, HELD_OUT), steps_per_epoch(case)
     if held_out is not None and length and sum(map(math.isfinite, held_out.values)) > 2:
         return _validated(usable, held_out, length)
@@ -124,24 +137,37 @@ def _before_break(case: Case, files: Sequence[Checkpoint], seen: Course | None) 
 
 def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
     curve, is_held = seen.decisive, seen.held_out is not None
-    better = [f for f in files if is_measured(curve, f.step or 0) and change_at(curve, f.step or 0) < -SAME]
-    if not better and -SAME <= curve.last < -LEARNED * noise(curve):
-        words = Text(
-            f"What was gained is under {SAME} %: too little to choose a file by. Compare by eye.",
-            f"收益不足 {SAME} %：不足以据此选择文件。请目测比较。",
-        )
-        return Window((), Confidence.LOW, words)
+    known = [f for f in files if is_measured(curve, f.step or 0)]
+    better = [f for f in known if change_at(curve, f.step or 0) < -max(SAME, LEARNED * noise(curve))]
     if not better:
-        words = Text(
-            "No saved file was measurably better than the base model: use none of them.",
-            "没有哪个保存的文件可测得地优于底模：都不要使用。",
-        )
-        return Window((), Confidence.HIGH, words)
+        return _none_better(curve, known)
     chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
     is_cut = (chosen[-1].step or 0) < (files[-1].step or 0)  # something later was measured, and it is worse
     left, right = _AS_GOOD if is_held else _ENOUGH, _BEFORE_WORSE if is_cut else _LATEST
     sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
     return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), left, right), sure, why)
+
+
+def _none_better(curve: ProbeCurve, files: Sequence[Checkpoint]) -> Window:
+    """Say why no file is named: a gain too small to choose by, one that the jitter hides, or none."""
+    if -SAME <= curve.last < -LEARNED * noise(curve):
+        words = Text(
+            f"What was gained is under {SAME} %: too little to choose a file by. Compare by eye.",
+            f"收益不足 {SAME} %：不足以据此选择文件。请目测比较。",
+        )
+        return Window((), Confidence.LOW, words)
+    if any(change_at(curve, f.step or 0) < -SAME for f in files):
+        limit = short_number(LEARNED * noise(curve), 2)
+        words = Text(
+            f"The probe jumps too much to name a file: below {limit} % nothing can be told from chance. Compare by eye.",
+            f"探针跳动过大，无法选出文件：小于 {limit} % 的差异与偶然无法区分。请目测比较。",
+        )
+        return Window((), Confidence.LOW, words)
+    words = Text(
+        "No saved file was measurably better than the base model: use none of them.",
+        "没有哪个保存的文件可测得地优于底模：都不要使用。",
+    )
+    return Window((), Confidence.HIGH, words)
 
 
 def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:

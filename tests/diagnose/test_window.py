@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.core.finding import Confidence
+from orchestrator.core.finding import Confidence, State, Verdict
 from orchestrator.diagnose.breaking import is_usable
 from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.state import primary_state
 from orchestrator.diagnose.window import Window, checkpoint_window
 from tests.diagnose.cases import event, observed, series
 from tests.diagnose.recorded import approach, file_at, recorded, shaken
@@ -193,6 +194,31 @@ def test_a_gain_too_small_to_choose_by_is_no_reason_to_throw_all_away() -> None:
 
 def test_files_within_a_percent_of_the_base_are_no_better_than_none() -> None:
     assert _window(recorded([-0.5] * 12, checkpoints=FILES)).candidates == ()
+
+
+def test_a_file_within_the_jitter_is_not_named_and_none_is_surer_than_the_verdict() -> None:
+    hidden = _window(recorded(approach(-8.0), shaken(approach(-8.0), 5.0), checkpoints=FILES))
+    assert hidden.candidates == ()
+    assert hidden.confidence is Confidence.LOW
+    assert "jumps too much" in hidden.because.en
+    assert "use none" not in hidden.because.en
+    case = recorded(approach(-8.0), approach(-8.0), checkpoints=FILES)
+    assert _window(case).confidence is Confidence.MEDIUM
+    unsure = checkpoint_window(case, Verdict())
+    assert unsure is not None
+    assert unsure.candidates
+    assert unsure.confidence is Confidence.LOW
+
+
+def test_a_run_that_learned_too_slowly_names_no_file_to_its_end() -> None:
+    slow = [-0.1 * n for n in range(1, 13)]
+    case = recorded(slow, slow, checkpoints=FILES)
+    assert primary_state(judge(case, "after", reraise=True)).state is State.NOT_LEARNING
+    assert _window(case).candidates == ()
+    lost_again = [-2.0, -3.0, -3.0, -2.0, -1.0, *[-0.1] * 7]
+    found = _window(recorded(lost_again, lost_again, checkpoints=FILES))
+    assert found.candidates
+    assert found.candidates[-1].step < FILES[-1].step
 
 
 def test_the_rebound_is_held_against_the_level_that_was_reached() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.core.finding import Severity, State
+from orchestrator.core.finding import Confidence, Severity, State
 from orchestrator.core.text import LANGUAGES
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.headline import headline
@@ -35,6 +35,7 @@ CURVES = {
     "learned": approach(-6.0),
     "little": [-0.7] * 12,
     "nothing": [-0.1] * 12,
+    "slow": [-0.1 * n for n in range(1, 13)],
     "falling": [-0.5 * n for n in range(1, 13)],
     "rebound": [-1.0, -2.0, -3.0, -3.5, -3.9, -4.0, -3.9, -3.5, -2.5, -1.5, -0.5, 0.5],
     "worse": approach(40.0),
@@ -75,7 +76,11 @@ def test_nothing_contradicts(make_data: Make, curve: str) -> None:
     for final, ending in itertools.product([None, *FINAL], ENDINGS):
         data = judged(make_data, curve, final, ending)
         told, window = became(data), checkpoint_window(data.case, data.verdict)
-        state, where = primary_state(data.verdict).state, (curve, final, ending)
+        state, sure, where = (
+            primary_state(data.verdict).state,
+            primary_state(data.verdict).confidence,
+            (curve, final, ending),
+        )
         sentence, line = told.sentence.en, data.headline.en
         names = [one.path.rsplit("/", 1)[-1] for one in window.candidates] if window is not None else []
         assert ("broken" in sentence) == (state is State.BROKEN) == line.startswith(
@@ -95,6 +100,10 @@ def test_nothing_contradicts(make_data: Make, curve: str) -> None:
         if state in {State.LEARNING, State.CONVERGED, State.UNDERTRAINED} and final == "whole":
             assert window is not None
             assert "use none" not in window.because.en, where
+        if state is State.NOT_LEARNING:
+            assert "run.safetensors" not in [*names, *sentence.split(", ")], where
+        if window is not None and names:
+            assert list(Confidence).index(window.confidence) >= list(Confidence).index(sure), where
         if "an earlier file is the better one" in sentence:
             assert any(name != "run.safetensors" for name in names), where
         by_path = {file.path: file for file in files(final)}
