@@ -14,9 +14,11 @@ from orchestrator.core.finding import Confidence, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.breaking import break_step, is_usable, sound_files
-from orchestrator.diagnose.course import LEARNED, SAME, change_at, course, noise, shaking
+from orchestrator.diagnose.course import SAME, course
 from orchestrator.diagnose.facts import series
 from orchestrator.diagnose.measured import steps_per_epoch
+from orchestrator.diagnose.signals.ending import change_at
+from orchestrator.diagnose.signals.jitter import JITTERS
 from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ def _before_break(case: Case, files: Sequence[Checkpoint], seen: Course | None) 
 def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
     curve, is_held = seen.decisive, seen.held_out is not None
     known = [f for f in files if is_measured(curve, f.step or 0)]
-    better = [f for f in known if change_at(curve, f.step or 0) < -max(SAME, LEARNED * noise(curve))]
+    better = [f for f in known if change_at(curve, f.step or 0) < -max(SAME, JITTERS * curve.late_jitter)]
     if not better:
         return _none_better(curve, known)
     chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
@@ -150,14 +152,14 @@ def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
 
 def _none_better(curve: ProbeCurve, files: Sequence[Checkpoint]) -> Window:
     """Say why no file is named: a gain too small to choose by, one that the jitter hides, or none."""
-    if -SAME <= curve.last < -LEARNED * noise(curve):
+    if curve.has_learned and curve.last >= -SAME:
         words = Text(
             f"What was gained is under {SAME} %: too little to choose a file by. Compare by eye.",
             f"收益不足 {SAME} %：不足以据此选择文件。请目测比较。",
         )
         return Window((), Confidence.LOW, words)
     if any(change_at(curve, f.step or 0) < -SAME for f in files):
-        limit = short_number(LEARNED * noise(curve), 2)
+        limit = short_number(JITTERS * curve.late_jitter, 2)
         words = Text(
             f"The probe jumps too much to name a file: below {limit} % nothing can be told from chance. Compare by eye.",
             f"探针跳动过大，无法选出文件：小于 {limit} % 的差异与偶然无法区分。请目测比较。",
@@ -172,7 +174,7 @@ def _none_better(curve: ProbeCurve, files: Sequence[Checkpoint]) -> Window:
 
 def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
     best = min(change_at(curve, f.step or 0) for f in files)
-    near = best + max(noise(curve), shaking(curve))
+    near = best + max(curve.late_jitter, curve.jitter)
     left = next(f for f in files if change_at(curve, f.step or 0) <= near)
     later = [f for f in files if (f.step or 0) >= (left.step or 0)]
     kept = [left]

@@ -218,7 +218,7 @@ def test_a_run_that_learned_too_slowly_names_no_file_to_its_end() -> None:
     lost_again = [-2.0, -3.0, -3.0, -2.0, -1.0, *[-0.1] * 7]
     found = _window(recorded(lost_again, lost_again, checkpoints=FILES))
     assert found.candidates
-    assert found.candidates[-1].step < FILES[-1].step
+    assert found.candidates[-1].step < 1200
 
 
 def test_the_rebound_is_held_against_the_level_that_was_reached() -> None:

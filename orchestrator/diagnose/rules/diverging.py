@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, changed, course, noise, surety, unprobed
+from orchestrator.diagnose.course import PROBE, changed, course, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, setting
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -64,8 +64,7 @@ def check(case: Case) -> Iterator[Finding]:
     if curve is None:
         yield SAYS.inconclusive(*unprobed(case))
         return
-    jitter = noise(curve)
-    if not math.isfinite(curve.last) or curve.last <= WORSE or not curve.last > JITTERS * jitter:
+    if not math.isfinite(curve.last) or curve.last <= WORSE or not curve.last > JITTERS * curve.late_jitter:
         yield SAYS.clear(
             Text("The run did not end far above its base model.", "训练结束时没有远差于底模。"), [changed(curve, WORSE)]
         )

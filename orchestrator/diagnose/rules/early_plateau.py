@@ -35,20 +35,16 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
-    LEARNED,
     PROBE,
-    change_at,
     changed,
     course,
     ending,
-    is_still,
-    noise,
-    plateau_step,
     unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, setting, significant
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.ending import change_at, is_still, plateau_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +69,7 @@ def check(case: Case) -> Iterator[Finding]:
     if curve is None or line is None:
         yield SAYS.inconclusive(*unprobed(case))
         return
-    if not curve.last < -LEARNED * noise(curve):
+    if not curve.has_learned:
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))
         return
     elsewhere = _began_elsewhere(case, curve)

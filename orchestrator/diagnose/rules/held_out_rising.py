@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, noise, surety
+from orchestrator.diagnose.course import PROBE, changed, course, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -93,7 +93,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     # Both against the level of the best probe: a jitter of one point weighs more where half of the loss is gone.
-    rise, shake = curve.rebound / 100, noise(curve) / (100 + curve.best)
+    rise, shake = curve.rebound / 100, curve.late_jitter / (100 + curve.best)
     limit = max(SMALL, JITTERS * shake)
     facts = [
         Evidence(
@@ -108,7 +108,7 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     ]
     if not rise > limit or curve.is_best_near_end:
         return SAYS.clear(Text("Held-out pictures did not get worse again.", "留出图片没有再变差。"), facts)
-    if train is not None and not train.last < -LEARNED * noise(train):
+    if train is not None and not train.has_learned:
         return _harmed(case, rise, limit, facts)
     better = max(curve.best_step, curve.steps[0])
     steps = planned_steps(case)

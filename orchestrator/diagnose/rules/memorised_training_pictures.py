@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, changed, course, noise, shaken, unprobed
+from orchestrator.diagnose.course import changed, course, shaken, unprobed
 from orchestrator.diagnose.facts import NO_RUN
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -68,7 +68,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     curve = seen.train
     facts = [changed(curve, -MUCH), shaken(curve)]
-    if not curve.last < -max(MUCH, LEARNED * noise(curve)):
+    if not (curve.has_learned and curve.last < -MUCH):
         yield SAYS.clear(
             Text("The gain on training pictures is not suspicious.", "训练图片上的收益并不可疑。"),
             facts,

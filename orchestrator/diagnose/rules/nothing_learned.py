@@ -40,7 +40,6 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
-    LEARNED,
     PROBE,
     SAME,
     Course,
@@ -48,7 +47,6 @@ from orchestrator.diagnose.course import (
     changed,
     course,
     has_learned,
-    noise,
     shaken,
     surety,
     unprobed,
@@ -56,6 +54,7 @@ from orchestrator.diagnose.course import (
 from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.jitter import JITTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +118,7 @@ def check(case: Case) -> Iterator[Finding]:
 def _end(curve: ProbeCurve) -> tuple[float, float]:
     """Return the mean of the last probes (%) and its standard error from the jitter; infinite where that is unknown."""
     last = [c for c in curve.changes[-LAST:] if math.isfinite(c)]
-    jitter = noise(curve)
+    jitter = curve.late_jitter
     if not last or not math.isfinite(jitter):
         return math.nan, math.inf
     return math.fsum(last) / len(last), jitter / math.sqrt(len(last))
@@ -134,7 +133,7 @@ def _learned(case: Case, seen: Course) -> Finding:
             f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %{behind.zh}。",
         ),
         [changed(curve, is_held_out=is_held), shaken(curve)],
-        confidence=surety(case, -curve.last / (LEARNED * noise(curve))) if is_held else Confidence.MEDIUM,
+        confidence=surety(case, -curve.last / (JITTERS * curve.late_jitter)) if is_held else Confidence.MEDIUM,
         state=State.LEARNING,
     )
 

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import changed, course, noise
+from orchestrator.diagnose.course import SAME, changed, course
 from orchestrator.diagnose.facts import (
     NO_RUN,
     is_adaptive,
@@ -60,8 +60,6 @@ LATEST = 0.3
 """Share of the run by which `d` has to have doubled."""
 DOUBLED = 2.0
 DEFAULT_D0, BETTER_D0 = 1e-6, 1e-5
-JITTERS, LEAST_GAIN = 3.0, 0.8
-"""A gain that proves steps of some size: jitters, and percent against the base model (less counts as nothing learned)."""
 
 SAYS = Says("R070", "prodigy-stuck")
 
@@ -144,7 +142,7 @@ def _judge(case: Case, size: StepSizeAccount, last_step: int) -> Finding:
 
 
 def _has_learned(seen: Course) -> bool:
-    return seen.decisive.last < -max(JITTERS * noise(seen.decisive), LEAST_GAIN)
+    return seen.decisive.has_learned and seen.decisive.last < -SAME
 
 
 def _changes(case: Case) -> tuple[Change, ...]:

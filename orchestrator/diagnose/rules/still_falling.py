@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, Course, changed, course, ending, late_share, noise, surety
+from orchestrator.diagnose.course import PROBE, Course, changed, course, ending, surety
 from orchestrator.diagnose.facts import (
     LONGER_AT_BAND,
     NO_RUN,
@@ -57,13 +57,14 @@ from orchestrator.diagnose.facts import (
 )
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.ending import late_share
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, jitter, minimum_detectable_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.core.observation import Series
-    from orchestrator.diagnose.course import Ending
+    from orchestrator.diagnose.signals.ending import Ending
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
 HELD_OUT = "loss/validation/epoch_average"
@@ -155,7 +156,7 @@ def _probed(case: Case, seen: Course) -> Finding:
     is_short = case.plan is not None and case.plan.steps.exposures_per_image < FEW_VIEWS
     is_falling = all(
         line is not None
-        and curve.last < -LEARNED * noise(curve)
+        and curve.has_learned
         and curve.is_best_near_end
         and (share > LEAST_SHARE or (is_short and _pace(curve, line) > DUE))
         and line.third > ERRORS * line.error
