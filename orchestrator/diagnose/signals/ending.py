@@ -25,6 +25,11 @@ STILL: Final = 0.10
 SURE: Final = 1.645
 """One-sided 95 % of a normal distribution: two one-sided tests (Schuirmann 1987) against that margin."""
 
+LAST: Final = 3
+"""Probes at the end that are averaged."""
+SURELY: Final = 0.99
+"""1 % on each side: 98 % within."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -77,6 +82,22 @@ def _line(pairs: Sequence[tuple[int, float]], jitter: float) -> _Line:
     if not spread:
         return _Line(0.0, math.inf)
     return _Line(-math.fsum((s - middle) * c for s, c in pairs) / spread, jitter / math.sqrt(spread))
+
+
+def last_level(curve: ProbeCurve) -> tuple[float, float]:
+    """Return the mean of the last `LAST` probes (%) and how far its 98 % interval reaches to either side; infinite where that is unknown.
+
+    Student's t, with as many degrees of freedom as there are probes with two neighbours, on the larger of both jitters: a few probes that
+    happen to lie close are no precision.
+    """
+    from orchestrator.diagnose.signals.distributions import student_t_quantile
+
+    finite = [c for c in curve.changes if math.isfinite(c)]
+    last = finite[-LAST:] if math.isfinite(curve.last) else []
+    jitter = max(curve.late_jitter, curve.jitter)
+    if not last or not math.isfinite(jitter) or len(finite) < 3:
+        return math.nan, math.inf
+    return math.fsum(last) / len(last), student_t_quantile(SURELY, len(finite) - 2) * jitter / math.sqrt(len(last))
 
 
 def late_share(curve: ProbeCurve, end: Ending) -> float:
