@@ -23,7 +23,9 @@ Use the checkpoint nearest to the lowest point. Next time fewer steps or more va
 ## When it is wrong
 
 Likeness may still grow after the lowest point: compare pictures too. Held-out pictures that are copies of training pictures fall
-along with them and hide memorising. A leaking split does the same; rule `validation-invalid` looks for that.
+along with them and hide memorising. A leaking split does the same; rule `validation-invalid` looks for that. Four jitters are not four standard
+deviations: the lowest of many probes is the luckiest, and the jitter itself comes from few. Drawn sound curves of 8 to 12 probes: with a jitter of
+1.0 to 1.5 points 2.0 to 6.3 % of them were called rising, with 0.3 at most 0.7 %.
 
 ## Sources
 
