@@ -26,6 +26,10 @@ SAMPLE = 4
 """Held-out pictures that speak for others. Two in each of six runs with three training pictures hid in four of them that fresh ones got worse."""
 SAME = 0.8
 """Percent either way that count as no change: public SD1.5 runs that move nothing stay within 0.1 %, sound ones gain 0.5 to 7.6 %."""
+LITTLE = 1.6
+"""Percent gained that are too few to be of use: below it a rate did not work, and there is too little to ask anything of."""
+MUCH = 7.0
+"""Percent gained on training pictures beyond which public runs had learned by heart. Sound runs of ours gain more: a question, no proof."""
 EVEN_PACE = 0.48
 """Of an even course over the summed learning rates: faster at the end, and only the schedule made the curve lie still."""
 PROBE = "telemetry: probe"

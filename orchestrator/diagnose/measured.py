@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.signals.weights import Growth
 
 T = TypeVar("T")
-STEP_AVERAGE = "loss/validation/step_average"
+EPOCH_AVERAGE, STEP_AVERAGE = "loss/validation/epoch_average", "loss/validation/step_average"
+"""The trainer's own held-out loss: once an epoch, and within epochs, where it mixes in its own past."""
 LEAST_STEPS = 20
 """Steps below which nothing is said about shaking."""
 
@@ -56,7 +57,7 @@ class Explained:
     base: float
     """The base model's share on the probe; NaN where it was not measured."""
     collapsed_at: int | None
-    """Last step of the first of two consecutive windows below 0.1; None where there are none or the base is not above 0.4."""
+    """Last step of the first of two consecutive windows of a lost model (`LOST_EXPLAINED`, `LEAST_BASE`); None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)

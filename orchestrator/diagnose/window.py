@@ -16,7 +16,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.breaking import break_step, is_usable, sound_files
 from orchestrator.diagnose.course import SAME, course
 from orchestrator.diagnose.facts import series
-from orchestrator.diagnose.measured import steps_per_epoch
+from orchestrator.diagnose.measured import EPOCH_AVERAGE, steps_per_epoch
 from orchestrator.diagnose.signals.ending import change_at
 from orchestrator.diagnose.signals.jitter import JITTERS
 from orchestrator.diagnose.state import primary_state
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-HELD_OUT = "loss/validation/epoch_average"
 REBOUND = 1.0
 """Percent above the lowest held-out loss at which a rebound begins; sound public runs reach 0.3 %."""
 MOST_OF_GAIN = 0.8
@@ -93,7 +92,7 @@ def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
 def _without_probe(case: Case, usable: Sequence[Checkpoint], state: State) -> Window:
     if state is State.NOT_LEARNING:
         return NEXT_TO_NOTHING
-    held_out, length = series(case, HELD_OUT), steps_per_epoch(case)
+    held_out, length = series(case, EPOCH_AVERAGE), steps_per_epoch(case)
     if held_out is not None and length and sum(map(math.isfinite, held_out.values)) > 2:
         return _validated(usable, held_out, length)
     return _unmeasured(usable)

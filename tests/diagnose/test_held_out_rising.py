@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.finding import Severity, State, Status
-from orchestrator.diagnose.rules.held_out_rising import HELD_OUT, RULE
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
+from orchestrator.diagnose.rules.held_out_rising import RULE
 from tests.diagnose.cases import catches, catches_not, observed, series
 from tests.diagnose.recorded import recorded
 
@@ -16,7 +17,7 @@ MEMORISED = [0.1469, 0.1613, 0.1700, 0.1674, 0.1860, 0.1875, 0.1838, 0.1967]
 
 
 def _held_out(values: list[float]) -> Case:
-    return observed(further=[series(values, HELD_OUT)])
+    return observed(further=[series(values, EPOCH_AVERAGE)])
 
 
 def test_memorising_is_seen_and_the_epoch_named() -> None:

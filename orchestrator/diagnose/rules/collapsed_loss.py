@@ -48,6 +48,7 @@ from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PE
 from orchestrator.diagnose.measured import explained
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.instability import LEAST_BASE, LOST_EXPLAINED
 from orchestrator.diagnose.signals.raw import collapse_start, window_means
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ if TYPE_CHECKING:
 
     from orchestrator.diagnose.measured import Explained
 
-LOST_EXPLAINED, LEAST_BASE = 0.1, 0.4
-"""Explained share of a lost model at most, of a base that has something to lose at least. Measured: 0.65 to 0.9 in sound runs, about 0 in lost ones."""
 SHARES = "telemetry: samples"
 LR_FACTOR = 0.1
 """Lost runs had 40 times the highest sound learning rate; a tenth of the next decade is the nearest sure step."""

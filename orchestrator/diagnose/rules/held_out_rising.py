@@ -43,6 +43,7 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, changed, course, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import Series
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-HELD_OUT = "loss/validation/epoch_average"
 LEAST_VALUES = 4
 """One lowest value, two after it, one before: fewer have no shape."""
 SMALL, LARGE = 0.01, 0.05
@@ -77,7 +77,7 @@ def check(case: Case) -> Iterator[Finding]:
     if seen is not None and seen.held_out is not None:
         yield _probed(case, seen.held_out, seen.train)
         return
-    held_out = series(case, HELD_OUT)
+    held_out = series(case, EPOCH_AVERAGE)
     if held_out is None or len(held_out) < LEAST_VALUES or not all(map(math.isfinite, held_out.values)):
         yield SAYS.inconclusive(
             Text(
@@ -176,10 +176,15 @@ def _judge(held_out: Series) -> Finding:
     noise = jitter(values[at:]) / lowest if len(values) - at > 3 else jitter(values) / lowest
     evidence = [
         Evidence(
-            Text("end above the lowest held-out loss", "末值高出最低留出集损失"), significant(rise), SMALL, HELD_OUT
+            Text("end above the lowest held-out loss", "末值高出最低留出集损失"),
+            significant(rise),
+            SMALL,
+            EPOCH_AVERAGE,
         ),
-        Evidence(Text("jitter between measurements", "测量间的抖动"), significant(noise), None, HELD_OUT),
-        Evidence(Text("epoch of the lowest value", "最低值所在轮"), int(held_out.steps[at]), None, HELD_OUT, "epoch"),
+        Evidence(Text("jitter between measurements", "测量间的抖动"), significant(noise), None, EPOCH_AVERAGE),
+        Evidence(
+            Text("epoch of the lowest value", "最低值所在轮"), int(held_out.steps[at]), None, EPOCH_AVERAGE, "epoch"
+        ),
     ]
     if rise <= SMALL or rise <= JITTERS * noise or at >= len(values) - 2:
         return SAYS.clear(

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, changed, course, ending, unprobed
+from orchestrator.diagnose.course import LITTLE, PROBE, changed, course, ending, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -42,8 +42,6 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LITTLE = 1.6
-"""Percent gained; see Sources."""
 LEAST_STEPS = 100
 EVEN = 0.75
 """What the last third brought at least, of what its share of the summed learning rates is due on an even course."""

@@ -39,15 +39,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import changed, course, shaken, unprobed
+from orchestrator.diagnose.course import MUCH, changed, course, shaken, unprobed
 from orchestrator.diagnose.facts import NO_RUN
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MUCH = 7.0
-"""Percent better than the base model on training pictures; see Sources."""
 LEAST_FOR_HOLD_OUT = 12
 """Below this many pictures none can be spared."""
 

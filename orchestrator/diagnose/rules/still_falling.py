@@ -55,6 +55,7 @@ from orchestrator.diagnose.facts import (
     significant,
     unreached_steps,
 )
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.ending import late_share
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.signals.ending import Ending
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-HELD_OUT = "loss/validation/epoch_average"
 LEAST_VALUES = 6
 """Held-out values; fewer give no jitter to compare with."""
 LEAST_SHARE = 0.12
@@ -99,7 +99,7 @@ def check(case: Case) -> Iterator[Finding]:
     if seen is not None:
         yield _probed(case, seen)
         return
-    held_out = series(case, HELD_OUT)
+    held_out = series(case, EPOCH_AVERAGE)
     if held_out is not None and len(held_out) >= LEAST_VALUES and all(map(math.isfinite, held_out.values)):
         yield _judge(case, held_out)
         return
@@ -250,10 +250,13 @@ def _judge(case: Case, held_out: Series) -> Finding:
             Text("fall of the held-out loss", "留出集损失的降幅"),
             significant(fall / values[0]),
             significant(max(JITTERS * shake / values[0], LEAST_FALL)),
-            HELD_OUT,
+            EPOCH_AVERAGE,
         ),
         Evidence(
-            Text("share of it in the last quarter", "其中末四分之一所占份额"), significant(share), LEAST_SHARE, HELD_OUT
+            Text("share of it in the last quarter", "其中末四分之一所占份额"),
+            significant(share),
+            LEAST_SHARE,
+            EPOCH_AVERAGE,
         ),
     ]
     if fall <= max(JITTERS * shake, LEAST_FALL * values[0]) or share <= LEAST_SHARE or values[-1] > min(values):
