@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.facts import recording, significant, telemetry
+from orchestrator.diagnose.facts import recording, setting, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rates import summed_lr_at
 from orchestrator.diagnose.signals.ending import LEAST_PROBES, ending_of, is_at_best, is_still
@@ -120,6 +120,11 @@ def is_at_rest(case: Case, seen: Course) -> bool:
     ):
         return False
     return has_learned(seen) and is_quiet and is_at_best(seen.decisive)
+
+
+def went_on(case: Case) -> bool:
+    """Return whether training went on from other weights: at its first step the LoRA was not zero then."""
+    return any(setting(case, key) for key in ("network_weights", "resume", "initial_step", "initial_epoch"))
 
 
 def surety(case: Case, ratio: float, *, least: float = 2.0, is_about_others: bool = True) -> Confidence:

@@ -48,6 +48,13 @@ def test_without_held_out_pictures_nobody_can_say() -> None:
     catches_not(RULE, _held_out([0.1, float("nan"), 0.1, 0.1]), Status.INCONCLUSIVE)
 
 
+def test_nobody_is_told_to_stop_before_the_best_step() -> None:
+    rising = recorded([-1.0 * n for n in range(1, 9)], [-5.0, -3.0, -1.0, 1.0, 3.0, 4.0, 5.0, 6.0], every=4)
+    fix = catches(RULE, rising, Severity.FIX).fix
+    assert fix is not None
+    assert "stop at about 4," in fix.advice.en
+
+
 def test_a_rise_without_better_training_pictures_is_damage_and_no_memory() -> None:
     both = [-2.0, -4.0, -5.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 0.5, 1.0, 1.0]
     finding = catches(RULE, recorded(both, both), Severity.FIX)

@@ -44,7 +44,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, changed, course, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
 from orchestrator.diagnose.measured import EPOCH_AVERAGE
-from orchestrator.diagnose.remedies import lower_rate_words, lower_rates, new_length
+from orchestrator.diagnose.remedies import a_tenth_more, lower_rate_words, lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
 
@@ -62,8 +62,6 @@ JITTERS = 4.0
 """The rise has to be this many times the noise between neighbours."""
 
 LR_FACTOR = 0.3
-SPARE = 1.1
-"""Times the best step: where to stop next time."""
 
 SAYS = Says("R036", "held-out-rising")
 
@@ -114,7 +112,7 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
         return _harmed(case, rise, limit, facts)
     better = max(curve.best_step, curve.steps[0])
     steps = planned_steps(case)
-    shorter = round(better * SPARE / 10) * 10
+    shorter = a_tenth_more(better)
     changes = new_length(case, shorter, is_safe=True) if steps and shorter < steps else ()
     return SAYS.fired(
         Severity.FIX,
