@@ -127,12 +127,21 @@ def went_on(case: Case) -> bool:
     return any(setting(case, key) for key in ("network_weights", "resume", "initial_step", "initial_epoch"))
 
 
+def may_be_by_heart(seen: Course) -> bool:
+    """Return whether the training pictures gained so much that they may have been learned by heart, and nothing was held out to tell."""
+    curve = seen.train
+    return seen.held_out is None and curve is not None and curve.has_learned and curve.last < -MUCH
+
+
 def surety(case: Case, ratio: float, *, least: float = 2.0, is_about_others: bool = True) -> Confidence:
     """Return how sure a verdict of the probe is: high where the evidence is `least` times its limit, else medium.
 
-    A verdict about pictures the run did not see is never high from fewer than four held-out ones: two can be luckier than all others.
+    A verdict about pictures the run did not see is never high from fewer than four held-out ones: two can be luckier than all others. It is
+    low where they may have been learned by heart and nothing was held out to tell.
     """
     seen = course(case)
+    if seen is not None and is_about_others and may_be_by_heart(seen):
+        return Confidence.LOW
     if seen is None or len(seen.decisive) < LEAST_PROBES + 2 or ratio < least:
         return Confidence.MEDIUM
     if not is_about_others:

@@ -123,6 +123,12 @@ def test_evidence_of_twice_its_limit_and_enough_probes_is_sure() -> None:
     assert surety(recorded([-5.0] * 7), 9.0, is_about_others=False) is Confidence.MEDIUM
 
 
+def test_as_long_as_memory_is_an_open_question_nothing_is_surer_than_a_hint() -> None:
+    assert surety(recorded([-9.0] * 8), 9.0) is Confidence.LOW
+    assert surety(recorded([-9.0] * 8), 9.0, is_about_others=False) is Confidence.HIGH
+    assert surety(recorded([-9.0] * 8, [-9.0] * 8), 9.0) is not Confidence.LOW
+
+
 def test_two_held_out_pictures_or_none_do_not_speak_surely_for_others() -> None:
     assert surety(recorded([-5.0] * 8), 9.0) is Confidence.MEDIUM
     held = recorded([-5.0] * 8, [-5.0] * 8)

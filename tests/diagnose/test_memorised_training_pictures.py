@@ -29,6 +29,7 @@ def test_the_question_does_not_outrank_what_was_measured() -> None:
     falling = judge(recorded([-2.0 * n for n in range(1, 13)]), "after", reraise=True)
     assert RULE.name in {finding.name for finding in falling.fired}
     assert primary_state(falling).state is State.UNDERTRAINED
+    assert primary_state(falling).confidence is Confidence.LOW
 
 
 def test_a_modest_gain_is_not() -> None:

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
+from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
     PROBE,
@@ -122,7 +122,7 @@ def _learned(case: Case, seen: Course) -> Finding:
             f"{'没有见过的图片' if is_held else '训练图片'}比底模好 {-curve.last:.1f} %{behind.zh}。",
         ),
         [changed(curve, is_held_out=is_held), shaken(curve)],
-        confidence=surety(case, -curve.last / (JITTERS * curve.late_jitter)) if is_held else Confidence.MEDIUM,
+        confidence=surety(case, -curve.last / (JITTERS * curve.late_jitter)),
         state=State.LEARNING,
     )
 
