@@ -165,7 +165,7 @@ def score_all(runs: Path, trainers: Sequence[str], see: Callable[[Case], Case] =
 def jitter_of(case: Case) -> float:
     """Return the jitter of a run's decisive probe curve, percent; NaN without one."""
     seen = course(case)
-    return seen.jitter if seen is not None else math.nan
+    return seen.decisive.late_jitter if seen is not None else math.nan
 
 
 def _key(about: Mapping[str, Any]) -> tuple[str, str, int]:

@@ -7,43 +7,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.facts import recording, significant, telemetry
+from orchestrator.diagnose.facts import recording, setting, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.rates import summed_lr_at
+from orchestrator.diagnose.signals.ending import LEAST_PROBES, ending_of, is_at_best, is_still
 from orchestrator.diagnose.signals.probe import NO_TRIGGER
-from orchestrator.diagnose.signals.saturation import MOST_MISFIT, fit_saturation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orchestrator.diagnose.rule import Case
+    from orchestrator.diagnose.signals.ending import Ending
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-LEAST_PROBES = 6
-"""Fewer have no shape: a lowest point, something before it and something after it, and a jitter to hold them against."""
 SAMPLE = 4
 """Held-out pictures that speak for others. Two in each of six runs with three training pictures hid in four of them that fresh ones got worse."""
-LEARNED = 3.0
-"""Jitters that a gain has to exceed to be one."""
 SAME = 0.8
 """Percent either way that count as no change: public SD1.5 runs that move nothing stay within 0.1 %, sound ones gain 0.5 to 7.6 %."""
-LATE = 1 / 3
-"""Share of the run whose slope says whether it still went on."""
+LITTLE = 1.6
+"""Percent gained that are too few to be of use: below it a rate did not work, and there is too little to ask anything of."""
+MUCH = 7.0
+"""Percent gained on training pictures beyond which public runs had learned by heart. Sound runs of ours gain more: a question, no proof."""
 EVEN_PACE = 0.48
 """Of an even course over the summed learning rates: faster at the end, and only the schedule made the curve lie still."""
-STILL = 0.10
-"""Share of the whole gain that the last third may still bring, either way, in a run that came to rest."""
-SURE = 1.645
-"""One-sided 95 % of a normal distribution: two one-sided tests (Schuirmann 1987) against that margin."""
-LEAST_JITTER = 0.01
-"""Percentage points; what evaluations of almost untouched public models differ by."""
-TO_DEVIATION = 1.4826
-"""A median of absolute normal deviates times this is their standard deviation."""
 PROBE = "telemetry: probe"
 
 
@@ -62,11 +50,6 @@ class Course:
         if curve is None:  # pragma: no cover - `course` gives none without a curve
             raise AssertionError
         return curve
-
-    @property
-    def jitter(self) -> float:
-        """Noise of the decisive curve between probes, percentage points; NaN where it is unknown."""
-        return noise(self.decisive)
 
 
 def course(case: Case) -> Course | None:
@@ -109,135 +92,21 @@ def unprobed(case: Case) -> tuple[Text, Text]:
     )
 
 
-def shaking(curve: ProbeCurve, share: float = 1.0, jumps: Sequence[int] = ()) -> float:
-    """Return the noise between neighbouring probes of the last `share` of a curve, percentage points; NaN for fewer than 3.
-
-    Median distance of a probe from the line through its neighbours, scaled to a standard deviation: single jumps (a restart of the
-    schedule) and the bend of the fast fall at the start do not count as shaking, which the root mean square would let them. Three probes
-    around a step of `jumps` are left out: what the schedule did there is known.
-    """
-    pairs = [(s, c) for s, c in zip(curve.steps, curve.changes, strict=True) if math.isfinite(c)]
-    pairs = pairs[len(pairs) - max(3, math.ceil(share * len(pairs))) :]
-    distances = []
-    for (s0, c0), (s1, c1), (s2, c2) in zip(pairs, pairs[1:], pairs[2:], strict=False):
-        if any(s0 < jump <= s2 for jump in jumps):
-            continue
-        b = (s1 - s0) / (s2 - s0)
-        a = 1 - b
-        distances.append(abs(c1 - a * c0 - b * c2) / math.sqrt(1 + a * a + b * b))
-    return TO_DEVIATION * median(distances) if distances else math.nan
-
-
-def noise(curve: ProbeCurve) -> float:
-    """Return the jitter that counts for the end of a curve: of its second half, where the learning rate may have decayed.
-
-    At least a third of the whole run's: a few calm probes at the end are no proof of precision.
-    """
-    known = [j for j in (shaking(curve, 0.5), shaking(curve) / 3) if math.isfinite(j)]
-    return max(*known, LEAST_JITTER) if known else math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What the end of a run still brought."""
-
-    third: float
-    """Percentage points the curve fell by in the last third of the steps; negative where it rose."""
-    quarter: float
-    """Likewise in the last quarter."""
-    error: float
-    """Standard error of `third`, from the jitter; NaN where that is unknown."""
-    due: float
-    """Share of the run's summed learning rates that fell into the last third, 0 ... 1: what an even course would have brought there."""
-    is_fitted: bool
-    """From an exponential approach fitted to the whole curve; else from a straight line through the last third."""
-
-
 def ending(case: Case, curve: ProbeCurve) -> Ending | None:
-    """Return what the end of a curve still brought; None for fewer than `LEAST_PROBES` finite probes.
-
-    The curve is fitted as an exponential approach over the summed learning rates (over the steps where those are not known), the base at 0
-    included: all probes speak for the end then, not the last few only. A curve of another shape has a line through its last third.
-    """
-    pairs = [(s, c) for s, c in zip(curve.steps, curve.changes, strict=True) if math.isfinite(c)]
-    jitter = noise(curve)
-    if len(pairs) < LEAST_PROBES or not math.isfinite(jitter):
-        return None
-    last = pairs[-1][0]
-    line = _line([pair for pair in pairs if pair[0] >= last * (1 - LATE)] if len(pairs) > 9 else pairs[-4:], jitter)
-    whole = summed_lr_at(case, last)
+    """Return what the end of a curve still brought, over the summed learning rates (over the steps where those are not known)."""
+    last = max((s for s, c in zip(curve.steps, curve.changes, strict=True) if math.isfinite(c)), default=0)
+    whole = summed_lr_at(case, last) if last else None
 
     def done(step: float) -> float:
         so_far = summed_lr_at(case, step) if step >= 1 else 0.0
         return so_far / whole if whole and so_far is not None else step / last
 
-    due = 1 - done(last * 2 / 3)
-    fit = fit_saturation([0.0, *(done(s) for s, _ in pairs)], [0.0, *(c for _, c in pairs)])
-    reach = max(MOST_MISFIT * shaking(curve), STILL / 2 * abs(curve.last))
-    if fit is None or not fit.spread <= reach:
-        return Ending(line.rate * last * LATE, line.rate * last / 4, line.error * last * LATE, due, is_fitted=False)
-    third, quarter = fit.fall(done(last * 2 / 3)), fit.fall(done(last * 3 / 4))
-    return Ending(third, quarter, min(jitter, line.error * last * LATE), due, is_fitted=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    rate: float
-    """Percentage points fallen per step."""
-    error: float
-    """Standard error of that: jitter / sqrt(sum (x - mean)^2)."""
-
-
-def _line(pairs: Sequence[tuple[int, float]], jitter: float) -> _Line:
-    middle = math.fsum(s for s, _ in pairs) / len(pairs)
-    spread = math.fsum((s - middle) ** 2 for s, _ in pairs)
-    if not spread:
-        return _Line(0.0, math.inf)
-    return _Line(-math.fsum((s - middle) * c for s, c in pairs) / spread, jitter / math.sqrt(spread))
-
-
-def late_share(curve: ProbeCurve, end: Ending) -> float:
-    """Return the share of a curve's whole fall that its last quarter brought; 0 where nothing fell."""
-    return end.quarter / -curve.last if curve.last < 0 else 0.0
-
-
-def is_still(curve: ProbeCurve, end: Ending) -> bool:
-    """Return whether the last third is equivalent to no change: with 95 % confidence either way within a tenth of the gain."""
-    return abs(end.third) + SURE * end.error < STILL * -curve.last
-
-
-def is_at_best(curve: ProbeCurve) -> bool:
-    """Return whether the end lies within three jitters, or a tenth of the gain, of the best, which is the luckiest of many probes."""
-    return curve.last - curve.best < max(3 * shaking(curve), STILL * -curve.best)
-
-
-def plateau_step(curve: ProbeCurve) -> int:
-    """Return the first probed step from which on all probes lie within a tenth of the gain, or one jitter, of the end."""
-    reach = max(STILL * -curve.last, noise(curve))
-    since = curve.steps[-1]
-    for step, change in zip(reversed(curve.steps), reversed(curve.changes), strict=True):
-        if not math.isfinite(change) or abs(change - curve.last) > reach:
-            break
-        since = step
-    return since
-
-
-def change_at(curve: ProbeCurve, step: float) -> float:
-    """Return the change at a step, on the line between its neighbouring probes; the base (0 at step 0) counts as one."""
-    before = (0.0, 0.0)
-    for at, change in zip(curve.steps, curve.changes, strict=True):
-        if not math.isfinite(change):
-            continue
-        if at >= step:
-            share = (step - before[0]) / (at - before[0]) if at > before[0] else 1.0
-            return before[1] + share * (change - before[1])
-        before = (float(at), change)
-    return before[1]
+    return ending_of(curve, done)
 
 
 def has_learned(seen: Course) -> bool:
     """Return whether all curves ended better than the base model by more than three jitters."""
-    return all(curve.last < -LEARNED * noise(curve) for curve in (seen.train, seen.held_out) if curve is not None)
+    return all(curve.has_learned for curve in (seen.train, seen.held_out) if curve is not None)
 
 
 def is_at_rest(case: Case, seen: Course) -> bool:
@@ -253,12 +122,26 @@ def is_at_rest(case: Case, seen: Course) -> bool:
     return has_learned(seen) and is_quiet and is_at_best(seen.decisive)
 
 
+def went_on(case: Case) -> bool:
+    """Return whether training went on from other weights: at its first step the LoRA was not zero then."""
+    return any(setting(case, key) for key in ("network_weights", "resume", "initial_step", "initial_epoch"))
+
+
+def may_be_by_heart(seen: Course) -> bool:
+    """Return whether the training pictures gained so much that they may have been learned by heart, and nothing was held out to tell."""
+    curve = seen.train
+    return seen.held_out is None and curve is not None and curve.has_learned and curve.last < -MUCH
+
+
 def surety(case: Case, ratio: float, *, least: float = 2.0, is_about_others: bool = True) -> Confidence:
     """Return how sure a verdict of the probe is: high where the evidence is `least` times its limit, else medium.
 
-    A verdict about pictures the run did not see is never high from fewer than four held-out ones: two can be luckier than all others.
+    A verdict about pictures the run did not see is never high from fewer than four held-out ones: two can be luckier than all others. It is
+    low where they may have been learned by heart and nothing was held out to tell.
     """
     seen = course(case)
+    if seen is not None and is_about_others and may_be_by_heart(seen):
+        return Confidence.LOW
     if seen is None or len(seen.decisive) < LEAST_PROBES + 2 or ratio < least:
         return Confidence.MEDIUM
     if not is_about_others:
@@ -295,4 +178,6 @@ def changed(curve: ProbeCurve, limit: float | None = None, *, is_held_out: bool 
 
 def shaken(curve: ProbeCurve, limit: float | None = None) -> Evidence:
     """Return the jitter of a curve as evidence."""
-    return Evidence(Text("jitter between probes", "探针之间的抖动"), significant(shaking(curve), 2), limit, PROBE, "%")
+    return Evidence(
+        Text("jitter between probes", "探针之间的抖动"), significant(curve.late_jitter, 2), limit, PROBE, "%"
+    )

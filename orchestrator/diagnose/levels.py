@@ -28,6 +28,8 @@ PERSISTENCE = 2
 FIRST_STEPS, FIRST_LEVEL = 3, 4 / 3
 """The base model's own loss: mean of the first steps against the limit. Measured 1.04 for a base without training, 0.33 to 0.73
 where a learning rate of 0.2 did it."""
+DIVERGED = 15.0
+"""Percent worse than the base on training pictures; see rule `diverging`."""
 LOST_BASE = Text(
     "The loss lies near 1 from the very first steps: the base model itself predicts nothing.",
     "损失从最初几步起就接近 1：底模本身就不预测任何东西。",

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.conditioned import Change, Conditioned
     from orchestrator.diagnose.signals.instability import Dispersion, Spike
-    from orchestrator.diagnose.signals.pictures import Clusters, Contrast, GroupTest, PictureEffect
+    from orchestrator.diagnose.signals.pictures import Clusters, GroupTest, PictureEffect
     from orchestrator.diagnose.signals.probe import ProbeCurve
     from orchestrator.diagnose.signals.weights import Growth
 
 T = TypeVar("T")
-STEP_AVERAGE = "loss/validation/step_average"
+EPOCH_AVERAGE, STEP_AVERAGE = "loss/validation/epoch_average", "loss/validation/step_average"
+"""The trainer's own held-out loss: once an epoch, and within epochs, where it mixes in its own past."""
 LEAST_STEPS = 20
 """Steps below which nothing is said about shaking."""
 
@@ -56,7 +57,7 @@ class Explained:
     base: float
     """The base model's share on the probe; NaN where it was not measured."""
     collapsed_at: int | None
-    """Last step of the first of two consecutive windows below 0.1; None where there are none or the base is not above 0.4."""
+    """Last step of the first of two consecutive windows of a lost model (`LOST_EXPLAINED`, `LEAST_BASE`); None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,6 @@ class PictureReport:
     by_folder: GroupTest | None
     by_bucket: GroupTest | None
     """Rank tests on the median residuals of pictures; None with one group only."""
-    epochs: Contrast | None
-    """Fall of the loss at epoch boundaries; None where the length of an epoch is unknown or fewer than 3 boundaries were seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,6 @@ class WeightGrowth:
     """Per module group: `unet`, `te`."""
     newest: Checkpoint
     """The last scanned file; its `groups` hold norms and ranks."""
-    dead_share: float
-    """Share of the newest file's modules that do nothing, 0 ... 1; NaN where unknown."""
-    te_to_unet: float
-    """Mean update norm of the text encoders over that of the U-Net in the newest file; NaN without both."""
 
 
 def _once(case: Case, key: str, make: Callable[[Case], T]) -> T:
@@ -205,14 +200,12 @@ def _picture_effects(case: Case) -> PictureReport | None:
             )
             folders.setdefault(picture.name.rpartition("/")[0], []).append(middle)
             buckets.setdefault(str(picture.bucket), []).append(middle)
-    length = steps_per_epoch(case)
     return PictureReport(
         rows=rows,
         clusters=by_picture.two_clusters([found.effects[index] for index in order]),
         order=order,
         by_folder=by_picture.kruskal_wallis(list(folders.values())),
         by_bucket=by_picture.kruskal_wallis(list(buckets.values())),
-        epochs=by_picture.epoch_contrast(found.steps, found.levels, length) if length else None,
     )
 
 
@@ -279,7 +272,7 @@ def weight_growth(case: Case) -> WeightGrowth | None:
 
 
 def _weight_growth(case: Case) -> WeightGrowth | None:
-    from orchestrator.diagnose.signals.weights import dead_share, group_growth, norm_ratio
+    from orchestrator.diagnose.signals.weights import group_growth
 
     files: Sequence[Checkpoint] = case.observations.checkpoints if case.observations is not None else ()
     scanned = [checkpoint for checkpoint in files if checkpoint.is_scanned]
@@ -288,4 +281,4 @@ def _weight_growth(case: Case) -> WeightGrowth | None:
     newest = scanned[-1]
     groups = sorted({group for checkpoint in scanned for group in checkpoint.norms})
     growth = {group: found for group in groups if (found := group_growth(scanned, group)) is not None}
-    return WeightGrowth(growth, newest, dead_share(newest), norm_ratio(newest))
+    return WeightGrowth(growth, newest)

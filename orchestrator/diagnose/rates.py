@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnose.facts import series, telemetry
+from orchestrator.core.text import Text
+from orchestrator.diagnose.facts import is_logging, series, telemetry
 from orchestrator.diagnose.signals.schedule import (
     LrAccount,
     StepSizeAccount,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LR_TAGS = ("lr/unet", "lr/group0", "lr/textencoder", "lr/te1", "lr/group1")
 """The trainer's tags of a learning rate, the one that matters most first."""
+DOUBLED = 2.0
+"""Times its first value: a step size that grew less never grew."""
 LOG_GAP = 0.02
 """Share of the run by which the log may end before the step that is asked for."""
 
@@ -77,6 +80,16 @@ def _logged_step_size(case: Case, tag: str) -> StepSizeAccount | None:
     rate_at = dict(zip(lr.steps, lr.values, strict=True))
     rates = [rate_at.get(step, math.nan) for step in products.steps]
     return account_step_size(tag, step_sizes(products.values, rates), rates)
+
+
+def step_size_needed(case: Case) -> Text:
+    """Return what would show the step size: only what is missing is asked for."""
+    if is_logging(case):
+        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
+    return Text(
+        "`telemetry: log` in the recipe; or the optimizer written as `Prodigy`, which the trainer logs.",
+        "配方中的 `telemetry: log`；或把优化器写作 `Prodigy`，训练器才会记录。",
+    )
 
 
 def summed_lr_at(case: Case, step: float) -> float | None:

@@ -23,6 +23,8 @@ USUAL_SCALES = (0.5, 1.0)
 """alpha / rank: of kohya's own documents, and of ai-toolkit's presets."""
 ABSURD_SCALE = 1000.0
 """alpha / rank: five hundred times the largest in sixty published presets; a slip of the pen, 1e6 for 16."""
+SPARE = 1.1
+"""Times the step at which a run was best, or came to rest: enough of a next one."""
 LR_CAP = 1e-3
 """No more than this with Adam-like optimizers where the family's range is unknown."""
 
@@ -84,6 +86,11 @@ def text_rates(case: Case) -> list[float]:
     rates = [float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)]
     is_left_out = setting(case, "network_train_unet_only") is True
     return [] if is_left_out or len(rates) < len(values) or not any(rates) else rates
+
+
+def a_tenth_more(step: int) -> int:
+    """Return where to stop next time: a tenth beyond a step, in tens, and never before that step."""
+    return max(round(step * SPARE / 10) * 10, step)
 
 
 def new_length(case: Case, steps: int, *, is_safe: bool = False) -> tuple[Change, ...]:

@@ -7,15 +7,18 @@ always the best likeness, so three files are handed on for a comparison by eye.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.finding import Confidence, State
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.breaking import break_step, is_usable, sound_files
-from orchestrator.diagnose.course import LEARNED, SAME, change_at, course, noise, shaking
+from orchestrator.diagnose.course import SAME, course
 from orchestrator.diagnose.facts import series
-from orchestrator.diagnose.measured import steps_per_epoch
+from orchestrator.diagnose.measured import EPOCH_AVERAGE, steps_per_epoch
+from orchestrator.diagnose.signals.ending import change_at
+from orchestrator.diagnose.signals.jitter import JITTERS
 from orchestrator.diagnose.state import primary_state
 
 if TYPE_CHECKING:
@@ -27,11 +30,10 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-HELD_OUT = "loss/validation/epoch_average"
 REBOUND = 1.0
 """Percent above the lowest held-out loss at which a rebound begins; sound public runs reach 0.3 %."""
-MUCH = 7.0
-"""Percent gained on training pictures beyond which nobody can tell learning from memory without held-out pictures."""
+MOST_OF_GAIN = 0.8
+"""Share of the best gain on training pictures that a file has to have to be named where no others were measured."""
 Place = Literal["left", "middle", "right"]
 
 
@@ -57,6 +59,16 @@ class Window:
     because: Text
 
 
+NEXT_TO_NOTHING = Window(
+    (),
+    Confidence.MEDIUM,
+    Text(
+        "It learned next to nothing: none of its files is worth more than another.",
+        "几乎什么都没学到：各文件没有高下之分。",
+    ),
+)
+
+
 def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     """Return which of the saved files to use; None where no file was saved."""
     files = case.observations.checkpoints if case.observations is not None else ()
@@ -65,20 +77,22 @@ def checkpoint_window(case: Case, verdict: Verdict) -> Window | None:
     usable = sorted((f for f in files if is_usable(f) and f.step), key=lambda f: (f.step or 0, f.is_final))
     if not usable:
         return _without_steps(files)
-    seen, state = course(case), primary_state(verdict).state
-    if state is State.BROKEN:
+    seen, told = course(case), primary_state(verdict)
+    if told.state is State.BROKEN:
         return _before_break(case, usable, seen)
-    return _probed(usable, seen) if seen is not None else _without_probe(case, usable, state)
+    if seen is None:
+        return _without_probe(case, usable, told.state)
+    found = _probed(usable, seen)
+    is_to_the_end = any(one.step == usable[-1].step for one in found.candidates)
+    if told.state is State.NOT_LEARNING and is_to_the_end:
+        return NEXT_TO_NOTHING  # the last file is what was judged: the others are no better than that
+    return replace(found, confidence=max(found.confidence, told.confidence, key=list(Confidence).index))
 
 
 def _without_probe(case: Case, usable: Sequence[Checkpoint], state: State) -> Window:
     if state is State.NOT_LEARNING:
-        words = Text(
-            "It learned next to nothing: none of its files is worth more than another.",
-            "几乎什么都没学到：各文件没有高下之分。",
-        )
-        return Window((), Confidence.MEDIUM, words)
-    held_out, length = series(case, HELD_OUT), steps_per_epoch(case)
+        return NEXT_TO_NOTHING
+    held_out, length = series(case, EPOCH_AVERAGE), steps_per_epoch(case)
     if held_out is not None and length and sum(map(math.isfinite, held_out.values)) > 2:
         return _validated(usable, held_out, length)
     return _unmeasured(usable)
@@ -124,29 +138,42 @@ def _before_break(case: Case, files: Sequence[Checkpoint], seen: Course | None) 
 
 def _probed(files: Sequence[Checkpoint], seen: Course) -> Window:
     curve, is_held = seen.decisive, seen.held_out is not None
-    better = [f for f in files if is_measured(curve, f.step or 0) and change_at(curve, f.step or 0) < -SAME]
-    if not better and -SAME <= curve.last < -LEARNED * noise(curve):
+    known = [f for f in files if is_measured(curve, f.step or 0)]
+    better = [f for f in known if change_at(curve, f.step or 0) < -max(SAME, JITTERS * curve.late_jitter)]
+    if not better:
+        return _none_better(curve, known)
+    chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
+    is_cut = (chosen[-1].step or 0) < (files[-1].step or 0)  # something later was measured, and it is worse
+    left, right = _AS_GOOD if is_held else _ENOUGH, _BEFORE_WORSE if is_cut else _LATEST
+    sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
+    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), left, right), sure, why)
+
+
+def _none_better(curve: ProbeCurve, files: Sequence[Checkpoint]) -> Window:
+    """Say why no file is named: a gain too small to choose by, one that the jitter hides, or none."""
+    if curve.has_learned and curve.last >= -SAME:
         words = Text(
             f"What was gained is under {SAME} %: too little to choose a file by. Compare by eye.",
             f"收益不足 {SAME} %：不足以据此选择文件。请目测比较。",
         )
         return Window((), Confidence.LOW, words)
-    if not better:
+    if any(change_at(curve, f.step or 0) < -SAME for f in files):
+        limit = short_number(JITTERS * curve.late_jitter, 2)
         words = Text(
-            "No saved file was measurably better than the base model: use none of them.",
-            "没有哪个保存的文件可测得地优于底模：都不要使用。",
+            f"The probe jumps too much to name a file: below {limit} % nothing can be told from chance. Compare by eye.",
+            f"探针跳动过大，无法选出文件：小于 {limit} % 的差异与偶然无法区分。请目测比较。",
         )
-        return Window((), Confidence.HIGH, words)
-    chosen, why = (_by_held_out(better, curve)) if is_held else _by_training(better, curve)
-    is_cut = (chosen[-1].step or 0) < (files[-1].step or 0)  # something later was measured, and it is worse
-    right = (_BEFORE_WORSE if is_held else _BEFORE_HEART) if is_cut else _LATEST
-    sure = Confidence.MEDIUM if is_held and len(curve) >= 6 else Confidence.LOW
-    return Window(_candidates(chosen, lambda f: change_at(curve, f.step or 0), _AS_GOOD, right), sure, why)
+        return Window((), Confidence.LOW, words)
+    words = Text(
+        "No saved file was measurably better than the base model: use none of them.",
+        "没有哪个保存的文件可测得地优于底模：都不要使用。",
+    )
+    return Window((), Confidence.HIGH, words)
 
 
 def _by_held_out(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
     best = min(change_at(curve, f.step or 0) for f in files)
-    near = best + max(noise(curve), shaking(curve))
+    near = best + max(curve.late_jitter, curve.jitter)
     left = next(f for f in files if change_at(curve, f.step or 0) <= near)
     later = [f for f in files if (f.step or 0) >= (left.step or 0)]
     kept = [left]
@@ -174,18 +201,13 @@ def rise(low: float, high: float) -> float:
 
 
 def _by_training(files: Sequence[Checkpoint], curve: ProbeCurve) -> tuple[list[Checkpoint], Text]:
-    modest = [f for f in files if change_at(curve, f.step or 0) > -MUCH] or list(files[:1])
-    best = min(change_at(curve, f.step or 0) for f in modest)
-    left = next(f for f in modest if change_at(curve, f.step or 0) <= 0.8 * best)
-    kept = [f for f in modest if (f.step or 0) >= (left.step or 0)]
-    is_cut = len(modest) < len(files)
-    end = (
-        f", up to {MUCH:.0f} %, where learning by heart begins to be likely" if is_cut else ", to the end of the run",
-        f"，到收益达 {MUCH:.0f} % 为止，此后很可能是死记" if is_cut else "，直到训练结束",
-    )
+    """Name what learned most, however much that is: no gain on training pictures tells learning from learning by heart."""
+    best = min(change_at(curve, f.step or 0) for f in files)
+    kept = [f for f in files if change_at(curve, f.step or 0) <= MOST_OF_GAIN * best]
     return kept, Text(
-        f"No held-out pictures: taken from the training pictures alone, from four fifths of the gain on{end[0]}. Compare by eye.",
-        f"没有留出图片：仅依据训练图片，从取得五分之四的收益起{end[1]}。请目测比较。",
+        "No held-out pictures: these are the files with at least four fifths of the gain on the training pictures. Nothing that was "
+        "measured tells learning from learning by heart: compare by eye, with prompts that no caption holds.",
+        "没有留出图片：这些文件在训练图片上取得了至少五分之四的收益。没有任何测量能区分学会与死记：请用标注中没有的提示词目测比较。",
     )
 
 
@@ -214,15 +236,15 @@ def _unmeasured(files: Sequence[Checkpoint]) -> Window:
 
 
 _AS_GOOD = Text("earliest that is as good: the freest with new prompts", "同样好的文件中最早的：对新提示词最灵活")
+_ENOUGH = Text(
+    "earliest with four fifths of the gain: freer with new prompts", "最早取得五分之四收益的文件：对新提示词更灵活"
+)
 _EARLY = Text("early: freer with new prompts, if it has learned enough", "较早：若已学够，对新提示词更灵活")
 _BETWEEN = Text("in between: try this first", "居中：先试这个")
 _ONLY = Text("the only one to name", "仅此一个")
 _LATEST = Text("latest of them: often the closest likeness", "其中最晚的：往往最像")
 _LAST = Text("the last: the most training", "最后一个：训练最多")
 _BEFORE_WORSE = Text("latest before it got worse: often the closest likeness", "变差之前最晚的：往往最像")
-_BEFORE_HEART = Text(
-    "latest before learning by heart becomes likely: often the closest likeness", "很可能开始死记之前最晚的：往往最像"
-)
 
 
 def _candidates(

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orchestrator.core.number_text import short_number
+from orchestrator.diagnose.measured import EPOCH_AVERAGE, STEP_AVERAGE
 from orchestrator.diagnose.signals.raw import block_medians
 from orchestrator.report.chart_view import view
 from orchestrator.report.labels import label
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 RAW_LOSS = ("loss/current", "loss/average", "loss")
 """The series to show as the loss, best first. `loss/average` hides the noise and stays NaN after one NaN."""
-VALIDATION = ("loss/validation/epoch_average", "loss/validation/step_average")
+VALIDATION = (EPOCH_AVERAGE, STEP_AVERAGE)
 """`step_average` mixes stale values in after the first epoch: shown only where the other is absent."""
 MAX_TREND_BLOCKS = 48
 POINTS_PER_BLOCK = 16

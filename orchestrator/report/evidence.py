@@ -9,6 +9,7 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import telemetry
 from orchestrator.diagnose.measured import conditioned, probe_curves
+from orchestrator.diagnose.signals.jitter import JITTERS
 from orchestrator.diagnose.signals.probe import percent
 from orchestrator.report.chart_view import Absent, view
 from orchestrator.report.curves import save_marks, window_shades
@@ -48,8 +49,8 @@ NO_PROBE = Text(
     "要求了探针，但底模或 LoRA 没有被测量；原因见记录器的备注。",
 )
 NO_HELD_OUT = Text(
-    "No picture was held out: `validation.hold_out: auto` in the recipe keeps some back where there are enough.",
-    "没有留出图片：配方中写 `validation.hold_out: auto`，图片足够时会留出几张。",
+    "No picture was held out: `validate.hold_out: auto` in the recipe keeps some back where there are enough.",
+    "没有留出图片：配方中写 `validate.hold_out: auto`，图片足够时会留出几张。",
 )
 TOO_FEW = Text("Fewer than 24 finite losses were recorded.", "记录到的有限损失不足 24 个。")
 
@@ -131,8 +132,8 @@ def _probe_limits(curves: Sequence[ProbeCurve]) -> tuple[tuple[float, float], bo
 
 
 def _against_base(curve: ProbeCurve, look: str, name: str, say: Sayer) -> Curve:
-    jitter = say.text(f"jitter {short_number(curve.jitter, 2)}", f"抖动 {short_number(curve.jitter, 2)}")
-    legend = f"{name} ({len(curve.pictures)})" + (f" · {jitter} %" if math.isfinite(curve.jitter) else "")
+    jitter = say.text(f"jitter {short_number(curve.late_jitter, 2)}", f"抖动 {short_number(curve.late_jitter, 2)}")
+    legend = f"{name} ({len(curve.pictures)})" + (f" · {jitter} %" if math.isfinite(curve.late_jitter) else "")
     is_train = look == "trend"
     return Curve(
         name,
@@ -153,10 +154,12 @@ def _last_values(found: ProbeCurves, say: Sayer) -> str:
         told.append(say.text(f"training {_signed(train.last)}", f"训练 {_signed(train.last)}"))
     if held is not None:
         told.append(say.text(f"held out {_signed(held.last)}", f"留出 {_signed(held.last)}"))
-    jitter = max((c.jitter for c in (train, held) if c is not None and math.isfinite(c.jitter)), default=math.nan)
+    jitter = max(
+        (c.late_jitter for c in (train, held) if c is not None and math.isfinite(c.late_jitter)), default=math.nan
+    )
     noise = ""
     if math.isfinite(jitter):
-        limit = short_number(3 * jitter, 2)
+        limit = short_number(JITTERS * jitter, 2)
         noise = say.text(f" Differences below {limit} % are noise.", f"小于 {limit} % 的差异是噪声。")
     last = say.text(f"At the end: {', '.join(told)}.", f"结束时：{'，'.join(told)}。")
     return last + noise + ("" if held is not None else " " + NO_HELD_OUT.to(say.language))

@@ -207,14 +207,14 @@ def _data(plan: Plan) -> dict[str, str]:
 
 
 def _results(case: Case) -> dict[str, float]:
-    from orchestrator.diagnose.course import course, shaking
+    from orchestrator.diagnose.course import course
     from orchestrator.diagnose.measured import weight_growth
 
     found: dict[str, float] = {}
     seen = course(case)
     if seen is not None:
         found |= _end(seen.train, "train") | _end(seen.held_out, "held_out")
-        found |= {"jitter": shaking(seen.decisive)}
+        found |= {"jitter": seen.decisive.late_jitter}
     if seen is not None and seen.held_out is not None:
         found |= {"best_held_out": seen.held_out.best, "best_step": float(seen.held_out.best_step)}
     done = case.observations.facts.get("last_step") if case.observations is not None else None

@@ -72,9 +72,13 @@ NO_BETTER_FILE = Text(
     "This LoRA went on to learn its pictures by heart; no earlier file is known to be better.",
     "这个 LoRA 后来开始死记图片；没有已知更好的更早文件。",
 )
-UNPROVED_OVERFIT = Text(
-    "This LoRA learned its subject, or its pictures by heart: what was measured does not tell the two apart.",
-    "这个 LoRA 可能学会了主题，也可能死记了图片：现有测量无法区分两者。",
+PERHAPS_OVERFIT = Text(
+    "This LoRA perhaps went on to learn its pictures by heart: the trainer's own held-out loss rose again, and has no base to compare with.",
+    "这个 LoRA 后来可能开始死记图片：训练器自带的留出集损失又升高了，但没有底模可比。",
+)
+OWN_PICTURES = Text(
+    " That was measured on its own pictures alone: learning them by heart looks the same.",
+    "这只在训练图片上测得：死记图片看起来也一样。",
 )
 NOTHING_TRAINED = Text("Nothing was trained.", "没有训练任何内容。")
 SURENESS: dict[Confidence, Text] = {
@@ -135,17 +139,22 @@ def became(data: ReportData) -> Became:
     window = checkpoint_window(data.case, data.verdict)
     files = data.case.observations.checkpoints if data.case.observations is not None else ()
     if found.state is State.OVERFIT and found.confidence is Confidence.LOW:
-        name, sentence = Text("perhaps overfit", "可能过拟合"), UNPROVED_OVERFIT
+        name, sentence = Text("perhaps overfit", "可能过拟合"), PERHAPS_OVERFIT
     else:
-        told, few = _sentence(found.state, window, files), _few_held_out(data.case, found.state)
-        name, sentence = NAMES[found.state], Text(f"{told.en}{few.en}", f"{told.zh}{few.zh}")
+        told, behind = _sentence(found.state, window, files), _measured_on(data.case, found.state)
+        name, sentence = NAMES[found.state], Text(f"{told.en}{behind.en}", f"{told.zh}{behind.zh}")
     return Became(LOOKS[found.state], name, sentence, sureness, found.because)
 
 
-def _few_held_out(case: Case, state: State) -> Text:
-    """Return what a gain lacks that was measured on a few held-out pictures; empty where it lacks nothing, or none is claimed."""
-    seen = course(case) if state in {State.CONVERGED, State.LEARNING} else None
-    if seen is None or seen.held_out is None or len(seen.held_out.pictures) >= SAMPLE:
+def _measured_on(case: Case, state: State) -> Text:
+    """Return what a gain lacks that was measured on its own or a few held-out pictures; empty where it lacks nothing, or none is claimed."""
+    is_gain = state in {State.UNDERTRAINED, State.CONVERGED, State.LEARNING}
+    seen = course(case) if is_gain else None
+    if seen is None:
+        return Text("", "")
+    if seen.held_out is None:
+        return OWN_PICTURES
+    if state is State.UNDERTRAINED or len(seen.held_out.pictures) >= SAMPLE:
         return Text("", "")
     count = len(seen.held_out.pictures)
     return Text(

@@ -31,6 +31,15 @@ def test_a_run_that_came_back_is_damaged_not_lost() -> None:
 def test_a_base_that_was_lost_before_is_named() -> None:
     finding = catches(RULE, observed(LOST, **SETTINGS), Severity.STOP)
     assert "base model itself" in finding.message.en
+    for other in (
+        observed(LOST, **SETTINGS, network_weights="other.safetensors"),
+        observed(LOST, **SETTINGS, resume="run-state"),
+    ):
+        went_on = catches(RULE, other, Severity.STOP)
+        assert "base model itself" not in went_on.message.en
+        assert "weights it went on from" in went_on.message.en
+        assert went_on.why is not None
+        assert "was not zero" in went_on.why.en
     assert finding.fix is not None
     assert finding.fix.changes == ()
 

@@ -11,19 +11,13 @@ from orchestrator.diagnose.course import (
     SAMPLE,
     Course,
     caveat,
-    change_at,
     course,
     ending,
-    is_at_best,
-    is_still,
-    late_share,
-    noise,
-    plateau_step,
-    shaking,
     surety,
 )
+from orchestrator.diagnose.signals.ending import change_at, is_at_best, is_still, late_share, plateau_step
 from tests.diagnose.cases import observed
-from tests.diagnose.recorded import approach, recorded, shaken, step_records
+from tests.diagnose.recorded import approach, recorded, step_records
 
 if TYPE_CHECKING:
     from orchestrator.diagnose.signals.probe import ProbeCurve
@@ -50,20 +44,6 @@ def test_fewer_than_six_finite_probes_are_no_course() -> None:
     assert course(recorded([-1.0] * 5)) is None
     assert course(recorded([*[math.nan] * 5, *[-1.0] * 5])) is None
     assert course(observed([0.1] * 100)) is None
-
-
-def test_shaking_is_blind_to_a_single_jump_and_to_the_first_fall() -> None:
-    assert shaking(_curve([0.0] * 6 + [5.0] * 6)) < 0.01
-    assert shaking(_curve(approach(-8.0, rate=8))) < 0.3
-    # Up and down by 1: each lies 2 from the line through its neighbours, whose own noise makes that sqrt(1.5) deviations.
-    assert shaking(_curve(shaken([3.0] * 12, 1.0))) == pytest.approx(1.4826 * 2 / math.sqrt(1.5), rel=1e-6)
-
-
-def test_noise_is_that_of_the_second_half_but_not_less_than_a_third_of_all() -> None:
-    calm_end = [*shaken([0.0] * 8, 1.0), *[0.0] * 10]
-    whole = shaking(_curve(calm_end))
-    assert noise(_curve(calm_end)) == pytest.approx(max(whole / 3, 0.01))
-    assert noise(_curve([0.0] * 12)) == 0.01
 
 
 def test_a_gain_on_held_out_pictures_says_how_far_it_speaks_for_others() -> None:
@@ -141,6 +121,12 @@ def test_evidence_of_twice_its_limit_and_enough_probes_is_sure() -> None:
     assert surety(recorded([-5.0] * 8), 2.0, is_about_others=False) is Confidence.HIGH
     assert surety(recorded([-5.0] * 8), 1.9, is_about_others=False) is Confidence.MEDIUM
     assert surety(recorded([-5.0] * 7), 9.0, is_about_others=False) is Confidence.MEDIUM
+
+
+def test_as_long_as_memory_is_an_open_question_nothing_is_surer_than_a_hint() -> None:
+    assert surety(recorded([-9.0] * 8), 9.0) is Confidence.LOW
+    assert surety(recorded([-9.0] * 8), 9.0, is_about_others=False) is Confidence.HIGH
+    assert surety(recorded([-9.0] * 8, [-9.0] * 8), 9.0) is not Confidence.LOW
 
 
 def test_two_held_out_pictures_or_none_do_not_speak_surely_for_others() -> None:

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
 
 from orchestrator.core.finding import Confidence, Severity, Status
 from orchestrator.diagnose.rules.loss_trend import RULE
-from tests.diagnose.cases import catches, catches_not, observed
+from tests.diagnose.cases import catches, catches_not, observed, series
+from tests.diagnose.recorded import recorded
+
+if TYPE_CHECKING:
+    from orchestrator.diagnose.rule import Case
 
 
 def _loss(count: int, last: float = 1.0, seed: int = 0) -> list[float]:
@@ -31,6 +40,36 @@ def test_a_large_fall_is_told_without_praise() -> None:
     finding = catches_not(RULE, observed(_loss(2000, last=0.2)), Status.CLEAR)
     assert finding.confidence is Confidence.LOW
     assert "no proof of quality" in finding.message.en
+
+
+def _recorded(end: float, noise: float, seed: int = 0) -> Case:
+    """Return a run whose loss at each timestep goes to `end` times its first level, evenly; the timesteps differ by a factor of five."""
+    draw, count = random.Random(seed), 1200
+    at = {0: 0.3, 1: 0.15, 2: 0.1, 3: 0.08, 4: 0.06}
+    losses = [at[n % 5] * end ** (n / count) * math.exp(draw.gauss(0, noise)) for n in range(count)]
+    seen = recorded(losses=losses)
+    assert seen.observations is not None
+    return replace(seen, observations=replace(seen.observations, series={"loss/current": series(losses)}), cache={})
+
+
+def test_with_the_timesteps_known_a_fall_is_seen_and_not_praised() -> None:
+    finding = catches_not(RULE, _recorded(0.93, 0.1), Status.CLEAR)
+    assert finding.confidence is Confidence.LOW
+    assert "with the timesteps taken out the loss fell by" in finding.message.en.lower()
+    assert "no proof of quality" in finding.message.en
+    change, chance, shaking = finding.evidence[:3]
+    assert isinstance(change.value, float)
+    assert change.value == pytest.approx(-7, abs=1.5)
+    assert isinstance(chance.value, float)
+    assert chance.value < 0.01
+    assert "white noise" in shaking.what.en
+
+
+def test_flat_is_only_said_where_it_is_certain() -> None:
+    assert "flat" in catches_not(RULE, _recorded(1.0, 0.02), Status.CLEAR).message.en
+    unsure = catches_not(RULE, _recorded(1.0, 0.6), Status.INCONCLUSIVE)
+    assert "neither a sure fall nor flat" in unsure.message.en
+    assert "no sign of a wrong learning rate" in unsure.message.en
 
 
 def test_chance_alone_fires_in_no_more_than_one_of_fifty() -> None:

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import random
+
+import pytest
+
 from orchestrator.core.finding import Confidence, Severity, State, Status
+from orchestrator.diagnose.course import SAME
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.nothing_learned import RULE
 from tests.diagnose.cases import catches, catches_not, observed
@@ -14,6 +19,19 @@ def test_an_end_that_is_surely_the_base_is_nothing() -> None:
     assert finding.fix is not None
     # 1e-6 is below what works for the family: its middle.
     assert [(c.key, c.value) for c in finding.fix.changes] == [("train.unet_lr", 1.3e-4)]
+
+
+def test_a_gain_that_is_measurable_and_too_little_is_not_called_unmeasurable() -> None:
+    finding = catches(RULE, recorded(approach(-0.7)), Severity.FIX)
+    assert finding.message.en.startswith("Too little to matter was learned")
+    assert "-0.70 %" in finding.message.en
+
+
+@pytest.mark.parametrize("probes", [6, 8, 12])
+def test_at_the_limit_it_errs_as_rarely_as_it_says(probes: int) -> None:
+    draw = random.Random(probes)
+    curves = [[-SAME + draw.gauss(0, 0.3) for _ in range(probes)] for _ in range(300)]
+    assert sum(any(f.is_fired for f in RULE.check(recorded(curve))) for curve in curves) <= 8
 
 
 def test_nothing_so_far_is_not_nothing() -> None:

@@ -13,7 +13,6 @@ from scipy import stats
 from orchestrator.core.telemetry import SampleLosses
 from orchestrator.diagnose.signals import conditioned as signals
 from orchestrator.diagnose.signals.instability import explained_windows
-from orchestrator.diagnose.signals.pictures import epoch_contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,6 +193,5 @@ def test_numbers_that_cannot_be_cost_neither_memory_nor_time() -> None:
     assert found.left_out == 2
     assert 10**15 in found.effects
     assert found.steps[-1] == 10**17
-    assert epoch_contrast(found.steps, found.levels, 10) is None
     steps, losses = np.array(told.steps), np.array(told.losses)
     assert len(explained_windows(steps[::-1], losses, np.ones(200))[0]) <= 20

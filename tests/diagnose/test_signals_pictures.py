@@ -114,25 +114,3 @@ def test_two_kinds_need_enough_finite_numbers() -> None:
     same = pictures.two_clusters([1.0] * 6)
     assert same is not None
     assert (same.gap, same.ashman) == (0.0, 0.0)
-
-
-def _contrast(levels: np.ndarray[tuple[int], np.dtype[np.float64]], length: int) -> pictures.Contrast:
-    found = pictures.epoch_contrast(np.arange(1, len(levels) + 1), levels, length)
-    assert found is not None
-    return found
-
-
-def test_stairs_are_told_from_an_even_fall() -> None:
-    draw = np.random.default_rng(10)
-    steps, noise = np.arange(1000), 0.1 * draw.normal(size=1000)
-    stairs = _contrast(-0.1 * (steps // 100) + noise, 100)
-    assert stairs.boundaries == 9
-    assert stairs.mean == pytest.approx(-0.1, abs=0.03)
-    assert stairs.z < -3
-    assert abs(_contrast(-0.001 * steps + noise, 100).z) < 3
-
-
-def test_a_contrast_needs_three_boundaries() -> None:
-    assert pictures.epoch_contrast(np.arange(1, 300), np.zeros(299), 100) is None
-    assert pictures.epoch_contrast(np.arange(1, 300), np.zeros(299), 3) is None
-    assert pictures.epoch_contrast(np.zeros(0, dtype=np.int64), np.zeros(0), 100) is None

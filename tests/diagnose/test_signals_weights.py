@@ -62,16 +62,3 @@ def test_a_group_grows_over_its_files() -> None:
     single = weights.group_growth(files[:1], "unet")
     assert single is not None
     assert math.isnan(single.last_share)
-
-
-def test_dead_modules_are_a_share_of_all() -> None:
-    assert weights.dead_share(file(1, 0.1, unet=group(10, 3), te=group(10, 1))) == pytest.approx(0.2)
-    assert weights.dead_share(file(1, 0.1)) == pytest.approx(0.4)
-    assert math.isnan(weights.dead_share(Checkpoint("x", 1, None, False, 1, True)))  # noqa: FBT003
-
-
-def test_the_text_encoder_is_compared_with_the_unet() -> None:
-    both = file(1, 0.1, unet=group(mean_norm=0.5), te=group(mean_norm=1.0))
-    assert weights.norm_ratio(both) == pytest.approx(2)
-    assert math.isnan(weights.norm_ratio(file(1, 0.1, unet=group())))
-    assert math.isnan(weights.norm_ratio(file(1, 0.1, unet=group(mean_norm=0.0), te=group())))

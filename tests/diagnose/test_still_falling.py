@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.finding import Confidence, Severity, State, Status
-from orchestrator.diagnose.rules.still_falling import HELD_OUT, RULE
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
+from orchestrator.diagnose.rules.still_falling import RULE
 from tests.diagnose.cases import catches, catches_not, observed, plan, series, step_plan
 from tests.diagnose.recorded import ended_early, recorded, step_records
 
@@ -18,7 +19,7 @@ SETTLED = [0.180, 0.160, 0.152, 0.150, 0.1495, 0.1493, 0.1492, 0.1491]
 
 
 def _held_out(values: list[float], **facts: int) -> Case:
-    return observed(facts=facts, further=[series(values, HELD_OUT)])
+    return observed(facts=facts, further=[series(values, EPOCH_AVERAGE)])
 
 
 def test_a_held_out_loss_that_falls_to_the_end_wants_half_as_many_steps_again() -> None:
@@ -82,7 +83,7 @@ def test_a_run_that_ended_early_is_to_end_first() -> None:
     assert falling.plan is None  # else its length would come from there
     for case in (
         ended_early(falling),
-        observed([0.1] * 1200, further=[series(FALLING, HELD_OUT)], facts={"total_steps": 5000}),
+        observed([0.1] * 1200, further=[series(FALLING, EPOCH_AVERAGE)], facts={"total_steps": 5000}),
     ):
         fix = catches(RULE, case).fix
         assert fix is not None

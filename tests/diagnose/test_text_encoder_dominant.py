@@ -34,6 +34,11 @@ def test_a_single_direction_that_grows_is_pointed_out() -> None:
     catches_not(RULE, observed(checkpoints=resting), Status.CLEAR)
 
 
+def test_weights_that_hardly_moved_are_not_compared() -> None:
+    catches_not(RULE, observed(checkpoints=[file_at(400, 4e-6, 5.5e-6)]), Status.NOT_APPLICABLE)
+    catches(RULE, observed(checkpoints=[file_at(400, 4e-6, 5e-4)]), Severity.FIX)
+
+
 def test_one_part_alone_is_not_compared_and_no_file_says_nothing() -> None:
     catches_not(RULE, observed(checkpoints=[file_at(400)]), Status.NOT_APPLICABLE)
     catches_not(RULE, observed(), Status.INCONCLUSIVE)

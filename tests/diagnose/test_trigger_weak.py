@@ -6,6 +6,7 @@ from dataclasses import replace
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.observation import Observations
 from orchestrator.core.telemetry import Picture, Probe, Telemetry
+from orchestrator.diagnose.course import course, has_learned
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.trigger_weak import RULE
 from orchestrator.diagnose.signals.probe import NO_TRIGGER, probe_curve
@@ -54,6 +55,22 @@ def test_a_word_that_changes_little_is_told_though_it_changes_it_for_sure() -> N
     assert found.evidence[1].value is not None
     assert float(found.evidence[1].value) > 0
     assert "at most 2" in found.message.en
+
+
+def test_a_single_jump_does_not_hide_what_the_verdict_calls_learned() -> None:
+    levels = [0.99, 0.97, 0.70, 0.78, 0.77, 0.77, 0.76, 0.76]
+    case = _case(0.76)
+    assert case.observations is not None
+    assert case.observations.telemetry is not None
+    shown = [_probe(0, 1.0, is_on=False, when="start")]
+    shown += [_probe(100 * n, level) for n, level in enumerate(levels, 1)]
+    shown.append(_probe(800, 0.761, when=NO_TRIGGER, spread=0.0005))
+    telemetry = replace(case.observations.telemetry, probes=tuple(shown))
+    case = replace(case, observations=replace(case.observations, telemetry=telemetry))
+    seen = course(case)
+    assert seen is not None
+    assert has_learned(seen)
+    catches(RULE, case, Severity.INFO)
 
 
 def test_a_word_that_is_bound_is_clear() -> None:

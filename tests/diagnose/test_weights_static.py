@@ -3,7 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.core.finding import Confidence, Severity, State, Status
+from orchestrator.diagnose.changes import next_changes
+from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.rules import text_encoder_dominant, weight_blow_up
 from orchestrator.diagnose.rules.weights_static import RULE
+from orchestrator.diagnose.state import primary_state
 from tests.diagnose.cases import catches, catches_not, checkpoint, observed, series
 from tests.diagnose.recorded import approach, file_at, recorded
 
@@ -62,3 +66,16 @@ def test_standing_norms_are_no_standing_weights_where_the_probe_or_a_limit_says_
     catches_not(RULE, recorded(approach(-10.0), checkpoints=files))
     held = replace(recorded([0.0] * 12, checkpoints=files), settings={"scale_weight_norms": 1.0}, cache={})
     catches_not(RULE, held)
+
+
+def test_of_untouched_weights_no_ratio_or_growth_is_told_and_no_rate_lowered() -> None:
+    files = [file_at(step, (step / 400) ** 3 * 4e-6, (step / 400) ** 3 * 1e-4) for step in (100, 200, 300)]
+    files = [replace(file, zero_up_count=200) for file in files]
+    for other in (weight_blow_up, text_encoder_dominant):
+        catches(other.RULE, observed(checkpoints=files))
+    verdict = judge(observed(checkpoints=files, unet_lr=1e-6, text_encoder_lr=5e-7), "after", reraise=True)
+    fired = {finding.name for finding in verdict.fired}
+    assert "weights-static" in fired
+    assert not fired & {"weight-blow-up", "text-encoder-dominant", "rank-unused"}
+    assert primary_state(verdict).state is State.NOT_LEARNING
+    assert not any(change.key == "train.text_encoder_lr" for change in next_changes(verdict))

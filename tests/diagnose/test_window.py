@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.core.finding import Confidence
+from orchestrator.core.finding import Confidence, State, Verdict
 from orchestrator.diagnose.breaking import is_usable
 from orchestrator.diagnose.engine import judge
+from orchestrator.diagnose.state import primary_state
 from orchestrator.diagnose.window import Window, checkpoint_window
 from tests.diagnose.cases import event, observed, series
 from tests.diagnose.recorded import approach, file_at, recorded, shaken
@@ -39,13 +40,20 @@ def test_held_out_pictures_end_the_window_before_the_rebound() -> None:
     assert all(one.change is not None and one.change < -2.9 for one in found.candidates)
 
 
-def test_without_held_out_pictures_the_window_ends_where_memory_is_likely() -> None:
-    found = _window(recorded([-1.0 * n for n in range(1, 13)], checkpoints=FILES))
+@pytest.mark.parametrize("end", [-4.0, -12.0, -59.0])
+def test_without_held_out_pictures_most_of_the_gain_is_named_however_large(end: float) -> None:
+    found = _window(recorded(approach(end), checkpoints=FILES))
     assert found.confidence is Confidence.LOW
-    assert found.candidates[-1].step == 600
+    assert _steps(found) == [("left", 400), ("middle", 800), ("right", 1200)]
     assert "No held-out pictures" in found.because.en
-    to_the_end = _window(recorded(approach(-4.0), checkpoints=FILES))
-    assert to_the_end.candidates[-1].step == 1200
+    assert "tells learning from learning by heart" in found.because.en
+
+
+def test_without_held_out_pictures_a_file_that_lost_its_gain_is_not_named() -> None:
+    lost = [-10.0, -20.0, -30.0, -40.0, -50.0, -50.0, -50.0, -50.0, -30.0, -20.0, -10.0, -5.0]
+    found = _window(recorded(lost, checkpoints=FILES))
+    assert [one.step for one in found.candidates] == [400, 600, 800]
+    assert "got worse" in found.candidates[-1].why.en
 
 
 def test_a_broken_run_has_no_file_worth_using() -> None:
@@ -80,7 +88,6 @@ def test_only_what_was_seen_to_get_worse_is_said_to_have_got_worse() -> None:
 
     rebound = recorded(approach(-8.0), REBOUND, checkpoints=FILES)
     to_the_end = recorded(approach(-8.0), shaken(approach(-6.0), 0.2), checkpoints=FILES)
-    by_heart = recorded([-5.0, -5.5, -6.0, -6.2, -6.4, -6.6, -7.5, -8.0, -8.5, -9.0, -9.5, -10.0], checkpoints=FILES)
     validated = series([0.20, 0.19, 0.18, 0.181, 0.19, 0.20], "loss/validation/epoch_average")
     turned = observed(further=[validated], facts={"steps_per_epoch": 200}, checkpoints=GROWING)
     settled = series([0.20, 0.19, 0.18, 0.18, 0.18, 0.18], "loss/validation/epoch_average")
@@ -89,7 +96,6 @@ def test_only_what_was_seen_to_get_worse_is_said_to_have_got_worse() -> None:
         assert "got worse" in right(case)
     for case in (to_the_end, rested):
         assert "latest of them" in right(case)
-    assert "by heart" in right(by_heart)
     unmeasured = _window(observed(checkpoints=GROWING)).candidates
     assert not any("worse" in one.why.en or "as good" in one.why.en for one in unmeasured)
 
@@ -97,7 +103,7 @@ def test_only_what_was_seen_to_get_worse_is_said_to_have_got_worse() -> None:
 def test_a_single_file_lies_between_no_others() -> None:
     (only,) = _window(observed(checkpoints=GROWING[-1:])).candidates
     assert "in between" not in only.why.en
-    (best,) = _window(recorded([-1.0 * n for n in range(1, 13)], checkpoints=[FILES[0], *FILES[4:]])).candidates
+    (best,) = _window(recorded([-1.0 * n for n in range(1, 13)], checkpoints=[FILES[0], FILES[-1]])).candidates
     assert "in between" not in best.why.en
 
 
@@ -188,6 +194,31 @@ def test_a_gain_too_small_to_choose_by_is_no_reason_to_throw_all_away() -> None:
 
 def test_files_within_a_percent_of_the_base_are_no_better_than_none() -> None:
     assert _window(recorded([-0.5] * 12, checkpoints=FILES)).candidates == ()
+
+
+def test_a_file_within_the_jitter_is_not_named_and_none_is_surer_than_the_verdict() -> None:
+    hidden = _window(recorded(approach(-8.0), shaken(approach(-8.0), 5.0), checkpoints=FILES))
+    assert hidden.candidates == ()
+    assert hidden.confidence is Confidence.LOW
+    assert "jumps too much" in hidden.because.en
+    assert "use none" not in hidden.because.en
+    case = recorded(approach(-8.0), approach(-8.0), checkpoints=FILES)
+    assert _window(case).confidence is Confidence.MEDIUM
+    unsure = checkpoint_window(case, Verdict())
+    assert unsure is not None
+    assert unsure.candidates
+    assert unsure.confidence is Confidence.LOW
+
+
+def test_a_run_that_learned_too_slowly_names_no_file_to_its_end() -> None:
+    slow = [-0.1 * n for n in range(1, 13)]
+    case = recorded(slow, slow, checkpoints=FILES)
+    assert primary_state(judge(case, "after", reraise=True)).state is State.NOT_LEARNING
+    assert _window(case).candidates == ()
+    lost_again = [-2.0, -3.0, -3.0, -2.0, -1.0, *[-0.1] * 7]
+    found = _window(recorded(lost_again, lost_again, checkpoints=FILES))
+    assert found.candidates
+    assert found.candidates[-1].step < 1200
 
 
 def test_the_rebound_is_held_against_the_level_that_was_reached() -> None:

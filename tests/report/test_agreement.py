@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.core.finding import Severity, State
+from orchestrator.core.finding import Confidence, Severity, State
 from orchestrator.core.text import LANGUAGES
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.headline import headline
@@ -19,7 +19,7 @@ from orchestrator.report.html import render_html
 from orchestrator.report.sentence import became, end_lines
 from orchestrator.report.verdict import level
 from orchestrator.run.model import Ending
-from tests.diagnose.cases import outcome
+from tests.diagnose.cases import observed, outcome, series
 from tests.diagnose.recorded import approach, file_at, recorded, shaken
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ CURVES = {
     "learned": approach(-6.0),
     "little": [-0.7] * 12,
     "nothing": [-0.1] * 12,
+    "slow": [-0.1 * n for n in range(1, 13)],
     "falling": [-0.5 * n for n in range(1, 13)],
     "rebound": [-1.0, -2.0, -3.0, -3.5, -3.9, -4.0, -3.9, -3.5, -2.5, -1.5, -0.5, 0.5],
     "worse": approach(40.0),
@@ -75,7 +76,11 @@ def test_nothing_contradicts(make_data: Make, curve: str) -> None:
     for final, ending in itertools.product([None, *FINAL], ENDINGS):
         data = judged(make_data, curve, final, ending)
         told, window = became(data), checkpoint_window(data.case, data.verdict)
-        state, where = primary_state(data.verdict).state, (curve, final, ending)
+        state, sure, where = (
+            primary_state(data.verdict).state,
+            primary_state(data.verdict).confidence,
+            (curve, final, ending),
+        )
         sentence, line = told.sentence.en, data.headline.en
         names = [one.path.rsplit("/", 1)[-1] for one in window.candidates] if window is not None else []
         assert ("broken" in sentence) == (state is State.BROKEN) == line.startswith(
@@ -95,6 +100,10 @@ def test_nothing_contradicts(make_data: Make, curve: str) -> None:
         if state in {State.LEARNING, State.CONVERGED, State.UNDERTRAINED} and final == "whole":
             assert window is not None
             assert "use none" not in window.because.en, where
+        if state is State.NOT_LEARNING:
+            assert "run.safetensors" not in [*names, *sentence.split(", ")], where
+        if window is not None and names:
+            assert list(Confidence).index(window.confidence) >= list(Confidence).index(sure), where
         if "an earlier file is the better one" in sentence:
             assert any(name != "run.safetensors" for name in names), where
         by_path = {file.path: file for file in files(final)}
@@ -138,10 +147,29 @@ def test_a_broken_run_without_a_sound_file_names_none(make_data: Make) -> None:
     assert not any("try these files" in line.en for line in end_lines(data))
 
 
-def test_a_gain_that_nothing_was_held_out_for_is_called_neither_learned_nor_learned_by_heart(make_data: Make) -> None:
-    case = recorded(approach(-20.0), checkpoints=files("whole"))
+@pytest.mark.parametrize(
+    ("curve", "state"),
+    [
+        (approach(-20.0), State.CONVERGED),
+        ([-2.0 * n for n in range(1, 13)], State.UNDERTRAINED),
+        (approach(-20.0, rate=2.2), State.LEARNING),
+    ],
+)
+def test_what_was_measured_of_its_own_pictures_is_said_and_that_it_is_no_more(
+    make_data: Make, curve: list[float], state: State
+) -> None:
+    case = recorded(curve, checkpoints=files("whole"))
     data = replace(make_data(), case=case, verdict=judge(case, "after", reraise=True), outcome=outcome())
-    state = became(data)
-    assert "does not tell the two apart" in state.sentence.en
-    assert "earlier file" not in state.sentence.en
-    assert state.name.en == "perhaps overfit"
+    assert primary_state(data.verdict).state is state
+    assert "memorised-training-pictures" in {finding.name for finding in data.verdict.fired}
+    told = became(data)
+    assert "on its own pictures alone" in told.sentence.en
+    assert "只在训练图片上测得" in told.sentence.zh
+
+
+def test_a_held_out_loss_without_a_base_says_no_more_than_perhaps(make_data: Make) -> None:
+    held_out = series([0.20, 0.18, 0.17, 0.18, 0.20, 0.22], "loss/validation/epoch_average")
+    case = observed(further=[held_out], facts={"steps_per_epoch": 200}, checkpoints=files("whole"))
+    data = replace(make_data(), case=case, verdict=judge(case, "after", reraise=True), outcome=outcome())
+    assert became(data).name.en == "perhaps overfit"
+    assert "held-out loss rose again" in became(data).sentence.en

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.core.number_text import short_number
+from orchestrator.diagnose.course import shaken
+from orchestrator.diagnose.facts import significant
 from orchestrator.diagnose.measured import conditioned, probe_curves
 from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.report.chart_view import thinned
 from orchestrator.report.charts_shown import all_charts
 from orchestrator.report.interactive import json_block
+from orchestrator.report.run_facts import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +63,22 @@ def test_the_probe_is_shown_as_it_was_measured(make_recorded: Make) -> None:
     assert (start, end) == (window.candidates[0].step, window.candidates[-1].step)
 
 
+def test_chart_note_finding_and_comparison_speak_of_one_jitter(make_recorded: Make) -> None:
+    data = make_recorded()
+    found = probe_curves(data.case)
+    assert found is not None
+    assert found.train is not None
+    assert found.held_out is not None
+    jitters = (found.train.late_jitter, found.held_out.late_jitter)
+    chart = charts(data)["probe"]
+    legend = [item.text for item in chart.legend][:2]
+    assert all(f"jitter {short_number(one, 2)} %" in text for text, one in zip(legend, jitters, strict=True))
+    assert f"below {short_number(3 * max(jitters), 2)} % are noise" in chart.note
+    shown = shaken(found.held_out).value
+    assert shown == significant(jitters[1], 2)
+    assert measure(data.case, data.verdict).results["jitter"] == jitters[1]
+
+
 def test_the_note_tells_the_ends_and_what_is_noise(make_recorded: Make) -> None:
     note = charts(make_recorded())["probe"].note
     assert "At the end: training -14.1 %, held out" in note
@@ -71,7 +91,7 @@ def test_without_held_out_pictures_the_chart_says_so(make_recorded: Make) -> Non
     telemetry = told_by(data)
     pictures = tuple(replace(picture, is_held_out=False) for picture in telemetry.pictures)
     shown = charts(with_telemetry(data, replace(telemetry, pictures=pictures)))
-    assert "validation.hold_out: auto" in shown["probe"].note
+    assert "validate.hold_out: auto" in shown["probe"].note
     assert "gaps" not in shown
     assert len(shown["bands"].data["series"]) == 1
 

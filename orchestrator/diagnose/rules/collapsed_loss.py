@@ -17,7 +17,7 @@ below 0.1, where the base model has more than 0.4.
 Without it, means of 6 steps of `loss/current`, two in a row above 0.6. Sound runs stay under 0.40. With `train.min_snr_gamma` the limit moves
 with the mean weight it gives; flow models (flux, sd3) have 1.2. With huber loss, masked loss or debiased estimation the scale is
 another one, and the rule does not decide. Where the first three steps lie there already, the base model itself is named: at the
-first step the LoRA is still zero.
+first step the LoRA is still zero. Not so where training went on from other weights (`network_weights`, a resumed run): then these are named first.
 
 ## What to change
 
@@ -43,11 +43,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
+from orchestrator.diagnose.course import went_on
 from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant
 from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
 from orchestrator.diagnose.measured import explained
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.instability import LEAST_BASE, LOST_EXPLAINED
 from orchestrator.diagnose.signals.raw import collapse_start, window_means
 
 if TYPE_CHECKING:
@@ -55,13 +57,37 @@ if TYPE_CHECKING:
 
     from orchestrator.diagnose.measured import Explained
 
-LOST_EXPLAINED, LEAST_BASE = 0.1, 0.4
-"""Explained share of a lost model at most, of a base that has something to lose at least. Measured: 0.65 to 0.9 in sound runs, about 0 in lost ones."""
 SHARES = "telemetry: samples"
 LR_FACTOR = 0.1
 """Lost runs had 40 times the highest sound learning rate; a tenth of the next decade is the nearest sure step."""
 
 SAYS = Says("R031", "collapsed-loss")
+_BASE = (
+    LOST_BASE,
+    Text(
+        "At the first step the LoRA is still zero, so that loss is the base model's own.",
+        "第一步时 LoRA 仍为零，那时的损失就是底模自己的损失。",
+    ),
+    Text(
+        "Check the base model: its family, whether it is damaged, and `base_model.v_parameterization`.",
+        "检查底模：模型系列是否正确、文件是否损坏，以及 `base_model.v_parameterization`。",
+    ),
+)
+_WENT_ON = (
+    Text(
+        "The loss lies near 1 from the very first steps: the weights it went on from, or the base model, predict nothing.",
+        "损失从最初几步起就接近 1：它所接续的权重或底模不预测任何东西。",
+    ),
+    Text(
+        "Training went on from other weights: at its first step the LoRA was not zero, so that loss need not be the base model's own.",
+        "训练从其他权重接续：第一步时 LoRA 并不为零，那时的损失未必是底模自己的损失。",
+    ),
+    Text(
+        "Start once without them. If the loss is usual then, those weights were lost; if not, check the base model.",
+        "不用这些权重重新开始一次。若损失恢复正常，则那些权重已失效；否则检查底模。",
+    ),
+)
+"""Message, reason and advice where the loss lies there from the first step, and where the LoRA was not zero by then."""
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -102,7 +128,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     first = sum(loss.values[:FIRST_STEPS]) / FIRST_STEPS
     if start == 0 and first > FIRST_LEVEL * level:
-        yield _lost_base(first, evidence)
+        yield _lost_base(first, evidence, _WENT_ON if went_on(case) else _BASE)
         return
     yield _fired(case, loss.steps[start], is_lost=means[-1] > level, evidence=evidence, confidence=confidence)
 
@@ -156,25 +182,18 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
     )
 
 
-def _lost_base(first: float, evidence: Evidence) -> Finding:
+def _lost_base(first: float, evidence: Evidence, words: tuple[Text, Text, Text]) -> Finding:
+    message, why, advice = words
     return SAYS.fired(
         Severity.STOP,
         Confidence.MEDIUM,
-        LOST_BASE,
-        why=Text(
-            "At the first step the LoRA is still zero, so that loss is the base model's own.",
-            "第一步时 LoRA 仍为零，那时的损失就是底模自己的损失。",
-        ),
+        message,
+        why=why,
         evidence=[
             Evidence(Text("mean of the first 3 steps", "前 3 步均值"), significant(first, 3), None, RAW_LOSS),
             evidence,
         ],
-        fix=Fix(
-            Text(
-                "Check the base model: its family, whether it is damaged, and `base_model.v_parameterization`.",
-                "检查底模：模型系列是否正确、文件是否损坏，以及 `base_model.v_parameterization`。",
-            )
-        ),
+        fix=Fix(advice),
         state=State.BROKEN,
     )
 

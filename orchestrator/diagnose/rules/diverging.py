@@ -35,8 +35,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, changed, course, noise, surety, unprobed
+from orchestrator.diagnose.course import PROBE, changed, course, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, setting
+from orchestrator.diagnose.levels import DIVERGED
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-WORSE = 15.0
-"""Percent above the base model; see Sources."""
 JITTERS = 4.0
 LR_FACTOR = 0.3
 """Half a decade, the step people search in."""
@@ -64,10 +63,10 @@ def check(case: Case) -> Iterator[Finding]:
     if curve is None:
         yield SAYS.inconclusive(*unprobed(case))
         return
-    jitter = noise(curve)
-    if not math.isfinite(curve.last) or curve.last <= WORSE or not curve.last > JITTERS * jitter:
+    if not math.isfinite(curve.last) or curve.last <= DIVERGED or not curve.last > JITTERS * curve.late_jitter:
         yield SAYS.clear(
-            Text("The run did not end far above its base model.", "训练结束时没有远差于底模。"), [changed(curve, WORSE)]
+            Text("The run did not end far above its base model.", "训练结束时没有远差于底模。"),
+            [changed(curve, DIVERGED)],
         )
         return
     yield _fired(case, curve)
@@ -82,14 +81,14 @@ def _fired(case: Case, curve: ProbeCurve) -> Finding:
     rate = lower_rate_words(case, LR_FACTOR)
     return SAYS.fired(
         Severity.STOP,
-        surety(case, curve.last / WORSE, least=1.3, is_about_others=False),
+        surety(case, curve.last / DIVERGED, least=1.3, is_about_others=False),
         Text(
             f"With the LoRA the training pictures are {curve.last:.0f} % worse than without it, from about step {since} on.",
             f"使用该 LoRA 时，训练图片的损失比不用时差 {curve.last:.0f} %，约从第 {since} 步开始。",
         ),
         why=Text("Updates too large destroyed what the base model knew.", "更新过大，毁掉了底模原有的能力。"),
         evidence=[
-            changed(curve, WORSE),
+            changed(curve, DIVERGED),
             Evidence(Text("worse than the base from", "差于底模始于"), since, None, PROBE, "step"),
         ],
         fix=Fix(

@@ -34,21 +34,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import (
-    LEARNED,
-    PROBE,
-    change_at,
-    changed,
-    course,
-    ending,
-    is_still,
-    noise,
-    plateau_step,
-    unprobed,
-)
-from orchestrator.diagnose.facts import NO_RUN, planned_steps, setting, significant
-from orchestrator.diagnose.remedies import new_length
+from orchestrator.diagnose.course import PROBE, changed, course, ending, unprobed, went_on
+from orchestrator.diagnose.facts import NO_RUN, planned_steps, significant
+from orchestrator.diagnose.remedies import a_tenth_more, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.ending import change_at, is_still, plateau_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +46,6 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
 EARLY, MOST = 0.13, 0.80
-SPARE = 1.1
-"""Times the step at which the plateau began: enough of a next run."""
 
 SAYS = Says("R053", "early-plateau")
 
@@ -73,7 +61,7 @@ def check(case: Case) -> Iterator[Finding]:
     if curve is None or line is None:
         yield SAYS.inconclusive(*unprobed(case))
         return
-    if not curve.last < -LEARNED * noise(curve):
+    if not curve.has_learned:
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))
         return
     elsewhere = _began_elsewhere(case, curve)
@@ -97,7 +85,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.clear(Text("The gain was spread over the run.", "收益分布在整个训练过程中。"), facts)
         return
     steps, since = planned_steps(case), plateau_step(curve)
-    shorter = round(since * SPARE / 10) * 10
+    shorter = a_tenth_more(since)
     changes = new_length(case, shorter) if steps and shorter < steps else ()
     yield SAYS.fired(
         Severity.INFO,
@@ -123,7 +111,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _began_elsewhere(case: Case, curve: ProbeCurve) -> Text | None:
     """Return why the run may not have begun at its base model, so that nothing shows the gain on its way; None where it did."""
-    if any(setting(case, key) for key in ("network_weights", "resume", "initial_step", "initial_epoch")):
+    if went_on(case):
         return Text(
             "Training went on from other weights: the gain may be older than this run.",
             "训练从其他权重开始：收益可能早于本次训练。",

@@ -96,14 +96,14 @@ def _pairs(case: Case) -> int | None:
 def _learned_early(case: Case) -> tuple[bool, float] | None:
     """Return whether the probe after a third of the run was better than the base, and by what; None without a probe."""
     from orchestrator.diagnose.course import course
-    from orchestrator.diagnose.signals.probe import is_better
+    from orchestrator.diagnose.signals.jitter import is_better
 
     seen = course(case)
     if seen is None:
         return None
     curve = seen.decisive
     until = [c for s, c in zip(curve.steps, curve.changes, strict=True) if s <= EARLY * curve.steps[-1]]
-    return (is_better(until[-1], seen.jitter), until[-1]) if until else None
+    return (is_better(until[-1], curve.late_jitter), until[-1]) if until else None
 
 
 def _fired(pairs: int, facts: list[Evidence], *, is_learned: bool | None) -> Finding:

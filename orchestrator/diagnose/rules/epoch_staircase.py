@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
+from orchestrator.diagnose.course import MUCH
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import conditioned, level_change, steps_per_epoch
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAST_Z = 2.33
-LEAST_FALL = 7.0
-"""Percent: sound public runs fall less on training pictures, and memory is what stairs are made of."""
 
 SAYS = Says("R056", "epoch-staircase")
 
@@ -91,12 +90,12 @@ def check(case: Case) -> Iterator[Finding]:
         Evidence(
             Text("change of the training loss", "训练损失变化"),
             significant(change.percent, 3),
-            -LEAST_FALL,
+            -MUCH,
             PICTURES,
             "%",
         ),
     ]
-    if not (seen.z > LEAST_Z and change.percent < -LEAST_FALL):
+    if not (seen.z > LEAST_Z and change.percent < -MUCH):
         yield SAYS.clear(
             Text("No stairs stand out from the noise.", "噪声之上看不出台阶。"), facts, confidence=Confidence.LOW
         )

@@ -23,7 +23,9 @@ Use the checkpoint nearest to the lowest point. Next time fewer steps or more va
 ## When it is wrong
 
 Likeness may still grow after the lowest point: compare pictures too. Held-out pictures that are copies of training pictures fall
-along with them and hide memorising. A leaking split does the same; rule `validation-invalid` looks for that.
+along with them and hide memorising. A leaking split does the same; rule `validation-invalid` looks for that. Four jitters are not four standard
+deviations: the lowest of many probes is the luckiest, and the jitter itself comes from few. Drawn sound curves of 8 to 12 probes: with a jitter of
+1.0 to 1.5 points 2.0 to 6.3 % of them were called rising, with 0.3 at most 0.7 %.
 
 ## Sources
 
@@ -39,9 +41,10 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, noise, surety
+from orchestrator.diagnose.course import PROBE, changed, course, surety
 from orchestrator.diagnose.facts import NO_RUN, planned_steps, series, significant
-from orchestrator.diagnose.remedies import lower_rate_words, lower_rates, new_length
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
+from orchestrator.diagnose.remedies import a_tenth_more, lower_rate_words, lower_rates, new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.raw import jitter
 
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import Series
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-HELD_OUT = "loss/validation/epoch_average"
 LEAST_VALUES = 4
 """One lowest value, two after it, one before: fewer have no shape."""
 SMALL, LARGE = 0.01, 0.05
@@ -60,8 +62,6 @@ JITTERS = 4.0
 """The rise has to be this many times the noise between neighbours."""
 
 LR_FACTOR = 0.3
-SPARE = 1.1
-"""Times the best step: where to stop next time."""
 
 SAYS = Says("R036", "held-out-rising")
 
@@ -75,7 +75,7 @@ def check(case: Case) -> Iterator[Finding]:
     if seen is not None and seen.held_out is not None:
         yield _probed(case, seen.held_out, seen.train)
         return
-    held_out = series(case, HELD_OUT)
+    held_out = series(case, EPOCH_AVERAGE)
     if held_out is None or len(held_out) < LEAST_VALUES or not all(map(math.isfinite, held_out.values)):
         yield SAYS.inconclusive(
             Text(
@@ -93,7 +93,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     # Both against the level of the best probe: a jitter of one point weighs more where half of the loss is gone.
-    rise, shake = curve.rebound / 100, noise(curve) / (100 + curve.best)
+    rise, shake = curve.rebound / 100, curve.late_jitter / (100 + curve.best)
     limit = max(SMALL, JITTERS * shake)
     facts = [
         Evidence(
@@ -108,11 +108,11 @@ def _probed(case: Case, curve: ProbeCurve, train: ProbeCurve | None) -> Finding:
     ]
     if not rise > limit or curve.is_best_near_end:
         return SAYS.clear(Text("Held-out pictures did not get worse again.", "留出图片没有再变差。"), facts)
-    if train is not None and not train.last < -LEARNED * noise(train):
+    if train is not None and not train.has_learned:
         return _harmed(case, rise, limit, facts)
     better = max(curve.best_step, curve.steps[0])
     steps = planned_steps(case)
-    shorter = round(better * SPARE / 10) * 10
+    shorter = a_tenth_more(better)
     changes = new_length(case, shorter, is_safe=True) if steps and shorter < steps else ()
     return SAYS.fired(
         Severity.FIX,
@@ -174,10 +174,15 @@ def _judge(held_out: Series) -> Finding:
     noise = jitter(values[at:]) / lowest if len(values) - at > 3 else jitter(values) / lowest
     evidence = [
         Evidence(
-            Text("end above the lowest held-out loss", "末值高出最低留出集损失"), significant(rise), SMALL, HELD_OUT
+            Text("end above the lowest held-out loss", "末值高出最低留出集损失"),
+            significant(rise),
+            SMALL,
+            EPOCH_AVERAGE,
         ),
-        Evidence(Text("jitter between measurements", "测量间的抖动"), significant(noise), None, HELD_OUT),
-        Evidence(Text("epoch of the lowest value", "最低值所在轮"), int(held_out.steps[at]), None, HELD_OUT, "epoch"),
+        Evidence(Text("jitter between measurements", "测量间的抖动"), significant(noise), None, EPOCH_AVERAGE),
+        Evidence(
+            Text("epoch of the lowest value", "最低值所在轮"), int(held_out.steps[at]), None, EPOCH_AVERAGE, "epoch"
+        ),
     ]
     if rise <= SMALL or rise <= JITTERS * noise or at >= len(values) - 2:
         return SAYS.clear(

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, ending, noise, unprobed
+from orchestrator.diagnose.course import LITTLE, PROBE, changed, course, ending, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant, to_the_end, unreached_steps
 from orchestrator.diagnose.remedies import raise_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -42,8 +42,6 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LITTLE = 1.6
-"""Percent gained; see Sources."""
 LEAST_STEPS = 100
 EVEN = 0.75
 """What the last third brought at least, of what its share of the summed learning rates is due on an even course."""
@@ -63,7 +61,7 @@ def check(case: Case) -> Iterator[Finding]:
     if curve is None or line is None:
         yield SAYS.inconclusive(*unprobed(case))
         return
-    gain, jitter = -curve.last, noise(curve)
+    gain = -curve.last
     share = line.third / gain / line.due if gain > 0 and line.due > 0 else 0.0
     steps, planned = curve.steps[-1], unreached_steps(case, curve.steps[-1])
     facts = [
@@ -75,7 +73,7 @@ def check(case: Case) -> Iterator[Finding]:
             PROBE,
         ),
     ]
-    is_small_and_real = LEARNED * jitter < gain < LITTLE
+    is_small_and_real = curve.has_learned and gain < LITTLE
     if steps < LEAST_STEPS or not is_small_and_real or share < EVEN:
         yield SAYS.clear(Text("It was not merely slow.", "并非只是学得慢。"), facts)
         return

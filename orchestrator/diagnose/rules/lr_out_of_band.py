@@ -55,9 +55,6 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Location
 
-LEAST_GAIN = 1.6
-"""Percent better than the base model below which a rate is not said to have worked: less is nothing, or far too slow."""
-
 SURELY_RUINOUS = 100.0
 """Times the top of the narrow range: ten times destroys a model within hundreds of steps, thirty times broke every planted run."""
 
@@ -155,13 +152,13 @@ def _worked(case: Case) -> Text | None:
     """Return that the rate did its work, where the probe measured it: then the presets' range is no argument any more."""
     if case.observations is None:
         return None
-    from orchestrator.diagnose.course import course, has_learned
+    from orchestrator.diagnose.course import LITTLE, course, has_learned
 
     seen = course(case)
     if seen is None or not has_learned(seen):
         return None
     gain = -seen.decisive.last
-    if gain < LEAST_GAIN:
+    if gain < LITTLE:
         return None
     return Text(
         f"The learning rate lies outside what presets use, and it worked: measured, the run ended {gain:.1f} % better than its base model.",

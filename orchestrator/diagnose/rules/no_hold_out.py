@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import number, series
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _is_asked_for(case: Case) -> bool:
 def _has_hold_out(case: Case) -> bool:
     if case.plan is not None:
         return case.plan.validation is not None
-    return bool(number(case, "validation_split")) or series(case, "loss/validation/epoch_average") is not None
+    return bool(number(case, "validation_split")) or series(case, EPOCH_AVERAGE) is not None
 
 
 def _pictures(case: Case) -> int | None:

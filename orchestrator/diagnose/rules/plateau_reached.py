@@ -35,29 +35,25 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Evidence, Finding, Severity, State
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import (
-    LEARNED,
     PROBE,
-    STILL,
     Course,
     caveat,
     changed,
     course,
     ending,
-    is_at_best,
-    is_still,
-    noise,
-    plateau_step,
     shaken,
     surety,
     unprobed,
 )
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.ending import STILL, is_at_best, is_still, plateau_step
+from orchestrator.diagnose.signals.jitter import JITTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.diagnose.course import Ending
+    from orchestrator.diagnose.signals.ending import Ending
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
 SAYS = Says("R052", "plateau-reached")
@@ -75,7 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     curve = seen.decisive
     facts = [changed(curve, is_held_out=seen.held_out is not None), shaken(curve)]
-    if not all(c.last < -LEARNED * noise(c) for c, _ in lines.values()):
+    if not all(c.has_learned for c, _ in lines.values()):
         yield SAYS.not_applicable(Text("It did not get better than its base model.", "没有优于底模。"))
     elif all(is_still(c, line) for c, line in lines.values()) and is_at_best(curve):
         yield _fired(case, seen, lines, facts)
@@ -99,7 +95,7 @@ def _fired(case: Case, seen: Course, lines: dict[str, tuple[ProbeCurve, Ending]]
     behind = caveat(curve, is_held_out=seen.held_out is not None)
     return SAYS.fired(
         Severity.INFO,
-        surety(case, -curve.last / max(2.0 * LEARNED * noise(curve), 1e-9), least=1.0),
+        surety(case, -curve.last / max(2.0 * JITTERS * curve.late_jitter, 1e-9), least=1.0),
         Text(
             f"It came to rest at about step {since}, {-curve.last:.1f} % better than its base model{behind.en}: more steps add nothing.",
             f"约在第 {since} 步趋于平稳，比底模好 {-curve.last:.1f} %{behind.zh}：继续训练不会再有收益。",

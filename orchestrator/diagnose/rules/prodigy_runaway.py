@@ -48,8 +48,8 @@ from orchestrator.diagnose.facts import (
     unreached_steps,
 )
 from orchestrator.diagnose.measured import lr_account
+from orchestrator.diagnose.rates import DOUBLED, step_size_needed
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.rules.prodigy_stuck import DOUBLED, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def check(case: Case) -> Iterator[Finding]:
             Text("The optimizer does not find its own step size.", "优化器并非自行寻找步长的类型。")
         )
     elif rates is None or not sizes:
-        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), needs(case))
+        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), step_size_needed(case))
     else:
         yield _judge(case, max(sizes, key=lambda size: size.late_growth), rates.main.last_step)
 

@@ -36,11 +36,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import changed, course, noise
+from orchestrator.diagnose.course import SAME, changed, course
 from orchestrator.diagnose.facts import (
     NO_RUN,
     is_adaptive,
-    is_logging,
     optimizer,
     optimizer_option,
     significant,
@@ -48,6 +47,7 @@ from orchestrator.diagnose.facts import (
     unreached_steps,
 )
 from orchestrator.diagnose.measured import lr_account
+from orchestrator.diagnose.rates import DOUBLED, step_size_needed
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ if TYPE_CHECKING:
 
 LATEST = 0.3
 """Share of the run by which `d` has to have doubled."""
-DOUBLED = 2.0
 DEFAULT_D0, BETTER_D0 = 1e-6, 1e-5
-JITTERS, LEAST_GAIN = 3.0, 0.8
-"""A gain that proves steps of some size: jitters, and percent against the base model (less counts as nothing learned)."""
 
 SAYS = Says("R070", "prodigy-stuck")
 
@@ -77,19 +74,9 @@ def check(case: Case) -> Iterator[Finding]:
             Text("The optimizer does not find its own step size.", "优化器并非自行寻找步长的类型。")
         )
     elif rates is None or not sizes:
-        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), needs(case))
+        yield SAYS.inconclusive(Text("The step size was not logged.", "没有记录步长。"), step_size_needed(case))
     else:
         yield _judge(case, max(sizes, key=lambda size: size.growth), rates.main.last_step)
-
-
-def needs(case: Case) -> Text:
-    """Return what would show the step size: only what is missing is asked for."""
-    if is_logging(case):
-        return Text("Steps with a learning rate above 0.", "学习率大于 0 的步。")
-    return Text(
-        "`telemetry: log` in the recipe; or the optimizer written as `Prodigy`, which the trainer logs.",
-        "配方中的 `telemetry: log`；或把优化器写作 `Prodigy`，训练器才会记录。",
-    )
 
 
 def _judge(case: Case, size: StepSizeAccount, last_step: int) -> Finding:
@@ -144,7 +131,7 @@ def _judge(case: Case, size: StepSizeAccount, last_step: int) -> Finding:
 
 
 def _has_learned(seen: Course) -> bool:
-    return seen.decisive.last < -max(JITTERS * noise(seen.decisive), LEAST_GAIN)
+    return seen.decisive.has_learned and seen.decisive.last < -SAME
 
 
 def _changes(case: Case) -> tuple[Change, ...]:

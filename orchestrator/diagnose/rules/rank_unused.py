@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import course, noise, unprobed
+from orchestrator.diagnose.course import course, unprobed
 from orchestrator.diagnose.facts import NO_RUN, number, significant, where
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -49,7 +49,6 @@ MODULES = 8
 """Place of the eighth decile among minimum, nine deciles, maximum: 80 % of the modules."""
 LEAST_RANK = 8
 """Below this there is nothing to save."""
-JITTERS = 3.0
 
 SAYS = Says("R074", "rank-unused")
 
@@ -71,7 +70,7 @@ def check(case: Case) -> Iterator[Finding]:
     if progress is None:
         yield SAYS.inconclusive(*unprobed(case))
         return
-    if not progress.decisive.last < -JITTERS * noise(progress.decisive):
+    if not progress.decisive.has_learned:
         yield SAYS.not_applicable(
             Text("The run did not learn; its spectra say nothing.", "该次训练没有学到东西，谱不能说明问题。")
         )

@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, Course, changed, course, ending, late_share, noise, surety
+from orchestrator.diagnose.course import PROBE, Course, changed, course, ending, surety
 from orchestrator.diagnose.facts import (
     LONGER_AT_BAND,
     NO_RUN,
@@ -55,18 +55,19 @@ from orchestrator.diagnose.facts import (
     significant,
     unreached_steps,
 )
+from orchestrator.diagnose.measured import EPOCH_AVERAGE
 from orchestrator.diagnose.remedies import new_length
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.ending import late_share
 from orchestrator.diagnose.signals.raw import coefficient_of_variation, jitter, minimum_detectable_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.core.observation import Series
-    from orchestrator.diagnose.course import Ending
+    from orchestrator.diagnose.signals.ending import Ending
     from orchestrator.diagnose.signals.probe import ProbeCurve
 
-HELD_OUT = "loss/validation/epoch_average"
 LEAST_VALUES = 6
 """Held-out values; fewer give no jitter to compare with."""
 LEAST_SHARE = 0.12
@@ -98,7 +99,7 @@ def check(case: Case) -> Iterator[Finding]:
     if seen is not None:
         yield _probed(case, seen)
         return
-    held_out = series(case, HELD_OUT)
+    held_out = series(case, EPOCH_AVERAGE)
     if held_out is not None and len(held_out) >= LEAST_VALUES and all(map(math.isfinite, held_out.values)):
         yield _judge(case, held_out)
         return
@@ -155,7 +156,7 @@ def _probed(case: Case, seen: Course) -> Finding:
     is_short = case.plan is not None and case.plan.steps.exposures_per_image < FEW_VIEWS
     is_falling = all(
         line is not None
-        and curve.last < -LEARNED * noise(curve)
+        and curve.has_learned
         and curve.is_best_near_end
         and (share > LEAST_SHARE or (is_short and _pace(curve, line) > DUE))
         and line.third > ERRORS * line.error
@@ -249,10 +250,13 @@ def _judge(case: Case, held_out: Series) -> Finding:
             Text("fall of the held-out loss", "留出集损失的降幅"),
             significant(fall / values[0]),
             significant(max(JITTERS * shake / values[0], LEAST_FALL)),
-            HELD_OUT,
+            EPOCH_AVERAGE,
         ),
         Evidence(
-            Text("share of it in the last quarter", "其中末四分之一所占份额"), significant(share), LEAST_SHARE, HELD_OUT
+            Text("share of it in the last quarter", "其中末四分之一所占份额"),
+            significant(share),
+            LEAST_SHARE,
+            EPOCH_AVERAGE,
         ),
     ]
     if fall <= max(JITTERS * shake, LEAST_FALL * values[0]) or share <= LEAST_SHARE or values[-1] > min(values):

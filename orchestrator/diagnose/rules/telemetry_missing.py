@@ -34,11 +34,12 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text, plural
-from orchestrator.diagnose.course import LEAST_PROBES, PROBE
+from orchestrator.diagnose.course import PROBE
 from orchestrator.diagnose.facts import NO_RUN, raw_loss, recording, significant, telemetry, unreached_steps
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.recorder_notes import told_note
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.ending import LEAST_PROBES
 from orchestrator.diagnose.signals.probe import NO_TRIGGER
 
 if TYPE_CHECKING:

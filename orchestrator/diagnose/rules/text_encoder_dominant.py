@@ -12,7 +12,7 @@ others.
 ## How we tell
 
 Root mean square of the update, text encoder over U-Net, in the newest file: above 1. Or the text encoder's effective rank is below 1.5 of a rank of 4
-or more, and its update still grew by more than a tenth between the last two files.
+or more, and its update still grew by more than a tenth between the last two files. Below 1e-5, where an update has no effect, nothing is compared.
 
 ## What to change
 
@@ -39,6 +39,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, is_adaptive, number, significant, where
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.weights import LEAST_UPDATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,9 @@ def check(case: Case) -> Iterator[Finding]:
     te, unet = seen.newest.norms.get("te"), seen.newest.norms.get("unet")
     if te is None or unet is None or not unet > 0 or not math.isfinite(te):
         yield SAYS.not_applicable(Text("There are no two parts to compare.", "没有两个部分可比较。"))
+        return
+    if te < LEAST_UPDATE:
+        yield SAYS.not_applicable(Text("The text encoder hardly moved.", "文本编码器几乎没有变化。"))
         return
     yield _judge(case, seen, te / unet)
 

@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE
+from orchestrator.diagnose.course import LITTLE, PROBE
 from orchestrator.diagnose.facts import NO_RUN, kind, significant, telemetry
 from orchestrator.diagnose.measured import probe_curves
 from orchestrator.diagnose.recorder_notes import told_note
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
 LEAST_PICTURES = 4
 SHARE = 0.1
 """Of what was learned: less than this going with the word leaves nine tenths that come without it."""
-LITTLE = 1.6
-"""Percent better than the base model: what `learning-too-slow` calls too little. A tenth of less drowns in what tells pictures apart."""
 NOTE = "no-trigger-probe: "
 """What the recorder's note begins with where it could not probe without the trigger."""
 

@@ -39,11 +39,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import LEARNED, PROBE, changed, course, shaking, surety, unprobed
+from orchestrator.diagnose.course import PROBE, changed, course, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.measured import lr_account
 from orchestrator.diagnose.remedies import lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.jitter import is_better, neighbour_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,21 +65,24 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(NO_RUN)
         return
     seen = course(case)
-    if seen is None or not math.isfinite(shaking(seen.train or seen.decisive)):
+    if seen is None or not math.isfinite((seen.train or seen.decisive).jitter):
         yield SAYS.inconclusive(*unprobed(case))
         return
     curve = seen.train or seen.decisive
     rates = lr_account(case)
-    jitter = shaking(curve, jumps=rates.main.restarts if rates is not None else ())
+    jumps = rates.main.restarts if rates is not None else ()
+    jitter = neighbour_noise(curve.steps, curve.changes, jumps=jumps)
     if not math.isfinite(jitter):
-        jitter = shaking(curve)
+        jitter = curve.jitter
     share = jitter / -curve.last if curve.last < 0 else math.inf
     evidence = [
-        Evidence(Text("jitter between probes", "探针之间的抖动"), significant(jitter, 2), SHAKING, PROBE, "%"),
+        Evidence(
+            Text("jitter between probes, whole run", "全程探针之间的抖动"), significant(jitter, 2), SHAKING, PROBE, "%"
+        ),
         changed(curve),
         Evidence(Text("jitter, as a share of the gain", "抖动占收益的份额"), significant(share, 2), SHARE, PROBE),
     ]
-    is_hidden = not curve.last < -LEARNED * jitter
+    is_hidden = not is_better(curve.last, jitter)
     if jitter <= SHAKING or (share <= SHARE and not is_hidden):
         yield SAYS.clear(
             Text("The probe shakes little against what the run gained.", "与训练的收益相比，探针抖动很小。"), evidence

@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import events, fact, names, number, series, setting, significant, telemetry, where
-from orchestrator.diagnose.measured import STEP_AVERAGE, step_validation
+from orchestrator.diagnose.measured import EPOCH_AVERAGE, STEP_AVERAGE, step_validation
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.validation import possible_leak, shared_pictures
 
@@ -65,7 +65,7 @@ def check(case: Case) -> Iterator[Finding]:
     """Look at the settings of the trainer's validation."""
     split = number(case, "validation_split") or 0.0
     has_own_set = case.plan is not None and case.plan.validation is not None
-    if not has_own_set and not split and series(case, "loss/validation/epoch_average") is None:
+    if not has_own_set and not split and series(case, EPOCH_AVERAGE) is None:
         yield SAYS.not_applicable(Text("There is no validation.", "没有验证。"))
         return
     found = [

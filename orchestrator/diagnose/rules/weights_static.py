@@ -12,7 +12,8 @@ The run ended well, the file has its full size, and pictures made with it look l
 
 The file is read: modules whose `lora_up` is all zero never moved (more than 95 % of them: certain). Else the root mean square of the
 update, scale x up x down, over all modules of a part: below 1e-5 in every part. Else three files or more: where no part's update changed by more than
-0.01 % from the first to the last, although the learning rate went on, nothing moved after the first file.
+0.01 % from the first to the last, although the learning rate went on, nothing moved after the first file. Of weights that did not move no ratio,
+growth or rank is told.
 
 ## What to change
 
@@ -43,6 +44,7 @@ from orchestrator.diagnose.facts import NO_RUN, newest_file, number, significant
 from orchestrator.diagnose.measured import weight_growth
 from orchestrator.diagnose.rates import summed_lr_at
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.diagnose.signals.weights import LEAST_UPDATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
 
 MOST_ZERO = 0.95
 """Share of modules that never moved. One part left out on purpose (the text encoder) is about a third."""
-LEAST_NORM = 1e-5
-"""Root mean square of the update; see Sources."""
 LEAST_FILES, SAME = 3, 1e-4
 """Files that have to be alike, and by how much of their update they may differ."""
 STILL_LR = 0.01
@@ -83,7 +83,9 @@ def _facts(file: Checkpoint) -> list[Evidence]:
         Evidence(
             Text("share of modules that never moved", "从未变化的模块占比"), significant(share, 3), MOST_ZERO, file.path
         ),
-        Evidence(Text("root mean square of the update", "更新量的均方根"), significant(norm, 3), LEAST_NORM, file.path),
+        Evidence(
+            Text("root mean square of the update", "更新量的均方根"), significant(norm, 3), LEAST_UPDATE, file.path
+        ),
     ]
 
 
@@ -136,7 +138,7 @@ def _standstill(case: Case) -> Finding | None:
 def _judge(file: Checkpoint) -> Finding | None:
     """Say that the newest file is almost empty; None where it is not."""
     share, norm = file.zero_up_count / file.up_count, max(file.norms.values())
-    if share <= MOST_ZERO and norm >= LEAST_NORM:
+    if share <= MOST_ZERO and norm >= LEAST_UPDATE:
         return None
     is_zero = share > MOST_ZERO
     return SAYS.fired(
@@ -163,4 +165,4 @@ def _judge(file: Checkpoint) -> Finding | None:
     )
 
 
-RULE = Rule(SAYS.id, SAYS.name, "after", check)
+RULE = Rule(SAYS.id, SAYS.name, "after", check, suppresses=("text-encoder-dominant", "rank-unused", "weight-blow-up"))

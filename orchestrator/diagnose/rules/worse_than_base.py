@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Evidence, Finding, Fix, Severity, State
 from orchestrator.core.text import Text
-from orchestrator.diagnose.course import PROBE, Course, changed, course, noise, surety, unprobed
+from orchestrator.diagnose.course import PROBE, Course, changed, course, surety, unprobed
 from orchestrator.diagnose.facts import NO_RUN, significant
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -78,7 +78,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _fired(case: Case, seen: Course, lowest: float, facts: list[Evidence]) -> Finding:
-    is_by_heart = seen.held_out is not None and seen.train is not None and seen.train.last < -3 * noise(seen.train)
+    is_by_heart = seen.held_out is not None and seen.train is not None and seen.train.has_learned
     if seen.train is not None and seen.held_out is not None:
         facts = [*facts, changed(seen.train)]
     who = ("Pictures it did not see", "没有见过的图片") if seen.held_out is not None else ("Its pictures", "训练图片")

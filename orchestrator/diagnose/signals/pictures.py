@@ -47,20 +47,6 @@ class Clusters:
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """Change of the loss across epoch boundaries, less that across the middles of epochs; below 0 it falls at the boundary."""
-
-    mean: float
-    error: float
-    boundaries: int
-
-    @property
-    def z(self) -> float:
-        """Mean in standard errors."""
-        return self.mean / self.error if self.error > 0 else math.nan
-
-
-@dataclass(frozen=True, slots=True)
 class GroupTest:
     """Kruskal-Wallis rank test: do groups differ in level."""
 
@@ -173,36 +159,3 @@ def average_ranks(values: Floats) -> tuple[Floats, Floats]:
     ends = np.cumsum(sizes)
     ranks = (ends - sizes + 1 + ends) / 2
     return ranks[inverse].astype(np.float64), sizes.astype(np.float64)
-
-
-def epoch_contrast(steps: Whole, levels: Floats, steps_per_epoch: int, reach: int | None = None) -> Contrast | None:
-    """Return how the loss changes across epoch boundaries, compared with the middles of the epochs around; None below 3 boundaries.
-
-    At each boundary: mean of the `reach` steps after it - mean of the `reach` before (a quarter of an epoch by default), less the mean
-    of the same at the two neighbouring middles. What falls evenly contributes nothing; pictures learned by heart fall when they are
-    met again. The error is the larger of what the boundaries' scatter says (x sqrt 4/3, as neighbours share a middle) and what the noise
-    of the steps says: few boundaries agree by chance.
-    """
-    import numpy as np
-
-    # Steps that jump far ahead (a damaged file) have no boundaries worth looking at.
-    if steps_per_epoch < 4 or not len(steps) or int(steps[-1]) > steps_per_epoch * len(steps):
-        return None
-    reach = reach or max(2, steps_per_epoch // 4)
-    sums = np.r_[0.0, np.cumsum(levels)]
-
-    def jump(at: float) -> float:
-        low, middle, high = np.searchsorted(steps, [at - reach + 0.5, at + 0.5, at + reach + 0.5])
-        if middle - low < max(1, reach // 2) or high - middle < max(1, reach // 2):
-            return math.nan
-        return float((sums[high] - sums[middle]) / (high - middle) - (sums[middle] - sums[low]) / (middle - low))
-
-    half = steps_per_epoch // 2
-    ends = range(steps_per_epoch, int(steps[-1]), steps_per_epoch)
-    found = [jump(end) - (jump(end - half) + jump(end + half)) / 2 for end in ends]
-    finite = np.array([value for value in found if math.isfinite(value)])
-    if len(finite) < 3:
-        return None
-    scatter = math.sqrt(4 / 3) * float(finite.std(ddof=1))
-    noise = math.sqrt(float(np.mean(np.diff(levels) ** 2)) / 2 * 4 / reach)
-    return Contrast(float(finite.mean()), max(scatter, noise) / math.sqrt(len(finite)), len(finite))

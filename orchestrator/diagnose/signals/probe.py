@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.diagnose.signals.jitter import is_better, late_noise, neighbour_noise
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -27,8 +29,6 @@ NO_TRIGGER: Final = "no-trigger"
 """`Probe.when` of a probe whose captions lack the trigger: no point of the curve."""
 LEAST_FOR_BOOTSTRAP: Final = 8
 """Fewer pictures than this get an interval by Student's t."""
-JITTERS: Final = 3.0
-"""Better than the base by more than this many jitters is learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class ProbeCurve:
     highs: tuple[float, ...]
     """(S,): 95 % interval over pictures, %; NaN for fewer than two pictures."""
     jitter: float
-    """Noise between neighbouring probes, percentage points; NaN for fewer than 3. The fast fall at the start counts into it."""
+    """Noise between neighbouring probes of the whole run, percentage points; NaN for fewer than 3."""
     late_jitter: float
-    """The same over the second half of the probes."""
+    """The noise that counts for its end: what a gain is held against, and what a report calls jitter."""
     best: float
     """Lowest change, %; NaN where none is finite."""
     best_step: int
@@ -69,7 +69,7 @@ class ProbeCurve:
     @property
     def has_learned(self) -> bool:
         """Whether the last probe is better than the base by more than three jitters."""
-        return is_better(self.last, self.jitter)
+        return is_better(self.last, self.late_jitter)
 
     @property
     def is_best_near_end(self) -> bool:
@@ -172,15 +172,14 @@ def _curve(steps: Sequence[int], ratios: Floats, timesteps: Sequence[float], pic
     means = [float(mean) for mean in by_picture.mean(axis=0)]
     lows, highs = picture_interval(by_picture)
     changes = tuple(map(percent, means))
-    half = len(steps) // 2
     at = lowest(changes)
     return ProbeCurve(
         steps=tuple(steps),
         changes=changes,
         lows=tuple(percent(float(low)) for low in lows),
         highs=tuple(percent(float(high)) for high in highs),
-        jitter=spaced_jitter(steps, changes),
-        late_jitter=spaced_jitter(steps[half:], changes[half:]),
+        jitter=neighbour_noise(steps, changes),
+        late_jitter=late_noise(steps, changes),
         best=math.nan if at is None else changes[at],
         best_step=0 if at is None else steps[at],
         last=changes[-1],
@@ -236,21 +235,6 @@ def bootstrap_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Flo
     return low, high
 
 
-def spaced_jitter(steps: Sequence[float], values: Sequence[float]) -> float:
-    """Return the noise between neighbouring values of a smooth curve, in their unit; NaN for fewer than 3 finite values.
-
-    rms of the distance of each value from the line through its neighbours, divided by what unit noise gives, sqrt(1 + a^2 + b^2) with
-    the line's weights a and b. At even spacing this is rms of second differences / sqrt 6.
-    """
-    pairs = [(s, v) for s, v in zip(steps, values, strict=True) if math.isfinite(v)]
-    squares = []
-    for (s0, v0), (s1, v1), (s2, v2) in zip(pairs, pairs[1:], pairs[2:], strict=False):
-        b = (s1 - s0) / (s2 - s0)
-        a = 1 - b
-        squares.append((v1 - a * v0 - b * v2) ** 2 / (1 + a * a + b * b))
-    return math.sqrt(math.fsum(squares) / len(squares)) if squares else math.nan
-
-
 def lowest(changes: Sequence[float]) -> int | None:
     """Return the index of the first lowest finite value."""
     finite = [(value, index) for index, value in enumerate(changes) if math.isfinite(value)]
@@ -263,11 +247,6 @@ def rebound(changes: Sequence[float]) -> float:
     if at is None or not math.isfinite(changes[-1]):
         return math.nan
     return 100 * ((100 + changes[-1]) / (100 + changes[at]) - 1)
-
-
-def is_better(change: float, jitter: float, times: float = JITTERS) -> bool:
-    """Return whether a change (%) is better than the base by more than `times` jitters; without a known jitter it is not."""
-    return math.isfinite(change) and math.isfinite(jitter) and change < -times * jitter
 
 
 def band_gaps(train: ProbeCurve, held_out: ProbeCurve) -> dict[float, float]:

@@ -1,4 +1,4 @@
-"""Does a short series (blocks of a run, at most some hundred values) fall, rise, stay flat or jump.
+"""Does a short series (blocks of a run, at most some hundred values) fall, rise or stay flat.
 
 Values that are not finite are left out together with their places. "Flat" is only said by an equivalence test: a trend test that finds
 nothing proves nothing.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnose.signals.probe import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-
-MOST_POINTS: Final = 60
-"""Change points are searched among at most this many blocks."""
+LEAST_PLACES = 8
+"""Fewer blocks have no trend that a rank test could be sure of at 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,29 @@ class MannKendall:
 
 
 @dataclass(frozen=True, slots=True)
-class Equivalence:
-    """Two one-sided tests: is a difference certainly small."""
+class Trend:
+    """What a series of logarithms did from its first place to its last."""
 
-    difference: float
-    """Second mean - first mean."""
+    percent: float
+    """Change along Sen's line."""
     low: float
     high: float
-    """90 % interval of the difference (for alpha .05): equivalent where it lies inside the margin."""
+    """95 % interval of that."""
     p: float
-    """The larger of the two one-sided p-values; NaN with fewer than two values on a side."""
+    """Mann-Kendall's, corrected for autocorrelation."""
+    is_flat: bool | None
+    """Whether the change is certainly within the margin; None where these values cannot tell."""
+
+
+def trend_of(places: Sequence[float], logs: Sequence[float], margin: float) -> Trend | None:
+    """Return the trend of logarithms (N,), `margin` in percent either way; None for fewer than 8 finite ones."""
+    x, _ = _finite(places, logs)
+    line = theil_sen(places, logs)
+    if len(x) < LEAST_PLACES or not math.isfinite(line.slope):
+        return None
+    span = float(x.max() - x.min())
+    change, low, high = (percent(slope * span) for slope in (line.slope, line.low, line.high))
+    return Trend(change, low, high, mann_kendall(logs).p, is_flat(places, logs, math.log1p(margin / 100)))
 
 
 def _finite(places: Sequence[float], values: Sequence[float]) -> tuple[Floats, Floats]:
@@ -167,32 +181,6 @@ def hamed_rao(places: Floats, values: Floats, least_correlation: float = 0.1) ->
     return max(1.0, 1 + 2 * total / (count * (count - 1) * (count - 2)))
 
 
-def equivalence(first: Sequence[float], second: Sequence[float], margin: float, alpha: float = 0.05) -> Equivalence:
-    """Return whether the means of two samples certainly differ by less than `margin` (> 0): Schuirmann's TOST 1987 with Welch's variances.
-
-    Equivalent at `alpha` where p < alpha, which is where the (1 - 2 alpha) interval lies inside -margin ... margin.
-    """
-    import numpy as np
-
-    from orchestrator.diagnose.signals.distributions import student_t_quantile, student_t_tail
-
-    sides = [np.asarray(side, dtype=np.float64) for side in (first, second)]
-    sides = [side[np.isfinite(side)] for side in sides]
-    if min(map(len, sides)) < 2:
-        return Equivalence(math.nan, math.nan, math.nan, math.nan)
-    difference = float(sides[1].mean() - sides[0].mean())
-    parts = [float(side.var(ddof=1)) / len(side) for side in sides]
-    error = math.sqrt(sum(parts))
-    if error == 0:
-        return Equivalence(difference, difference, difference, 0.0 if abs(difference) < margin else 1.0)
-    freedom = error**4 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, sides, strict=True))
-    reach = student_t_quantile(1 - alpha, freedom) * error
-    p = max(
-        student_t_tail((difference + margin) / error, freedom), student_t_tail((margin - difference) / error, freedom)
-    )
-    return Equivalence(difference, difference - reach, difference + reach, p)
-
-
 def is_flat(places: Sequence[float], values: Sequence[float], margin: float, alpha: float = 0.05) -> bool | None:
     """Return whether the change over the whole series is certainly within +-margin (unit of the values).
 
@@ -208,43 +196,3 @@ def is_flat(places: Sequence[float], values: Sequence[float], margin: float, alp
     if -margin < low and high < margin:
         return True
     return False if low > margin or high < -margin else None
-
-
-def change_points(values: Sequence[float], least: int = 3, penalty: float = 3.0) -> list[int]:
-    """Return the indices at which a new level starts, in order, for at most `MOST_POINTS` finite values (N,).
-
-    Exact least-squares segmentation into constant levels of at least `least` values (Jackson et al. 2005); a further level has to save
-    penalty x sigma^2 x log N, sigma from the differences of neighbours. Use it to place an event, not to prove one: a smooth fall is cut
-    into stairs too. Raises ValueError for more values or values that are not finite.
-    """
-    import numpy as np
-
-    y = np.asarray(values, dtype=np.float64)
-    count = len(y)
-    if count > MOST_POINTS or not np.isfinite(y).all():
-        raise ValueError(
-            f"change_points: at most {MOST_POINTS} finite values, got {count}: average them into blocks first"
-        )
-    if count < 2 * least:
-        return []
-    noise = float(np.median(np.abs(np.diff(y)))) / (0.6745 * math.sqrt(2))
-    price = max(penalty * noise**2 * math.log(count), 1e-12 * float(y.var()) * count)
-    if price == 0:
-        return []
-    sums, squares = np.r_[0.0, np.cumsum(y - y.mean())], np.r_[0.0, np.cumsum((y - y.mean()) ** 2)]
-    best = [-price, *[math.inf] * count]
-    previous = [0] * (count + 1)
-    for end in range(least, count + 1):
-        for start in [0, *range(least, end - least + 1)]:
-            if math.isinf(best[start]) or end - start < least:
-                continue
-            inner = squares[end] - squares[start] - (sums[end] - sums[start]) ** 2 / (end - start)
-            cost = best[start] + float(inner) + price
-            if cost < best[end]:
-                best[end], previous[end] = cost, start
-    cuts: list[int] = []
-    at = previous[count]
-    while at > 0:
-        cuts.append(at)
-        at = previous[at]
-    return cuts[::-1]

@@ -33,12 +33,6 @@ def split_counts(pictures: int, split: float) -> tuple[int, int]:
     return math.ceil(pictures * (1 - split)), round(pictures * split)
 
 
-def rounding_overlap(pictures: int, split: float) -> int:
-    """Return how many pictures are in both sets because both counts are rounded on their own; negative: in neither."""
-    train, held_out = split_counts(pictures, split)
-    return train + held_out - pictures
-
-
 def possible_leak(train_count: int, held_out_count: int, split: float) -> bool:
     """Return whether these counts show that one picture was counted twice: train = ceil(n (1 - s)), held out = round(n s), n < sum."""
     total = train_count + held_out_count
@@ -46,23 +40,6 @@ def possible_leak(train_count: int, held_out_count: int, split: float) -> bool:
     return split_counts(total - 1, split) == counts and split_counts(total, split) != counts
 
 
-def expected_leaks(pictures: int, split: float) -> float:
-    """Return how many held-out pictures are training pictures on average where `validation_seed` is unset.
-
-    Both sets then come from independent permutations: hypergeometric mean, held out x train / n.
-    """
-    train, held_out = split_counts(pictures, split)
-    return held_out * min(train, pictures) / pictures if pictures else 0.0
-
-
 def shared_pictures(train: Iterable[str], held_out: Iterable[str]) -> list[str]:
     """Return the names that are in both sets, sorted: proof of a leak."""
     return sorted(set(train) & set(held_out))
-
-
-def is_order_fixed(workers: int) -> bool:
-    """Return whether validation passes see the same pictures with the same noise.
-
-    With data-loader workers the worker's copy of the validation set is shuffled again each epoch: 2.4 % swing at a learning rate of 1e-12.
-    """
-    return workers == 0
