@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language, Text
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.diagnose.looking import Looking
     from orchestrator.diagnose.watching import Watching
     from orchestrator.plan.model import Plan
     from orchestrator.report.judged import Finished
@@ -90,7 +92,8 @@ def run_recipe(
     for note in (*prepared.plan.notes, *prepared.unseen):
         listener.told(note)
     job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
-    return _finish(job, _launch(job, listener, may_stop=may_stop), language)
+    watching = _Watching(job, listener, may_stop=may_stop)
+    return _finish(job, _launch(job, watching, listener), watching, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +133,10 @@ def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None,
     return _Job(prepared, plan, build, rundir, record)
 
 
-def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
+def _launch(job: _Job, watching: _Watching, listener: Listener) -> Launched:
     """Start the trainer; hand its lines to the parser, and what they mean to the live rules and the listener."""
     from orchestrator.run.launch import launch
 
-    watching = _Watching(job, listener, may_stop=may_stop)
     (command,) = job.build.commands
     return launch(
         command,
@@ -147,16 +149,20 @@ def _launch(job: _Job, listener: Listener, *, may_stop: bool) -> Launched:
 
 
 class _Watching:
-    """Reads along while a run goes on. Made ready once the trainer is started: it loads for seconds, nobody waits for this."""
+    """Reads along while a run goes on, and looks at the pictures. Made ready once the trainer is started: it loads for seconds,
+    nobody waits for this.
+    """
 
     _watch: Watching
+    _looking: Looking
 
     def __init__(self, job: _Job, listener: Listener, *, may_stop: bool) -> None:
         self._job, self._listener, self._may_stop = job, listener, may_stop
 
     def begin(self) -> None:
-        """Tell that the run has begun and load what understands its lines."""
+        """Tell that the run has begun, load what understands its lines, and begin to look at the pictures."""
         from orchestrator.diagnose.case import make_case
+        from orchestrator.diagnose.looking import Looking
         from orchestrator.diagnose.watching import Watching
 
         job, listener = self._job, self._listener
@@ -164,17 +170,26 @@ class _Watching:
         case = make_case(job.prepared.loaded, None, job.plan)
         stop_on = job.plan.stop_on if self._may_stop else ()
         self._watch = Watching(case, stop_on, job.rundir.telemetry, listener.event, listener.told)
+        self._looking = Looking(replace(case, dataset=job.prepared.dataset))
+        self._looking.begin()
 
     def on_line(self, line: str, _seconds: float) -> None:
         """Take one line of the trainer."""
         self._watch.on_line(line)
 
     def stop_reason(self) -> str | None:
-        """Return why the run should be stopped now, if it should."""
+        """Return why the run should be stopped now, if it should. What the pictures say is told, and stops nothing."""
+        news = self._looking.news()
+        if news is not None:
+            self._listener.told(news)
         return self._watch.stop_reason()
 
+    def end(self, launched: Launched) -> tuple[Dataset | None, tuple[Text, ...]]:
+        """Return the data set with what was seen of it meanwhile, and what is to be said of that."""
+        return self._looking.end(0.0) if launched.interrupted else self._looking.end()
 
-def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
+
+def _finish(job: _Job, launched: Launched, watching: _Watching, language: Language) -> Finished:
     """Read back what the run left, write down how it ended, judge and report it."""
     from orchestrator.diagnose.case import make_case
     from orchestrator.observe.read import read_run
@@ -186,13 +201,14 @@ def _finish(job: _Job, launched: Launched, language: Language) -> Finished:
     final = next((c for c in seen.checkpoints if c.is_final), None)
     outcome = judge_outcome(launched, job.rundir, checkpoint=final)
     record = end_record(job.record, outcome)
-    case = make_case(job.prepared.loaded, job.prepared.dataset, job.plan, seen, outcome)
+    dataset, told = watching.end(launched)
+    case = make_case(job.prepared.loaded, dataset, job.plan, seen, outcome)
     return report_own(
         case,
         job.rundir,
         record,
         language,
         further=job.build.warnings,
-        notes=what_went_wrong(launched),
+        notes=(*what_went_wrong(launched), *told),
         write_first=write_run_record,
     )

@@ -50,6 +50,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     """
     from orchestrator.backends.model_files import missing_files
     from orchestrator.backends.registry import compile_plan, known_options
+    from orchestrator.dataset.looked import recalled
     from orchestrator.diagnose.engine import check_ignores
     from orchestrator.plan.resolve import make_plan
     from orchestrator.recipe.load import read_recipe
@@ -58,7 +59,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
 
     loaded = read_recipe(recipe_path, overrides, known_options())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
-    dataset, plan, build = _recalled(scan(loaded)), None, None
+    dataset, plan, build = recalled(scan(loaded)), None, None
     problems = list(check_ignores(loaded.ignored_rules, lambda key: _where(loaded, key)))
     if loaded.mistakes:
         problems += _seen_without_plan(loaded, dataset)
@@ -100,17 +101,6 @@ def scan(loaded: LoadedRecipe) -> Dataset:
         )
         for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
     )
-
-
-def _recalled(dataset: Dataset) -> Dataset:
-    """Add what an earlier `dataset check` has kept of these pictures. Nothing is opened but the cache, where there is one."""
-    from orchestrator.dataset.looked import recall
-    from orchestrator.dataset.pixels.cache import Cache, has_cache
-
-    if not has_cache():
-        return dataset
-    with Cache() as cache:
-        return recall(dataset, cache)
 
 
 def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:

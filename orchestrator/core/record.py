@@ -63,11 +63,14 @@ def to_plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file."""
+    """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file.
+
+    What is no UTF-8, bytes of a file's name, is written as an escape.
+    """
     temporary = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         # "x": never through a link that somebody put there; the mode honours the umask
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -85,7 +88,13 @@ def write_record(path: Path, kind: str, version: int, content: Mapping[str, Any]
 def record_text(kind: str, version: int, content: Mapping[str, Any]) -> str:
     """Return what `write_record` writes."""
     body = {"record": kind, "version": version, **to_plain(content)}
-    return json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return json_text(body)
+
+
+def json_text(content: Any) -> str:
+    """Return JSON types as indented JSON. File names need not be UTF-8: their other bytes become escapes and are read back as they were."""
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 
 def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:

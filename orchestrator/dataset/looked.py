@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from orchestrator.dataset.pixels.cache import Cache
     from orchestrator.dataset.pixels.model import PixelFacts
 
+NOT_COMPARED = "copies"
+"""Word of `Dataset.not_looked_at` for pictures that were looked at one by one only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -64,34 +67,67 @@ def look_at(
     *,
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
+    go_on: Callable[[], None] | None = None,
     workers: int | None = None,
 ) -> Dataset:
     """Look at the pixels of every picture and return the data set with them. Bad files are facts with a `problem`.
 
-    `progress` is told (files done, files in all); `workers`: threads, as many as there are cores when None.
+    `progress` is told (files done, files in all); `go_on` is called many times a minute, and what it raises ends the look;
+    `workers`: threads, as many as there are cores when None.
     """
     from orchestrator.dataset.pixels.look import look
 
     paths = list(_paths(dataset))
-    facts = [one for _, one in look(paths, cache=cache, progress=progress, workers=workers)]
-    groups = tuple(_named(paths, group) for group in _groups(facts, cache))
+    facts = []
+    for _, one in look(paths, cache=cache, progress=progress, workers=workers):
+        facts.append(one)
+        if go_on is not None:
+            go_on()
+    groups = tuple(_named(paths, group) for group in _groups(facts, cache, go_on))
     looked = Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups)
     return replace(dataset, looked=looked, equal_files=_equal(dataset, looked), not_looked_at=())
 
 
-def _groups(facts: Sequence[PixelFacts], cache: Cache | None) -> list[Group]:
+def _groups(facts: Sequence[PixelFacts], cache: Cache | None, go_on: Callable[[], None] | None) -> list[Group]:
     """Compare the pictures with each other, unless just these were compared before: that takes longer than all else of a second look."""
-    from orchestrator.dataset.near import VERSION, find_near, pack_groups, unpack_groups
+    from orchestrator.dataset.near import find_near, pack_groups
 
-    contents = hashlib.sha256(b"".join([bytes([VERSION]), *(one.digest or b"-" for one in facts)])).digest()
-    known = cache.groups_of(contents) if cache is not None else None
+    contents = _contents(facts)
+    known = _known_groups(contents, cache) if cache is not None else None
     if known is not None:
-        with suppress(ValueError, TypeError):  # damaged: compared anew
-            return unpack_groups(known)
-    groups = find_near(facts)
+        return known
+    groups = find_near(facts, go_on)
     if cache is not None:
         cache.keep_groups(contents, pack_groups(groups))
     return groups
+
+
+def _contents(facts: Iterable[PixelFacts]) -> bytes:
+    """Return what stands for these pictures in this order, and for how they are compared."""
+    from orchestrator.dataset.near import VERSION
+
+    return hashlib.sha256(b"".join([bytes([VERSION]), *(one.digest or b"-" for one in facts)])).digest()
+
+
+def _known_groups(contents: bytes, cache: Cache) -> list[Group] | None:
+    """Return the groups that were kept of these pictures; None where there are none, or damaged ones."""
+    from orchestrator.dataset.near import unpack_groups
+
+    known = cache.groups_of(contents)
+    if known is not None:
+        with suppress(ValueError, TypeError):
+            return unpack_groups(known)
+    return None
+
+
+def recalled(dataset: Dataset) -> Dataset:
+    """Return the data set with what earlier looks have kept in the user's cache. Nothing is opened but the cache, where there is one."""
+    from orchestrator.dataset.pixels.cache import Cache, has_cache
+
+    if not has_cache():
+        return dataset
+    with Cache() as cache:
+        return recall(dataset, cache)
 
 
 def recall(dataset: Dataset, cache: Cache) -> Dataset:
@@ -102,8 +138,12 @@ def recall(dataset: Dataset, cache: Cache) -> Dataset:
     known = {path: _lean(one) for path, one in kept(paths, cache)}
     if not known:
         return dataset
-    unseen = dataset.not_looked_at if len(known) < len(paths) else ()
-    return replace(dataset, looked=Looked(known, groups=None, is_whole=len(known) == len(paths)), not_looked_at=unseen)
+    if len(known) < len(paths):
+        return replace(dataset, looked=Looked(known, groups=None, is_whole=False))
+    found = _known_groups(_contents(known.values()), cache)
+    groups = None if found is None else tuple(_named(paths, group) for group in found)
+    unseen = () if groups is not None else (NOT_COMPARED,)
+    return replace(dataset, looked=Looked(known, groups), not_looked_at=unseen)
 
 
 def _equal(dataset: Dataset, looked: Looked) -> tuple[tuple[Path, ...], ...]:

@@ -28,7 +28,7 @@ from orchestrator.dataset.pixels.registration import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -119,8 +119,11 @@ class _Match:
     """Largest difference at one place, of the 48 x 48, in standard deviations of the picture."""
 
 
-def find_near(facts: Sequence[PixelFacts]) -> list[Group]:
-    """Return the groups among `facts`, by the place of their best picture. Pictures with a problem only have exact copies."""
+def find_near(facts: Sequence[PixelFacts], go_on: Callable[[], None] | None = None) -> list[Group]:
+    """Return the groups among `facts`, by the place of their best picture. Pictures with a problem only have exact copies.
+
+    `go_on` is called for every few hundred pairs; what it raises ends the search.
+    """
     leaders: dict[bytes, int] = {}
     copies: dict[int, list[int]] = {}
     for place, one in enumerate(facts):
@@ -131,7 +134,7 @@ def find_near(facts: Sequence[PixelFacts]) -> list[Group]:
         if leader != place:
             copies.setdefault(leader, []).append(place)
     distinct = [place for place in leaders.values() if _has_something(facts[place])]
-    matches = find_matches([facts[place].fingerprint for place in distinct])
+    matches = find_matches([facts[place].fingerprint for place in distinct], go_on)
     matches = [replace(match, first=distinct[match.first], second=distinct[match.second]) for match in matches]
     return _groups(facts, matches, copies)
 
@@ -151,8 +154,8 @@ def _has_something(facts: PixelFacts) -> bool:
     return facts.is_measured and not facts.problem and min(facts.width, facts.height) >= LEAST_SIDE
 
 
-def find_matches(fingerprints: Sequence[bytes]) -> list[_Match]:
-    """Return the pairs among `fingerprints` (each 48 x 48 bytes) that show one picture."""
+def find_matches(fingerprints: Sequence[bytes], go_on: Callable[[], None] | None = None) -> list[_Match]:
+    """Return the pairs among `fingerprints` (each 48 x 48 bytes) that show one picture. `go_on`: see `find_near`."""
     import numpy as np
 
     if len(fingerprints) < 2:
@@ -162,6 +165,8 @@ def find_matches(fingerprints: Sequence[bytes]) -> list[_Match]:
     families, matched = _Families(), [0] * len(stored)
     candidates = find_candidates(stored)
     while batch := list(islice(candidates, _BATCH)):
+        if go_on is not None:
+            go_on()
         # Thousands of frames of one scene: enough ties hold a family together.
         batch = [
             pair for pair in batch

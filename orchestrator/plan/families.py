@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.recipe.model import Family, SubjectKind
+    from orchestrator.recipe.model import BaseModelFiles, Family, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,11 @@ class FamilyFacts:
 def facts_of(family: Family) -> FamilyFacts:
     """Return the facts of `family`."""
     return FAMILIES[family]
+
+
+def native_side(base: BaseModelFiles) -> int:
+    """Return the side of the square, in pixels, that this base model was made for."""
+    return 768 if base.family == "sd2" and base.v_parameterization else FAMILIES[base.family].resolution
 
 
 def start_of(family: Family, kind: SubjectKind) -> Start:

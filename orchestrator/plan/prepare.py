@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
+from orchestrator.plan.families import native_side
 from orchestrator.plan.steps import BucketRules
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def bucket_rules(decided: Draft | Plan) -> BucketRules:
 
 def _decide_size(draft: Draft) -> None:
     base = draft.recipe.base_model
-    side = 768 if base.family == "sd2" and base.v_parameterization else draft.facts.resolution
+    side = native_side(base)
     size = draft.choose(
         draft.recipe.dataset.resolution, "dataset.resolution", side,
         Text(f"{base.family} was made for {side}x{side} pixels", f"{base.family} 基于 {side}x{side} 像素"),

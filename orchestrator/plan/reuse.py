@@ -1,7 +1,7 @@
 """The recipe of the next character: the old text, in which only what belongs to the character is another.
 
-Repeats and epochs are decided again (`kept_length.py`), so that the steps the old recipe planned hold for the new number of
-pictures; where a picture would then be seen too rarely or too often, the planner moves the steps and says so.
+A resolution or a single shape that the new pictures do not fit is changed (`fitted.py`). Repeats and epochs are decided again
+(`kept_length.py`), so that the steps the old recipe planned hold for the new number of pictures; where a picture would then be seen too rarely or too often, the planner moves the steps and says so.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from orchestrator.core.finding import Location, Problem
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.source import KeyPath, display_name, dotted, parse_document
 from orchestrator.core.text import Text
+from orchestrator.plan.fitted import fits_of
 from orchestrator.plan.kept_length import kept_length, plan_of
 from orchestrator.plan.other_words import Swap, differences, other_subject, still_said
 from orchestrator.recipe.dump import is_relative_file
@@ -60,6 +61,7 @@ def new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, fo
         text = _apply(text, path, data, loaded)
     target = folder / f"{name}.yaml"
     kept = kept_length(loaded, concept)
+    text, fits = _fitted(text, target, kept, concept, images)
     decided = None
     if kept is not None:
         decided = _plan_of_new(load_recipe(target, kept.freeing(concept), text=text), concept, images)
@@ -68,8 +70,28 @@ def new_recipe(name: str, old: Path, images: str | Path, trigger: str | None, fo
     # Why the steps moved is only known to the planner while it is free to move them.
     moved = decided.notes if decided is not None and _has_length_of(plan, decided) else ()
     length = (kept.told,) if kept is not None else ()
-    notes = [*length, *moved, *plan.notes, *plan.steps.lines, _seen_told(plan), *still_said(loaded.data, data, swap)]
+    notes = [
+        *length,
+        *fits,
+        *moved,
+        *plan.notes,
+        *plan.steps.lines,
+        _seen_told(plan),
+        *still_said(loaded.data, data, swap),
+    ]
     return NewRecipe(text, tuple(dict.fromkeys(notes)))
+
+
+def _fitted(
+    text: str, target: Path, kept: KeptLength | None, concept: int, images: str | Path
+) -> tuple[str, tuple[Text, ...]]:
+    """Return `text` with what has to change for the new pictures, and why."""
+    made = load_recipe(target, kept.freeing(concept) if kept is not None else (), text=text)
+    fits = fits_of(made, _plan_of_new(made, concept, images), concept)
+    for fit in fits:
+        if fit.path is not None:
+            text = set_value(text, fit.path, fit.value)
+    return text, tuple(fit.told for fit in fits)
 
 
 def write_new(path: Path, text: str) -> None:

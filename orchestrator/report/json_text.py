@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.record import to_plain
+from orchestrator.core.record import json_text, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,4 +13,4 @@ if TYPE_CHECKING:
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Write one object; NaN and infinities as text."""
-    sys.stdout.write(json.dumps(to_plain(content), ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(to_plain(content)))

@@ -132,8 +132,9 @@ def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Fi
 def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     """Read the run's own folders of links again, as the user's folders they came from; None when the pictures are gone.
 
-    Held-out pictures lie in a folder of their own and go back to where they were: the first report counted them there.
+    What the look beside the run has kept of the pixels is recalled. Held-out pictures lie in a folder of their own and go back to where they were: the first report counted them there.
     """
+    from orchestrator.dataset.looked import recalled
     from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
 
@@ -146,7 +147,9 @@ def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     targets = {rundir.root / link.path: link.target for subset in subsets for link in subset.links}
     folders = [_at_home(folder, targets) for folder in seen.folders]
     held = folders.pop().pictures if plan.validation else ()
-    return Dataset(tuple(_with_held_out(folder, held) for folder in folders), seen.not_looked_at)
+    equal = tuple(sorted(tuple(sorted(targets.get(path, path) for path in group)) for group in seen.equal_files))
+    whole = tuple(_with_held_out(folder, held) for folder in folders)
+    return recalled(Dataset(whole, seen.not_looked_at, equal))
 
 
 def _at_home(folder: Folder, targets: Mapping[Path, Path]) -> Folder:

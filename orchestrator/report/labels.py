@@ -293,7 +293,8 @@ LABELS: dict[str, Text] = {
     "plan_dataset": Text("Data set options", "数据集选项"),
     "plan_train": Text("Training options", "训练选项"),
     "plan_samples": Text("Sample prompts", "样图提示词"),
-    "unseen_pixels": Text("the pictures' pixels", "图片的像素内容"),
+    "unseen_pixels": Text("pixels (`lora-run dataset check` does)", "像素（由 `lora-run dataset check` 查看）"),
+    "unseen_copies": Text("copies (`lora-run dataset check` does)", "副本（由 `lora-run dataset check` 比较）"),
     "unseen_pictures": Text("the pictures", "图片"),
     "unseen_captions": Text("the captions", "标注"),
 }

@@ -121,12 +121,8 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
         )
         texts += plan.notes
         texts += not_looked_at(plan)
-    pixels = Text(
-        "the pixels of the pictures (`lora-run dataset check` does), ",
-        "图片的像素（由 `lora-run dataset check` 检查）、",
-    )
-    if dataset is not None and not dataset.not_looked_at:
-        pixels = Text("", "")
+    words = dataset.not_looked_at if dataset is not None else ()
+    pixels = _UNSEEN[words[0]] if words else Text("", "")
     unseen = Text(
         f"not looked at: {pixels.en}the weights of the model files",
         f"未检查：{pixels.zh}模型文件的权重",
@@ -135,6 +131,19 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
         *texts,
         unseen if dataset is not None else Text("not looked at: pictures and captions", "未检查：图片和标注"),
     ]
+
+
+_UNSEEN = {
+    "pixels": Text(
+        "the pixels of the pictures (`lora-run dataset check` does), ",
+        "图片的像素（由 `lora-run dataset check` 检查）、",
+    ),
+    "copies": Text(
+        "which pictures are copies of each other (`lora-run dataset check` does), ",
+        "哪些图片互为副本（由 `lora-run dataset check` 检查）、",
+    ),
+}
+"""By the words of `Dataset.not_looked_at`."""
 
 
 def _not_ready(fault: Problem | None) -> list[Text]:

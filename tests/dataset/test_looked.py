@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.dataset import near as near_module
-from orchestrator.dataset.looked import look_at, recall
+from orchestrator.dataset.looked import NOT_COMPARED, look_at, recall
 from orchestrator.dataset.pixels import look as look_module
 from orchestrator.dataset.pixels.cache import SETTLED_S, Cache
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
@@ -67,10 +67,20 @@ def test_what_is_kept_is_recalled_without_opening_a_file(
     with Cache(tmp_path / "cache") as cache:
         assert look_at(found, cache=cache).looked == first.looked
         again = recall(found, cache)
-    assert again.looked is not None
+    assert (again.looked, again.not_looked_at) == (first.looked, ())
+
+
+def test_pictures_that_were_never_compared_say_so(found: Dataset, tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        first = look_at(found, cache=cache)
+    with sqlite3.connect(tmp_path / "cache" / "pixels.sqlite3") as file:
+        file.execute("DELETE FROM compared")
+    with Cache(tmp_path / "cache") as cache:
+        again = recall(found, cache)
     assert first.looked is not None
+    assert again.looked is not None
     assert (again.looked.facts, again.looked.is_whole, again.looked.groups) == (first.looked.facts, True, None)
-    assert again.not_looked_at == ()
+    assert again.not_looked_at == (NOT_COMPARED,)
 
 
 def test_nothing_kept_is_nothing_looked_at(found: Dataset, tmp_path: Path) -> None:

@@ -133,7 +133,8 @@ def test_a_folder_of_one_scene_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     rng = np.random.default_rng(0)
     base = np.asarray(draw_scene(1).convert("L").resize((48, 48))).astype(int)
     stored = (base + rng.integers(-2, 3, (90, 48, 48))).clip(0, 255).astype(np.uint8)
-    monkeypatch.setattr(searching, "_BLOCK", 64)
+    monkeypatch.setattr(searching, "_BLOCK", 32)
+    monkeypatch.setattr(searching, "_ROWS", 64)
     monkeypatch.setattr(searching, "MOST_PER_PICTURE", 8)
     found = list(searching.find_candidates(stored))
     most = max(np.bincount([candidate.first for candidate in found]))
@@ -151,4 +152,5 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch, others: list[Pixe
     facts = [_facts(first), *others, _facts(first.crop((0, 30, 440, 580))), _facts(ImageOps.mirror(first))]
     whole = find_near(facts)
     monkeypatch.setattr(searching, "_BLOCK", 4)
+    monkeypatch.setattr(searching, "_ROWS", 6)
     assert find_near(facts) == whole

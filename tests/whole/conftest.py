@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,7 @@ def draw(tmp_path: Path) -> Callable[..., Path]:
             picture = Image.new("RGB", (size, size), colour)
             picture.paste("yellow", (index + 4, 10, index + 24, 40))
             picture.save(folder / f"{index:02d}.png")
+            os.utime(folder / f"{index:02d}.png", (1e9, 1e9))  # not written to just now: what is seen of it may be kept
             (folder / f"{index:02d}.txt").write_text(caption.format(colour=colour), encoding="utf-8")
         return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +73,9 @@ def test_the_next_recipe_runs_as_it_is(pocket_recipe: Path) -> None:
 
 def test_a_run_is_judged_again_the_same(pocket_recipe: Path) -> None:
     folder = pocket_recipe.parent
+    dark = folder / "pocket-images" / "05.png"
+    Image.effect_noise((64, 64), 10).point(lambda value: value // 12).convert("RGB").save(dark)
+    os.utime(dark, (1e9, 1e9))
     lora_run(pocket_recipe.name, "--set", "train.unet_lr=2e-3", cwd=folder)
     run = folder / "runs" / "tiny-001"
     first = json.loads((run / "report.json").read_text())
@@ -83,6 +88,9 @@ def test_a_run_is_judged_again_the_same(pocket_recipe: Path) -> None:
     ]
     assert again["next_changes"] == first["next_changes"]
     assert again["dataset"] == first["dataset"]
+    assert first["dataset"]["not_looked_at"] == []
+    (dark,) = [f for f in again["findings"] if f["name"] == "underexposed-image"]
+    assert (dark["status"], dark["paths"]) == ("fired", ["05.png"])
     (told,) = first["dataset"]["folders"]
     assert (told["pictures"], told["held_out"]) == (12, 2)  # of fourteen
 

@@ -30,6 +30,9 @@ _BAND: Final = 8
 _FLATTEST: Final = 3.0
 """Weighted contrast, in grey levels, under which a picture resembles nothing but its exact copies."""
 _BLOCK: Final = 1024
+_ROWS: Final = 2048
+"""Pictures that are compared with a block of others at once. More of them describe the others less often."""
+_FOUND: Final = [("first", "i8"), ("second", "i8"), ("which", "u1"), ("score", "f4")]
 
 
 class Window(NamedTuple):
@@ -106,23 +109,29 @@ def find_candidates(stored: NDArray[np.uint8]) -> Iterator[Candidate]:
     import numpy as np
 
     windows = _windows()
-    crops = [_describe(stored, window) for window in windows]
-    whole_even, whole_odd = crops[0]
-    for start in range(0, len(stored), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        kept = []
+    whole_even, whole_odd = _describe(stored, windows[0])
+    for start in range(0, len(stored), _ROWS):
+        rows = slice(start, start + _ROWS)
+        found = np.empty(0, _FOUND)
         for begin in range(0, len(stored), _BLOCK):
-            parts = [(even[begin : begin + _BLOCK], odd[begin : begin + _BLOCK]) for even, odd in crops]
+            # Described anew for each block of rows: the windows of all pictures at once are 6 KB a picture.
+            parts = [_describe(stored[begin : begin + _BLOCK], window) for window in windows]
             best, which = _best_windows(whole_even[rows], whole_odd[rows], parts)
             # Not a picture with itself.
-            if start == begin:
-                np.fill_diagonal(best, CANDIDATE_ABOVE)
-            kept.append(_strongest(best, which, start, begin))
-        found = np.concatenate(kept)
-        found = found[np.lexsort((-found["score"], found["first"]))]
-        rank = np.arange(len(found)) - np.searchsorted(found["first"], found["first"])
-        for first, second, which_one, _ in found[rank < MOST_PER_PICTURE].tolist():
+            same = np.arange(max(start, begin), min(start + len(best), begin + best.shape[1]))
+            best[same - start, same - begin] = CANDIDATE_ABOVE
+            found = _foremost(np.concatenate((found, _strongest(best, which, start, begin))))
+        for first, second, which_one, _ in found.tolist():
             yield Candidate(first, second, windows[which_one // 2], bool(which_one % 2))
+
+
+def _foremost(found: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the best candidates of each picture, best first."""
+    import numpy as np
+
+    found = found[np.lexsort((-found["score"], found["first"]))]
+    rank = np.arange(len(found)) - np.searchsorted(found["first"], found["first"])
+    return found[rank < MOST_PER_PICTURE]
 
 
 def _best_windows(even: Floats, odd: Floats, parts: list[tuple[Floats, Floats]]) -> tuple[Floats, NDArray[np.uint8]]:
@@ -156,9 +165,7 @@ def _strongest(best: Floats, which: NDArray[np.uint8], start: int, begin: int) -
         limit[crowded] = np.partition(best[crowded], -MOST_PER_PICTURE, axis=1)[:, -MOST_PER_PICTURE]
         is_kept = best[first, second] >= limit[first]
         first, second = first[is_kept], second[is_kept]
-    found = np.empty(
-        len(first), [("first", np.int64), ("second", np.int64), ("which", np.uint8), ("score", np.float32)]
-    )
+    found = np.empty(len(first), _FOUND)
     found["first"], found["second"] = first + start, second + begin
     found["which"], found["score"] = which[first, second], best[first, second]
     return found

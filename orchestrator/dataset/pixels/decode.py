@@ -32,7 +32,7 @@ MOST_PIXELS: Final = 178_956_970
 MOST_BYTES: Final = 1 << 30
 """No picture of that many pixels is larger; what is gets hashed, not held in memory."""
 BIG_PIXELS: Final = 24_000_000
-"""From here on pictures are decoded one at a time, whatever the number of threads, and JPEG at half size or less."""
+"""From here on pictures are decoded one at a time, whatever the number of threads, and looked at in half their size."""
 SMALL_SIDE: Final = 160
 """The small colours have a shorter side of this to twice this, unless the picture is smaller."""
 FORMATS: Final = (
@@ -221,6 +221,9 @@ def _take_pixels(picture: Image.Image, found: Decoded, *, only_grey: bool) -> No
     else:
         picture.load()
         image = _as_trained(picture, found)
+        if picture.width * picture.height > BIG_PIXELS:
+            found.scale = 2
+            image = image.reduce(2)
     if only_grey and image.mode != "L":
         image = image.convert("L")
     found.factor = factor = max(1, min(image.size) // SMALL_SIDE)
@@ -254,7 +257,7 @@ def _as_trained(picture: Image.Image, found: Decoded) -> Image.Image:
         trained = clear.convert("RGB")
         found.alpha = _alpha_facts(np.asarray(clear.getchannel(3)), trained)
         return trained
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")  # which would copy it
 
 
 def _alpha_facts(alpha: NDArray[np.uint8], trained: Image.Image) -> tuple[float, float, float]:

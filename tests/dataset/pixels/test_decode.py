@@ -268,3 +268,20 @@ def test_big_pictures_take_turns_and_half_size(
     assert found.scale == 2
     assert found.grey is not None
     assert found.grey.shape == (200, 160)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK", "I;16"])
+def test_big_pictures_of_any_kind_are_looked_at_in_half_their_size(
+    tmp_path: Path, scene: Image.Image, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    path = tmp_path / ("big.tif" if mode == "CMYK" else "big.png")
+    (scene.convert("L").convert("I;16") if mode == "I;16" else scene.convert(mode)).save(path)
+    whole = decode(str(path))
+    monkeypatch.setattr(module, "BIG_PIXELS", 1000)
+    half = decode(str(path))
+    assert whole.grey is not None
+    assert half.grey is not None
+    assert half.small is not None
+    assert (half.problem, half.width, half.height, half.scale, whole.scale) == ("", *scene.size, 2, 1)
+    assert half.grey.shape == (scene.height // 2, scene.width // 2)
+    assert abs(half.grey.mean() - whole.grey.mean()) < 1

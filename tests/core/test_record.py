@@ -1,0 +1,36 @@
+"""Records on disk and JSON on standard output: whatever a file is called, they are UTF-8 and say the same when read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from orchestrator.core.record import read_record, record_text, write_record, write_text
+from orchestrator.report.json_text import print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+NAME = os.fsdecode(b"bad\xff\xfe, \xe5\x88\x9d\xe9\x9f\xb3.png")
+"""Two bytes that are no UTF-8, two characters that are."""
+
+
+def test_a_name_that_is_no_utf8_comes_back_from_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_record(path, "plan", 1, {"link": NAME})
+    assert read_record(path, "plan", 1)["link"] == NAME
+    assert path.read_bytes() == record_text("plan", 1, {"link": NAME}).encode("utf-8")
+    assert "初音.png" in path.read_text(encoding="utf-8")
+
+
+def test_a_page_that_names_it_is_written(tmp_path: Path) -> None:
+    write_text(tmp_path / "report.html", f"<p>{NAME}</p>")
+    assert "初音.png</p>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_json_on_standard_output_is_utf8(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    print_json({"path": NAME})
+    assert json.loads(capsysbinary.readouterr().out.decode("utf-8")) == {"path": NAME}
