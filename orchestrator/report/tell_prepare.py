@@ -28,6 +28,15 @@ DECISIONS: dict[Decision, Text] = {
     "rewritten": Text("rewritten as PNG", "重写为 PNG"),
     "copied": Text("copied byte for byte", "原样复制"),
 }
+ROUTINE: dict[str, Text] = {
+    "cropped": Text("cut to their shape", "裁成相应形状"),
+    "padded": Text("given a border, which is learned like anything else", "加了边框，边框同样会被学进去"),
+    "tiles": Text("cut into tiles", "切成小块"),
+    "not-enlarged": Text(
+        "smaller than their shape and not enlarged: the trainer does it", "小于相应形状，未放大；训练器会放大"
+    ),
+}
+"""What a whole set may be told at once: counted, and named only where there is more to say of a picture."""
 NEEDS_YOU = frozenset((*PROBLEMS, *UNUSABLE, "no-other-half", "much-cut", "face-cut"))
 """Codes of what only the user can mend: they make the exit code 1."""
 
@@ -52,10 +61,10 @@ def prepared(result: Prepared, *, dry_run: bool, form: str, language: Language) 
 
 
 def _pictures(result: Prepared, language: Language) -> Iterator[str]:
-    """Return a line for each picture of which there is something to say, then the counts."""
+    """Return a line for each picture of which there is something of its own to say, then the counts."""
     counts = Counter(draft.decision for draft in result.drafts)
     for decision, word in DECISIONS.items():
-        told = [draft for draft in result.drafts if draft.decision == decision and draft.reasons]
+        told = [draft for draft in result.drafts if draft.decision == decision and not _is_routine(draft)]
         for draft in told[:MOST_SHOWN]:
             yield f"{shown(result.root, draft.path)}: {word.to(language)}: {_why(draft, language)}"
         more = len(told) - MOST_SHOWN
@@ -70,6 +79,14 @@ def _pictures(result: Prepared, language: Language) -> Iterator[str]:
         ).to(language)
     for decision, word in DECISIONS.items():
         yield f"{counts[decision]:6} {word.to(language)}"
+    codes = Counter(reason.code for draft in result.drafts for reason in draft.reasons)
+    for code, word in ROUTINE.items():
+        if codes[code]:
+            yield f"{codes[code]:6} {word.to(language)}"
+
+
+def _is_routine(draft: Draft) -> bool:
+    return all(reason.code in ROUTINE for reason in draft.reasons)
 
 
 def _why(draft: Draft, language: Language) -> str:

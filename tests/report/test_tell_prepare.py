@@ -59,6 +59,14 @@ def test_reasons_counts_and_arithmetic(capsys: pytest.CaptureFixture[str]) -> No
     assert not any(line.startswith("a.png") for line in said.splitlines())
 
 
+def test_what_befalls_the_whole_set_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    cut = Reason("cropped", Text("cut", "裁"))
+    said = _said(_prepared(_draft("a.png", cut), _draft("b.png", cut, COPY), _draft("c.png")), capsys)
+    assert "     2 cut to their shape\n" in said
+    assert "b.png: copied byte for byte: cut; a copy of a.png" in said
+    assert "a.png: " not in said.replace("of a.png: ", "")
+
+
 def test_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
     said = _said(_prepared(_draft("a.png"), _draft("b.png", COPY, is_left_out=True)), capsys, "zh")
     assert "b.png: 未带入: 与 a.png 重复：缩放" in said
