@@ -46,12 +46,14 @@ def prepared(result: Prepared, *, dry_run: bool, form: str, language: Language) 
     needs_you = any(reason.code in NEEDS_YOU for draft in result.drafts for reason in draft.reasons)
     code = EXIT_FINDINGS if needs_you or result.not_taken else EXIT_OK
     if form == "json":
+        told = manifest(result, language)
+        told["notes"] += [] if result.trouble is None else [result.trouble.to(language)]
         print_json({
             "exit_code": code,
             "is_written": not dry_run,
             "folder": result.folder,
             "need_bytes": need_bytes(result.drafts),
-            **manifest(result, language),
+            **told,
         })  # fmt: skip
         return code
     console = terminal.make_console()

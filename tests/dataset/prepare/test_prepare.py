@@ -134,6 +134,13 @@ def test_pictures_that_shared_a_caption_get_one_each(pictures: Set) -> None:
     assert [one["source"] for one in told["pictures"] if "renamed" in codes(told, one["source"])] == ["a.png"]
 
 
+def test_names_that_differ_by_case_alone_do_not_meet_on_another_disk(pictures: Set) -> None:
+    pictures.draw("A.png", 1)
+    pictures.draw("a.png", 2)
+    pictures.prepare()
+    assert pictures.files == ["A.png", "a-2.png"]
+
+
 def test_long_and_foreign_names_stay_as_they_are(pictures: Set) -> None:
     long = "初音" * 41 + ".png"
     pictures.draw(long, 1, "zxq")
