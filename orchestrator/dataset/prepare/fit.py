@@ -9,7 +9,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 from orchestrator.dataset.prepare.model import Bucket, Placement, Reason
-from orchestrator.dataset.prepare.place import cut_to, pad_to, tile
+from orchestrator.dataset.prepare.place import cut_to, pad_to, tile, turned
 from orchestrator.dataset.prepare.shapes import few_shapes, share_lost
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.dataset.prepare.model import Draft, PrepareOptions, Share, Size
 
     Faces = Callable[[Path], Sequence[Share]]
-    """Boxes of the faces in the file at a path, in shares of the upright picture."""
+    """Boxes of the faces in the file at a path, in shares of width and height as it is stored: EXIF orientation not applied."""
 
 NOTHING_LOST: Final = 0.005
 """Share of a picture under which cutting is left to the trainer, which cuts such a rest itself."""
@@ -48,10 +48,14 @@ def fit_to_shapes(
         shape = chosen.of[draft.size]
         halves = (draft, other[id(draft)]) if id(draft) in other else (draft,)
         is_cut = options.fit == "crop" and share_lost(draft.size, shape) >= NOTHING_LOST
-        keep = sorted(box for half in halves for box in faces(half.path)) if is_cut and faces is not None else []
+        keep = _faces_of(halves, faces) if is_cut and faces is not None else []
         _fit(draft, shape, options, keep)
     counts = Counter(chosen.of[draft.size] for draft in staying)
     return tuple(Bucket(shape, counts[shape]) for shape in sorted(counts)), chosen.lost_share
+
+
+def _faces_of(halves: Sequence[Draft], faces: Faces) -> list[Share]:
+    return sorted(turned(box, half.facts.orientation) for half in halves for box in faces(half.path))
 
 
 def _fit(draft: Draft, shape: Size, options: PrepareOptions, keep: Sequence[Share]) -> None:

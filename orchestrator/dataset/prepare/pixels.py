@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.dataset.prepare.model import Draft
 
 OTHER_COLOURS_ABOVE: Final = 8
-"""Levels of 255 by which a profile moves some colour; profiles that are sRGB in all but name move it by up to 3."""
+"""Levels of 255 by which a profile moves some colour. Profiles that are sRGB in all but name: up to 3; others: 19 and more (docs/log.md, 2026-11-29)."""
 UPRIGHT: Final = Text(
     "turned upright: the trainer does not read the EXIF orientation", "已转正：训练器不读取 EXIF 方向"
 )

@@ -83,3 +83,15 @@ def _starts(whole: int, side: int) -> list[int]:
     if 2 * whole < 3 * side:
         return [(whole - side) // 2]
     return [round(index * (whole - side) / (number - 1)) for index in range(number)]
+
+
+def turned(box: Share, orientation: int) -> Share:
+    """Return where a box of the picture as stored lies in the upright one; `orientation`: EXIF, 1 ... 8."""
+    left, top, right, bottom = box
+    if orientation >= 5:
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in {2, 3, 6, 7}:
+        left, right = 1 - right, 1 - left
+    if orientation in {3, 4, 7, 8}:
+        top, bottom = 1 - bottom, 1 - top
+    return left, top, right, bottom

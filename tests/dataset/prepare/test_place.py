@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageOps
 
-from orchestrator.dataset.prepare.place import cut_to, pad_to, tile
+from orchestrator.dataset.prepare.place import cut_to, pad_to, tile, turned
 
 SIDES = st.integers(64, 4000)
 SIZES = st.tuples(SIDES, SIDES)
@@ -97,3 +98,16 @@ def test_tiles_cover_all_but_where_one_would_show_the_other(size: tuple[int, int
             assert (spans[0][0], spans[-1][1]) == (0, size[axis])
         else:
             assert size[axis] < 1.5 * side
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_turn_as_the_picture_does(orientation: int) -> None:
+    stored = Image.new("L", (100, 80))
+    stored.paste(255, (10, 20, 30, 50))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.info["exif"] = exif.tobytes()
+    upright = ImageOps.exif_transpose(stored)
+    shares = turned((0.1, 0.25, 0.3, 0.625), orientation)
+    box = tuple(round(share * side) for share, side in zip(shares, upright.size * 2, strict=True))
+    assert box == upright.getbbox()
