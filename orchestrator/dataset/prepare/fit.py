@@ -1,4 +1,4 @@
-"""Bring the pictures that stay to few shapes, or cut edit pairs into tiles; both halves of a pair at the same places."""
+"""Bring the pictures that stay to few shapes; both halves of an edit pair at the same places."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
-from orchestrator.dataset.prepare.model import Bucket, Placement, Reason
-from orchestrator.dataset.prepare.place import cut_to, pad_to, tile, turned
+from orchestrator.dataset.prepare.model import Bucket, Reason
+from orchestrator.dataset.prepare.place import cut_to, pad_to, turned
 from orchestrator.dataset.prepare.shapes import few_shapes, share_lost
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def fit_to_shapes(
 
     Raises InputError where the halves of a pair differ in size.
     """
-    _equal_halves(pairs)
+    check_equal_halves(pairs)
     staying = [draft for draft in drafts if not draft.is_left_out]
     if not staying:
         return (), 0.0
@@ -70,8 +70,8 @@ def _fit(draft: Draft, shape: Size, options: PrepareOptions, keep: Sequence[Shar
     if width < shape[0] and height < shape[1]:
         times = f"{shape[0] / width:.2f}"
         text = Text(
-            f"smaller than {_said(shape)} and not enlarged here: the trainer does it, {times} times",
-            f"小于 {_said(shape)}，此处不放大；训练器会放大 {times} 倍",
+            f"smaller than {said_size(shape)} and not enlarged here: the trainer does it, {times} times",
+            f"小于 {said_size(shape)}，此处不放大；训练器会放大 {times} 倍",
         )
         draft.reasons.append(Reason("not-enlarged", text))
 
@@ -80,14 +80,14 @@ def _cut(draft: Draft, shape: Size, keep: Sequence[Share], lost: float) -> None:
     placement, has_all = cut_to(draft.size, shape, keep)
     draft.placements = [placement]
     part = f"{100 * lost:.0f} %"
-    said = f"{_said(shape)}"
+    said = f"{said_size(shape)}"
     around = Text("around the faces", "避开人脸") if keep else Text("in the middle", "居中")
     draft.rewrite(
         Reason(
             "cropped",
             Text(
-                f"cut to the shape {said}, {around.en}: {part} goes, {_said(placement.size)} stays",
-                f"裁成 {said} 的形状（{around.zh}）：去掉 {part}，余 {_said(placement.size)}",
+                f"cut to the shape {said}, {around.en}: {part} goes, {said_size(placement.size)} stays",
+                f"裁成 {said} 的形状（{around.zh}）：去掉 {part}，余 {said_size(placement.size)}",
             ),
         )
     )
@@ -102,36 +102,21 @@ def _pad(draft: Draft, shape: Size) -> None:
     placement = pad_to(draft.size, shape)
     draft.placements = [placement]
     text = Text(
-        f"given a border to the shape {_said(shape)}: {_said(placement.written_size)}; borders are learned like anything else",
-        f"加边框成 {_said(shape)} 的形状：{_said(placement.written_size)}；边框同样会被学进去",
+        f"given a border to the shape {said_size(shape)}: {said_size(placement.written_size)}; borders are learned like anything else",
+        f"加边框成 {said_size(shape)} 的形状：{said_size(placement.written_size)}；边框同样会被学进去",
     )
     draft.rewrite(Reason("padded", text))
 
 
-def cut_into_tiles(pairs: Sequence[tuple[Draft, Draft]], side: int) -> None:
-    """Cut both halves of every pair into squares of `side` pixels. Raises InputError where halves differ in size or there is no pair."""
-    if not pairs:
-        raise InputError([_no_pairs()])
-    _equal_halves(pairs)
-    for pair in pairs:
-        boxes = tile(pair[0].size, side)
-        if boxes == ((0, 0, *pair[0].size),):
-            continue
-        for half in pair:
-            half.placements = [Placement(box, (box[2] - box[0], box[3] - box[1])) for box in boxes]
-            size = _said(half.placements[0].size)
-            text = Text(f"cut into tiles of {size}: {len(boxes)}", f"切成 {len(boxes)} 块 {size}")
-            half.rewrite(Reason("tiles", text))
-
-
-def _equal_halves(pairs: Sequence[tuple[Draft, Draft]]) -> None:
+def check_equal_halves(pairs: Sequence[tuple[Draft, Draft]]) -> None:
+    """Raise InputError where the halves of a pair differ in size."""
     uneven = [pair for pair in pairs if pair[0].size != pair[1].size]
     if uneven:
         raise InputError([_uneven(before, after) for before, after in uneven])
 
 
 def _uneven(before: Draft, after: Draft) -> Problem:
-    sizes = f"{_said(before.size)}, {_said(after.size)}"
+    sizes = f"{said_size(before.size)}, {said_size(after.size)}"
     names = f"{before.root.name}/{before.path.name}, {after.root.name}/{after.path.name}"
     return Problem(
         "pair-of-two-sizes",
@@ -141,20 +126,6 @@ def _uneven(before: Draft, after: Draft) -> Problem:
     )
 
 
-def _no_pairs() -> Problem:
-    return Problem(
-        "no-pairs",
-        Text("`--tiles` is for edit pairs, and none was found", "`--tiles` 用于编辑对，但未找到任何一对"),
-        Text(
-            "halves are told by their folders or by the end of their names: before/after, source/target, input/output ...",
-            "两半由文件夹名或文件名结尾识别：before/after、source/target、input/output 等",
-        ),
-        Text(
-            "name them so, or bring single pictures to few shapes with `--fit crop`",
-            "请如此命名；单张图片请用 `--fit crop` 统一形状",
-        ),
-    )
-
-
-def _said(size: Size) -> str:
+def said_size(size: Size) -> str:
+    """Return a size as it is told: 832x1216."""
     return f"{size[0]}x{size[1]}"

@@ -14,11 +14,12 @@ from orchestrator.dataset.new_folder import check_free
 from orchestrator.dataset.prepare.balance import give_repeats
 from orchestrator.dataset.prepare.captions import take_captions
 from orchestrator.dataset.prepare.copies import drop_copies, drop_equal_pairs
-from orchestrator.dataset.prepare.fit import cut_into_tiles, fit_to_shapes
+from orchestrator.dataset.prepare.fit import fit_to_shapes
 from orchestrator.dataset.prepare.model import Draft, Exposure, Prepared
 from orchestrator.dataset.prepare.names import name_files, name_folders
 from orchestrator.dataset.prepare.pixels import note_changes
 from orchestrator.dataset.prepare.shots import UNNAMED
+from orchestrator.dataset.prepare.tiles import cut_into_tiles
 from orchestrator.dataset.prepare.usable import leave_out_unusable, whole_pairs
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.core.errors import EnvironmentFault, InputError
+from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 from orchestrator.dataset.prepare.captions import BOM, caption_files
 from orchestrator.dataset.prepare.manifest import MANIFEST, write_manifest
-from orchestrator.dataset.prepare.pixels import upright_pixels
+from orchestrator.dataset.prepare.old_files import old_pixels, read_old
 from orchestrator.dataset.prepare.unfinished import UnfinishedFolder
 
 if TYPE_CHECKING:
@@ -85,41 +85,22 @@ def _workers() -> int:
 
 def _write(draft: Draft, folder: Path, pad_colour: PadColour) -> dict[PurePosixPath, str]:
     """Write one picture and its captions; returns the SHA-256 of each file."""
-    raw = _read(draft.path, draft.facts.digest)
     digests = {}
     if draft.is_rewritten:
-        image = _pixels(raw, draft)
+        image = old_pixels(draft)
         for file, placement in zip(draft.files, draft.parts, strict=True):
             digests[file] = _save(image if placement is None else _placed(image, placement, pad_colour), folder / file)
     else:
         (file,) = draft.files
-        (folder / file).write_bytes(raw)
+        (folder / file).write_bytes(read_old(draft.path, draft.facts.digest))
         digests[file] = draft.facts.digest.hex()
     if draft.caption is not None:
-        content = _read(draft.caption.source)
+        content = read_old(draft.caption.source)
         content = content.removeprefix(BOM) if draft.caption.without_bom else content
         for file in caption_files(draft):
             (folder / file).write_bytes(content)
             digests[file] = hashlib.sha256(content).hexdigest()
     return digests
-
-
-def _read(path: Path, digest: bytes | None = None) -> bytes:
-    """Read a file of the old folder. Raises InputError where it is not as it was."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError([_changed(path)]) from error
-    if digest is not None and hashlib.sha256(raw).digest() != digest:
-        raise InputError([_changed(path)])
-    return raw
-
-
-def _pixels(raw: bytes, draft: Draft) -> Image.Image:
-    try:
-        return upright_pixels(raw, draft.facts)
-    except OSError as error:
-        raise InputError([_undecodable(draft.path, error)]) from error
 
 
 def _placed(image: Image.Image, placement: Placement, pad_colour: PadColour) -> Image.Image:
@@ -182,22 +163,4 @@ def _too_full(folder: Path, need: int, free: int) -> Problem:
         ),
         Text("nothing was written", "尚未写入任何内容"),
         Text("free some space, or name a folder on another disk", "请腾出空间，或指定其他磁盘上的文件夹"),
-    )
-
-
-def _changed(path: Path) -> Problem:
-    return Problem(
-        "picture-changed",
-        Text(f"{path.name} was changed while the folder was made", f"{path.name} 在准备过程中被改动"),
-        Text("what was decided is not about this picture any more", "所作的决定已不适用于这张图片"),
-        Text("prepare again when nothing writes to the pictures", "请在没有程序改动图片时重新准备"),
-    )
-
-
-def _undecodable(path: Path, error: OSError) -> Problem:
-    return Problem(
-        "picture-undecodable",
-        Text(f"{path.name} cannot be decoded: {error}", f"{path.name} 无法解码：{error}"),
-        Text("it must be written anew, and nothing is written by halves", "它需要重写，而不会只写一半"),
-        Text("save it again as PNG, or take it out of the folder", "请将其另存为 PNG，或移出该文件夹"),
     )

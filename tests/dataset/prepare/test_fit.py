@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from orchestrator.core.errors import InputError
+from orchestrator.dataset.prepare.tiles import is_changed
 from orchestrator.plan.steps import BucketRules, bucket_chooser, bucket_resolutions
+from tests.dataset.pixels.conftest import draw_scene
 from tests.dataset.prepare.conftest import Set, codes, picture
 
 if TYPE_CHECKING:
@@ -125,3 +128,38 @@ def test_tiles_are_for_pairs(pictures: Set) -> None:
     pictures.draw("a.png", 1)
     with pytest.raises(InputError, match="none was found"):
         pictures.prepare(tiles=128)
+
+
+def _jpeg(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_compression_is_no_change_and_a_small_edit_is(seed: int) -> None:
+    scene = draw_scene(seed, (256, 256))
+    scene.paste((200, 60, 60), (100, 100, 124, 124))
+    assert not is_changed(scene, _jpeg(scene, 80))
+    # Lighter; and of another colour that is as light.
+    for colour in ((220, 80, 80), (60, 131, 60)):
+        edited = scene.copy()
+        edited.paste(colour, (100, 100, 124, 124))
+        assert is_changed(scene, _jpeg(edited, 80))
+
+
+def test_tiles_without_a_change_are_left_out(pictures: Set) -> None:
+    for number, name in enumerate(("edit", "same")):
+        before = draw_scene(number, (400, 200), grain=0)
+        after = before.copy()
+        if name == "edit":
+            after.paste((255, 0, 255), (320, 80, 380, 140))
+        before.save(pictures.old / f"{name}_before.png")
+        after.save(pictures.old / f"{name}_after.png")
+    told = pictures.prepare(tiles=200)
+    (file,) = picture(told, "edit_after.png")["files"]
+    assert (file["path"], file["region"]) == ("edit_after.png", [200, 0, 400, 200])
+    assert "the others show no change" in picture(told, "edit_before.png")["why"][0]["text"]
+    # Where nothing changes at all that may be meant.
+    assert codes(told, "same_before.png") == ["tiles", "no-change"]
+    assert len(picture(told, "same_before.png")["files"]) == 2
