@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
 from orchestrator.dataset.looked import Copy
-from orchestrator.dataset.near import worth
+from orchestrator.dataset.near import find_near, worth
+from orchestrator.dataset.pixels.measure import measure
 from orchestrator.dataset.prepare.model import Reason
 from orchestrator.dataset.prepare.shots import shot_words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from orchestrator.dataset.looked import CopyGroup
     from orchestrator.dataset.near import Relation
+    from orchestrator.dataset.pixels.model import PixelFacts
     from orchestrator.dataset.prepare.model import Draft
 
-OTHER_CONTENT: Final[frozenset[Relation]] = frozenset(("crop", "turned", "altered", "through-another"))
+    Found = tuple[Draft, Draft, Copy]
+    """A copy, the picture that stays in its place, how they differ."""
+
+OTHER_CONTENT: Final[frozenset[Relation]] = frozenset(("crop", "turned", "altered"))
 """Relations of copies that may show something the kept one does not; all others are the same picture."""
 RELATIONS: Final[dict[Relation, Text]] = {
     "exact": Text("the same file", "同一文件"),
@@ -31,41 +37,68 @@ RELATIONS: Final[dict[Relation, Text]] = {
     "crop": Text("cropped", "裁切"),
     "turned": Text("turned a little", "略微旋转"),
     "flip": Text("mirrored", "镜像"),
-    "through-another": Text("like another of its group", "与同组另一张相同"),
 }
+LIKE_A_COPY: Final = Text(
+    "stays: like a picture that is left out, but not like one that stays",
+    "保留：与某张未带入的图片相似，但与保留的图片都不相同",
+)
 
 
 def drop_copies(drafts: Sequence[Draft], groups: Iterable[CopyGroup], paired: Collection[Path]) -> list[Text]:
-    """Leave out the copies among `drafts`; returns what is to be told.
+    """Leave out the copies among `drafts`: what is directly like a picture that stays, not what is like it through a third one.
 
     A group is looked at within each image folder: a picture in the folders of two concepts may be meant. `paired`: halves of edit pairs,
-    which are alike on purpose and stay.
+    which are alike on purpose and stay. Returns what is to be told.
     """
     usable = {draft.path: draft for draft in drafts if not draft.is_left_out and draft.path not in paired}
-    copies: list[tuple[Draft, Draft, Copy]] = []
+    copies: list[Found] = []
     apart = 0
     for group in groups:
         members = [usable[path] for path in group.paths if path in usable]
         by_root = {member.root: [one for one in members if one.root == member.root] for member in members}
         apart += len(by_root) > 1
-        relations = {copy.path: copy for copy in group.copies}
         for ones in by_root.values():
-            kept = ones[0] if ones[0].path == group.kept else max(ones, key=lambda one: worth(one.facts))
-            copies += [(one, kept, _relation(one, kept, group.kept, relations)) for one in ones if one is not kept]
+            copies += _copies_among(ones, group)
     _leave_out(drafts, copies)
     return [_in_two_folders(apart)] if apart else []
 
 
-def _relation(one: Draft, kept: Draft, first: Path, relations: Mapping[Path, Copy]) -> Copy:
-    """Return how a copy differs from the one that is kept, which need not be the group's first."""
-    if one.facts.digest == kept.facts.digest:
-        return Copy(one.path, "exact", is_mirrored=False, likeness=1.0)
-    if kept.path == first:
-        return relations[one.path]
-    return Copy(one.path, "through-another", is_mirrored=False, likeness=0.0)
+def _copies_among(ones: Sequence[Draft], group: CopyGroup) -> list[Found]:
+    """Return the copies among the members of a group that lie in one folder."""
+    kept = ones[0] if ones[0].path == group.kept else max(ones, key=lambda one: worth(one.facts))
+    known = {copy.path: copy for copy in group.copies if copy.relation != "through-another"}
+    found: list[Found] = []
+    staying = [kept]
+    for one in sorted(ones, key=lambda one: one.path not in known or kept.path != group.kept):
+        if one is kept:
+            continue
+        if one.path in known and kept.path == group.kept:
+            found.append((one, kept, known[one.path]))
+            continue
+        like = next(((other, copy) for other in staying if (copy := _compared(one, other)) is not None), None)
+        if like is not None:
+            found.append((one, *like))
+        else:
+            staying.append(one)
+            one.reasons.append(Reason("like-a-copy", LIKE_A_COPY))
+    return found
 
 
-def _leave_out(drafts: Iterable[Draft], copies: Sequence[tuple[Draft, Draft, Copy]]) -> None:
+def _compared(one: Draft, other: Draft) -> Copy | None:
+    """Compare two pictures with each other alone; None: they are not the same."""
+    groups = find_near([_with_fingerprint(other), _with_fingerprint(one)])
+    if not groups:
+        return None
+    (member,) = groups[0].members
+    return Copy(one.path, member.relation, member.is_mirrored, member.likeness)
+
+
+def _with_fingerprint(draft: Draft) -> PixelFacts:
+    """Return its facts as they were before the fingerprint was dropped."""
+    return replace(draft.facts, fingerprint=measure(str(draft.path), only_fingerprint=True).fingerprint)
+
+
+def _leave_out(drafts: Iterable[Draft], copies: Sequence[Found]) -> None:
     gone = {id(one) for one, _, _ in copies}
     shown: set[str] = set()
     for draft in drafts:

@@ -80,7 +80,7 @@ def _cut(draft: Draft, shape: Size, keep: Sequence[Share], lost: float) -> None:
     placement, has_all = cut_to(draft.size, shape, keep)
     draft.placements = [placement]
     part = f"{100 * lost:.0f} %"
-    said = f"{said_size(shape)}"
+    said = said_size(shape)
     around = Text("around the faces", "避开人脸") if keep else Text("in the middle", "居中")
     draft.rewrite(
         Reason(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+from orchestrator.dataset.pixels.look import cores
 from orchestrator.dataset.prepare.captions import BOM, caption_files
 from orchestrator.dataset.prepare.manifest import MANIFEST, write_manifest
 from orchestrator.dataset.prepare.old_files import old_pixels, read_old
@@ -62,7 +63,7 @@ def write_folder(prepared: Prepared, progress: Callable[[int, int], None] | None
     files = [file for draft in staying for file in (*draft.files, *caption_files(draft))]
     digests: dict[PurePosixPath, str] = {}
     with UnfinishedFolder(prepared.folder, [*files, PurePosixPath(MANIFEST)]) as unfinished:
-        pool = ThreadPoolExecutor(_workers(), thread_name_prefix="prepare")
+        pool = ThreadPoolExecutor(cores(), thread_name_prefix="prepare")
         try:
             colour = prepared.options.pad_colour
             coming = [pool.submit(_write, draft, unfinished.path, colour) for draft in staying]
@@ -77,10 +78,6 @@ def write_folder(prepared: Prepared, progress: Callable[[int, int], None] | None
         write_manifest(prepared, unfinished.path / MANIFEST)
         unfinished.finish()
     return prepared
-
-
-def _workers() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write(draft: Draft, folder: Path, pad_colour: PadColour) -> dict[PurePosixPath, str]:

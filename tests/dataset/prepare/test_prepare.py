@@ -220,3 +220,15 @@ def test_equal_edit_pairs_go_together_and_near_ones_stay(pictures: Set) -> None:
     ]  # fmt: skip
     assert codes(told, "4_before.png") == ["no-other-half"]
     assert picture(told, "2_after.png")["copy_of"] == "1_after.png"
+
+
+def test_a_picture_that_is_like_a_copy_alone_stays(pictures: Set) -> None:
+    whole = draw_scene(1, (900, 900))
+    for name, share in (("whole", 1.0), ("part", 0.85), ("detail", 0.7)):
+        side = int(900 * share)
+        corner = (900 - side) // 2
+        whole.crop((corner, corner, corner + side, corner + side)).save(pictures.old / f"{name}.png")
+    told = pictures.prepare()
+    assert codes(told, "part.png") == ["copy"]
+    assert codes(told, "detail.png") == ["like-a-copy"]
+    assert pictures.files == ["detail.png", "whole.png"]
