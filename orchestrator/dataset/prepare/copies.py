@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Found = tuple[Draft, Draft, Copy]
     """A copy, the picture that stays in its place, how they differ."""
 
-OTHER_CONTENT: Final[frozenset[Relation]] = frozenset(("crop", "turned", "altered"))
+OTHER_CONTENT: Final[frozenset[Relation]] = frozenset(("crop", "turned", "altered", "flip"))
 """Relations of copies that may show something the kept one does not; all others are the same picture."""
 RELATIONS: Final[dict[Relation, Text]] = {
     "exact": Text("the same file", "同一文件"),
