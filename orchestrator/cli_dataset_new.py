@@ -11,6 +11,7 @@ from orchestrator.command_line import in_form, in_language
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language
+    from orchestrator.dataset.prepare.model import PrepareOptions
 
 NEW = click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new or empty folder.")
 
@@ -86,7 +87,7 @@ def prepare(
     from orchestrator.report import tell_dataset, tell_prepare
 
     options = _options(asked)
-    side, step = asked["resolution"] or 1024, 64
+    side, step = options.resolution, 64
     # As a recipe that sets no limits of its own.
     limits = max(step, side // 2 // step * step), -(-2 * side // step) * step
     rules = BucketRules((side, side), enable_bucket=True, min_bucket_reso=limits[0], max_bucket_reso=limits[1])
@@ -99,9 +100,9 @@ def prepare(
     return tell_prepare.prepared(result, dry_run=dry_run, form=form, language=lang)
 
 
-def _options(asked: dict[str, Any]) -> Any:
+def _options(asked: dict[str, Any]) -> PrepareOptions:
     """Return the options, or refuse those that would have no effect."""
-    from orchestrator.dataset.prepare.model import PrepareOptions
+    from orchestrator.dataset.prepare import model
 
     fit = asked["fit"]
     named = [name for name in ("concept", "repeats", "balance") if asked[name]]
@@ -115,7 +116,9 @@ def _options(asked: dict[str, Any]) -> Any:
         raise click.UsageError("--tiles and --fit are two ways to cut: choose one")
     if named and layout == "flat":
         raise click.UsageError(f"--{named[0]} needs --layout repeats: a flat folder has no repeats")
-    return PrepareOptions(
-        asked["keep_copies"], fit, asked["buckets"] or 4, asked["batch"] or 4, asked["pad_colour"] or "edge",
-        asked["tiles"], layout, asked["concept"], asked["repeats"], asked["balance"],
-    )  # fmt: skip
+    said = {"resolution": asked["resolution"], "buckets": asked["buckets"], "least_in_bucket": asked["batch"]}
+    said |= {name: asked[name] for name in ("pad_colour", "tiles", "concept", "repeats")}
+    said = {name: value for name, value in said.items() if value is not None}
+    return model.PrepareOptions(
+        keep_copies=asked["keep_copies"], fit=fit, layout=layout, balance=asked["balance"], **said
+    )

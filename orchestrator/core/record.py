@@ -25,6 +25,7 @@ _SECRET_KEY = re.compile(
 )
 _CREDENTIAL_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@")
 HIDDEN = "***"
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 
 def scrub(text: str) -> str:
@@ -85,7 +86,9 @@ def write_record(path: Path, kind: str, version: int, content: Mapping[str, Any]
 def record_text(kind: str, version: int, content: Mapping[str, Any]) -> str:
     """Return what `write_record` writes."""
     body = {"record": kind, "version": version, **to_plain(content)}
-    return json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False)
+    # File names need not be UTF-8; what stands for their other bytes can be written as escapes alone.
+    return _NO_UTF8.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text) + "\n"
 
 
 def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:

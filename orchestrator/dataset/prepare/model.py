@@ -32,6 +32,8 @@ class PrepareOptions:
     """Leave exact and near copies in."""
     fit: Fit = "none"
     """Bring the pictures to few shapes, by cutting or by adding a border."""
+    resolution: int = 1024
+    """Side in pixels that the shapes for `fit` are made for."""
     buckets: int = 4
     """Shapes at most, for `fit`."""
     least_in_bucket: int = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import count
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -50,17 +51,18 @@ def name_files(drafts: Iterable[Draft], folders: Mapping[tuple[Path, int], PureP
         if folded(stem) in taken[folder]:
             late.append((draft, folder))
         else:
-            _place(draft, folder, stem)
+            _place(draft, folder, stem, Text("it was too long", "原名过长"))
         taken[folder].add(folded(stem))
     for draft, folder in late:
         stem = next(stem for number in count(2) if folded(stem := _cut(draft, f"-{number}")) not in taken[folder])
         taken[folder].add(folded(stem))
-        _place(draft, folder, stem)
-        text = Text(f"renamed to {stem}: another has its name", f"已改名为 {stem}：另一张图片同名")
-        draft.reasons.append(Reason("renamed", text))
+        _place(draft, folder, stem, Text("another has its name", "另一张图片同名"))
 
 
-def _place(draft: Draft, folder: PurePosixPath, stem: str) -> None:
+def _place(draft: Draft, folder: PurePosixPath, stem: str, why: Text) -> None:
+    """Name its files; `why` they are not named as before, where they are not."""
+    if stem != draft.path.stem:
+        draft.reasons.append(Reason("renamed", Text(f"renamed to {stem}: {why.en}", f"已改名为 {stem}：{why.zh}")))
     draft.files = [folder / (stem + mark + _suffix(draft)) for mark in _marks(draft)]
 
 
@@ -78,4 +80,5 @@ def _cut(draft: Draft, mark: str = "") -> str:
     """Return its stem with `mark`, cut so far that the names of its files and captions are not too long."""
     longest = max(len(suffix.encode()) for suffix in (_suffix(draft), draft.caption_extension))
     room = MOST_BYTES - longest - len(mark) - len(_marks(draft)[-1])
-    return draft.path.stem.encode()[:room].decode(errors="ignore") + mark
+    stem = os.fsencode(draft.path.stem)
+    return (draft.path.stem if len(stem) <= room else stem[:room].decode(errors="ignore")) + mark

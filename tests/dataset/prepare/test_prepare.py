@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,6 +148,23 @@ def test_long_and_foreign_names_stay_as_they_are(pictures: Set) -> None:
     assert len(long.encode()) == 250
     pictures.prepare()
     assert pictures.files == sorted([long, long.replace(".png", ".txt")])
+
+
+def test_a_name_that_is_no_utf8_stays_too(pictures: Set) -> None:
+    pictures.draw("a.png", 1, "zxq").rename(pictures.old / os.fsdecode(b"\xff.png"))
+    (pictures.old / "a.txt").rename(pictures.old / os.fsdecode(b"\xff.txt"))
+    told = pictures.prepare()
+    assert [os.fsencode(name) for name in pictures.files] == [b"\xff.png", b"\xff.txt"]
+    assert os.fsencode(told["pictures"][0]["source"]) == b"\xff.png"
+
+
+def test_a_name_without_room_for_the_number_of_a_tile_is_cut_and_told(pictures: Set) -> None:
+    for seed, half in enumerate(("before", "after")):
+        (pictures.old / half).mkdir()
+        pictures.draw(f"{half}/{'x' * 250}.png", seed, "zxq", size=(400, 200))
+    told = pictures.prepare(tiles=200)
+    assert pictures.files[:2] == [f"after/{'x' * 249}-1.png", f"after/{'x' * 249}-1.txt"]
+    assert codes(told, f"after/{'x' * 250}.png") == ["tiles", "renamed"]
 
 
 def test_a_dry_run_tells_the_same_and_writes_nothing(pictures: Set) -> None:
