@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator import cli_dataset_new
 from orchestrator.command_line import in_form, in_language
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ KINDS = ("character", "person", "style", "object", "concept")
 @click.group()
 def dataset() -> None:
     """Look at a folder of pictures, and mend it."""
+
+
+dataset.add_command(cli_dataset_new.frames)
+dataset.add_command(cli_dataset_new.prepare)
 
 
 def _look(verb: Any) -> Any:
@@ -150,41 +155,6 @@ def caption(folder: Path, model_kind: Any, form: str, lang: Language, *, dry_run
             with recording(folder, what, write_atomically) as write:
                 result = caption_folder(found, options, progress=progress, write_caption=write)
     return tell_mend.captioned(folder, result, dry_run=dry_run, form=form, language=lang)
-
-
-@dataset.command()
-@click.argument("video", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new or empty folder.")
-@click.option("--every", type=click.IntRange(min=1), help="Look at every so many-th frame.")
-@click.option("--per-second", type=click.FloatRange(min=0, min_open=True), help="Look at so many frames a second: 2.")
-@click.option("--picture-format", type=click.Choice(["png", "jpg"]), default="png", show_default=True)
-@in_form
-@in_language
-def frames(
-    video: Path,
-    output: Path,
-    every: int | None,
-    per_second: float | None,
-    picture_format: Any,
-    form: str,
-    lang: Language,
-) -> int:
-    """Take the frames of VIDEO that are worth a picture.
-
-    Blurred ones and those too like the last kept are left out, rare ones
-    stay. Needs the extra `frames`.
-    """
-    from orchestrator.core.text import Text
-    from orchestrator.dataset.frames import FrameOptions, take_frames
-    from orchestrator.report import tell_dataset, tell_mend
-
-    if every is not None and per_second is not None:
-        raise click.UsageError("--every and --per-second are two ways to say one thing")
-    options = FrameOptions(every=every, per_second=per_second, picture_format=picture_format)
-    with tell_dataset.counting(Text("looking at frames", "正在查看画面"), lang) as progress:
-        seen = None if progress is None else lambda at_s, all_s: progress(int(at_s), int(all_s or 0))
-        result = take_frames(video, output, options, progress=seen)
-    return tell_mend.taken(result, form, lang)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.core.finding import Verdict
     from orchestrator.dataset.model import Dataset
     from orchestrator.diagnose.rule import Case
-
-_DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +63,20 @@ def _looked_at_folder(
     keep: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Seen:
-    from orchestrator.dataset.layout import folder_roles
-    from orchestrator.dataset.pairs import find_pairs, with_shifts
-    from orchestrator.dataset.scan import FolderRequest, scan_dataset
+    from orchestrator.dataset.below import scan_below
+    from orchestrator.dataset.looked import look_and_keep
+    from orchestrator.dataset.pairs import with_shifts
     from orchestrator.diagnose.rule import Case
 
-    folders = _with_pictures(folder) if folder.is_dir() else [folder]
-    roles = zip(folders, folder_roles(folders), strict=True)
-    found = scan_dataset(FolderRequest(one, is_reg=role == "regularisation") for one, role in roles)
-    if found.problems:
-        raise InputError(list(found.problems))
-    dataset, trouble = _looked(found, keep, progress)
-    dataset = replace(dataset, pairs=with_shifts(find_pairs(dataset.folders)))
+    dataset, trouble = look_and_keep(scan_below(folder), keep=keep, progress=progress)
+    dataset = replace(dataset, pairs=with_shifts(dataset.pairs))
     settings = {} if resolution is None else {"resolution": resolution}
     case = Case(dataset=dataset, settings=settings, kind=kind, trigger=trigger)
     return Seen(folder, dataset, _judged(case), case, trouble=trouble)
 
 
 def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], None] | None) -> Seen:
+    from orchestrator.dataset.looked import look_and_keep
     from orchestrator.dataset.model import Dataset
     from orchestrator.diagnose.case import make_case
     from orchestrator.prepared import prepare
@@ -92,45 +85,16 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
     if done.dataset is None:
         nothing = Dataset(())
         return Seen(path.parent, nothing, done.verdict, make_case(done.loaded, nothing, done.plan), done.problems)
-    dataset, trouble = _looked(done.dataset, keep, progress)
+    dataset, trouble = look_and_keep(done.dataset, keep=keep, progress=progress)
     case = make_case(done.loaded, dataset, done.plan)
     verdict = _judged(case, {p.code for p in done.problems})
     return Seen(path.parent, dataset, verdict, case, done.problems, trouble)
-
-
-def _looked(dataset: Dataset, keep: bool, progress: Callable[[int, int], None] | None) -> tuple[Dataset, Text | None]:
-    from orchestrator.dataset.looked import look_at
-    from orchestrator.dataset.pixels.cache import Cache
-
-    if not keep:
-        return look_at(dataset, progress=progress), None
-    cache = Cache()
-    try:
-        return look_at(dataset, cache=cache, progress=progress), cache.trouble
-    finally:
-        cache.close()
 
 
 def _judged(case: Case, told: Sequence[str] | set[str] = ()) -> Verdict:
     from orchestrator.diagnose.engine import judge
 
     return judge(case, "before", told=told)
-
-
-def _with_pictures(folder: Path) -> list[Path]:
-    """Return `folder`, or the folders below it that hold pictures where it holds none itself; links are not followed."""
-    from orchestrator.dataset.scan import TAKEN_EXTENSIONS
-
-    found = []
-    for root, folders, files in os.walk(folder):
-        here = folder.__class__(root)
-        depth = len(here.relative_to(folder).parts)
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < _DEEPEST else []
-        if any(name[name.rfind(".") :] in TAKEN_EXTENSIONS for name in files):
-            found.append(here)
-            if here == folder:
-                break
-    return found or [folder]
 
 
 def _recipe_says(target: Path) -> Problem:

@@ -15,7 +15,8 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 from orchestrator.dataset.frame_measures import Measures, Prints, pixel_measures
-from orchestrator.dataset.frames_out import Writer, file_stem, open_folder
+from orchestrator.dataset.frames_out import Writer, file_stem
+from orchestrator.dataset.new_folder import open_folder
 from orchestrator.dataset.video import open_video
 
 if TYPE_CHECKING:

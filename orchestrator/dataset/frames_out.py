@@ -7,8 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.core.errors import EnvironmentFault, InputError
-from orchestrator.core.finding import Problem
-from orchestrator.core.text import Text
+from orchestrator.dataset.new_folder import in_use, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,19 +33,6 @@ def file_stem(video: Path) -> str:
     return plain.encode()[:_MOST_BYTES].decode(errors="ignore") or "frame"
 
 
-def open_folder(folder: Path) -> None:
-    """Make the folder. Raises InputError where it holds anything, EnvironmentFault where it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = next(folder.iterdir(), None)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError([_no_folder(folder)]) from error
-    except OSError as error:
-        raise EnvironmentFault([_unwritable(folder, error)]) from error
-    if held is not None:
-        raise InputError([_in_use(folder)])
-
-
 class Writer:
     """Writes pictures and what became of each frame. A manifest without its last line, `end`, is that of a run that was cut off."""
 
@@ -56,9 +42,9 @@ class Writer:
         try:
             self._manifest = (folder / MANIFEST).open("x", encoding="utf-8")
         except FileExistsError as error:
-            raise InputError([_in_use(folder)]) from error
+            raise InputError([in_use(folder)]) from error
         except OSError as error:
-            raise EnvironmentFault([_unwritable(folder, error)]) from error
+            raise EnvironmentFault([unwritable(folder, error)]) from error
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +60,7 @@ class Writer:
             self._manifest.write(json.dumps(row, ensure_ascii=False) + "\n")
             self._manifest.flush()
         except OSError as error:
-            raise EnvironmentFault([_unwritable(self._folder, error)]) from error
+            raise EnvironmentFault([unwritable(self._folder, error)]) from error
 
     def save(self, number: int, rgb: NDArray[np.uint8]) -> str:
         """Write a picture (height, width, 3) and return its name."""
@@ -88,34 +74,8 @@ class Writer:
                 Image.fromarray(rgb).save(file, kind, **how)
             temporary.replace(self._folder / name)
         except OSError as error:
-            raise EnvironmentFault([_unwritable(self._folder, error)]) from error
+            raise EnvironmentFault([unwritable(self._folder, error)]) from error
         finally:
             temporary.unlink(missing_ok=True)
         self.files.append(self._folder / name)
         return name
-
-
-def _no_folder(folder: Path) -> Problem:
-    return Problem(
-        "output-not-a-folder",
-        Text(f"`{folder}` is a file, or lies in one", f"`{folder}` 是文件，或位于文件之内"),
-        fix=Text("name a folder that does not exist yet", "请指定一个尚不存在的文件夹"),
-    )
-
-
-def _in_use(folder: Path) -> Problem:
-    return Problem(
-        "output-not-empty",
-        Text(f"`{folder}` is not empty", f"`{folder}` 不是空文件夹"),
-        Text("pictures are never written among others", "绝不会写到已有的图片中间"),
-        Text("name a folder that does not exist yet", "请指定一个尚不存在的文件夹"),
-    )
-
-
-def _unwritable(folder: Path, error: OSError) -> Problem:
-    reason = error.strerror or type(error).__name__
-    return Problem(
-        "output-not-writable",
-        Text(f"nothing can be written to `{folder}`: {reason}", f"无法写入 `{folder}`：{reason}"),
-        fix=Text("name another folder, or free some space", "换一个文件夹，或腾出空间"),
-    )

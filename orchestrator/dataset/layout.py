@@ -62,15 +62,16 @@ def unique_folder_names(concepts: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     for num_repeats, class_tokens in concepts:
         plain = folder_name(num_repeats, class_tokens)
         name, count = plain, 1
-        while _fold(name) in taken:
+        while folded(name) in taken:
             count += 1
             name = f"{plain} ({count})"
-        taken.add(_fold(name))
+        taken.add(folded(name))
         names.append(name)
     return tuple(names)
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what is equal for names that some file system takes for one: case and the form of accents do not count."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.core.text import Text
     from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.near import Group, Relation
     from orchestrator.dataset.pixels.cache import Cache
@@ -86,6 +87,21 @@ def look_at(
     groups = tuple(_named(paths, group) for group in _groups(facts, cache, go_on))
     looked = Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups)
     return replace(dataset, looked=looked, equal_files=_equal(dataset, looked), not_looked_at=())
+
+
+def look_and_keep(
+    dataset: Dataset, *, keep: bool = True, progress: Callable[[int, int], None] | None = None
+) -> tuple[Dataset, Text | None]:
+    """Look with the cache of the user, or without one where `keep` is false. Also returns why nothing is kept; None while it is."""
+    from orchestrator.dataset.pixels.cache import Cache
+
+    if not keep:
+        return look_at(dataset, progress=progress), None
+    cache = Cache()
+    try:
+        return look_at(dataset, cache=cache, progress=progress), cache.trouble
+    finally:
+        cache.close()
 
 
 def _groups(facts: Sequence[PixelFacts], cache: Cache | None, go_on: Callable[[], None] | None) -> list[Group]:

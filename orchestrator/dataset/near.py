@@ -242,7 +242,7 @@ def _groups(facts: Sequence[PixelFacts], matches: Iterable[_Match], copies: dict
         families.tie(first, second)
     groups = []
     for family in families.all():
-        best = max(family, key=lambda place: (_worth(facts[place]), -place))
+        best = max(family, key=lambda place: (worth(facts[place]), -place))
         centre = leader_of.get(best, best)
         members = []
         for place in family:
@@ -294,7 +294,7 @@ def _member(
     return Member(place, "through-another", nearest.is_mirrored, nearest.whole, nearest.overlap)
 
 
-def _worth(facts: PixelFacts) -> float:
+def worth(facts: PixelFacts) -> float:
     """Pixels that show something: an enlarged or blurred copy has more of them, but not more to show."""
     # In steps: a mark or more contrast makes a copy a little sharper, not better.
     sharp = 0.6 if facts.sharpness is None else round(min(0.7, facts.sharpness), 1)

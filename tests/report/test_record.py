@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from array import array
 from dataclasses import replace
 from pathlib import Path
@@ -214,3 +215,10 @@ def test_problems_and_verdict_in_one_language(make_data: Make) -> None:
     assert body["findings"][0]["message"] == "学习率比此秩可承受的高十倍。"
     assert body["findings"][0]["evidence"][0]["what"] == "lr x sqrt(alpha / rank)"
     json.dumps(body, allow_nan=False)
+
+
+def test_a_name_that_is_no_utf8_comes_back_as_it_was(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\xfe.png")
+    write_record(tmp_path / "a.json", "names", 1, {"name": name, "other": "初音 \\udcff"})
+    assert read_record(tmp_path / "a.json", "names", 1)["name"] == name
+    assert read_record(tmp_path / "a.json", "names", 1)["other"] == "初音 \\udcff"

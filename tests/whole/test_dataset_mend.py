@@ -1,4 +1,4 @@
-"""`lora-run dataset caption` and `dataset frames` as users type them, on models and films made on the spot."""
+"""`lora-run dataset caption`, `frames` and `prepare` as users type them, on models, films and pictures made on the spot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.dataset.caption_models.conftest import tagger_files
 from tests.dataset.frames.conftest import draw, film
+from tests.dataset.pixels.conftest import draw_scene
 from tests.whole.test_verbs import lora_run
 
 if TYPE_CHECKING:
@@ -78,3 +79,21 @@ def test_frames_of_a_film(tmp_path: Path) -> None:
     assert again.returncode == 2
     both = lora_run("dataset", "frames", "film.mp4", "-o", "o2", "--every", "2", "--per-second", "1", cwd=tmp_path)
     assert both.returncode == 2
+
+
+def test_a_folder_ready_for_training(tmp_path: Path) -> None:
+    old = tmp_path / "alice"
+    old.mkdir()
+    for seed, tags in enumerate(["close-up"] * 4 + ["full body"] * 2):
+        draw_scene(seed, (300, 400)).save(old / f"{seed}.png")
+        (old / f"{seed}.txt").write_text(f"zxq, {tags}, smile, wall", encoding="utf-8")
+    (old / "copy.png").write_bytes((old / "0.png").read_bytes())
+    how = ("--fit", "crop", "--resolution", "256", "--buckets", "1", "--balance", "--no-cache")
+    done = lora_run("dataset", "prepare", "alice", "-o", "new", *how, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "full-body: 2 pictures x 2 = 4 exposures (2_alice)" in done.stdout
+    assert "copy.png: left out: a copy of 0.png: the same file" in done.stdout
+    assert len(list((tmp_path / "new" / "1_alice").glob("*.txt"))) == 4
+    told = json.loads((tmp_path / "new" / "manifest.json").read_text())
+    assert told["summary"]["left-out"] == 1
+    assert {tuple(file["size"]) for one in told["pictures"] for file in one["files"]} == {(192, 320)}

@@ -156,7 +156,7 @@ def decode_bytes(raw: bytes, found: Decoded, *, only_grey: bool = False) -> Deco
     is_jpeg = raw[:2] == b"\xff\xd8"
     stream = JpegStream(raw) if is_jpeg else None
     try:
-        with _quiet(), Image.open(cast("IO[bytes]", stream or BytesIO(raw)), formats=FORMATS) as picture:
+        with quiet(), Image.open(cast("IO[bytes]", stream or BytesIO(raw)), formats=FORMATS) as picture:
             _take_header(picture, found)
             pixels = found.width * found.height
             if pixels > MOST_PIXELS:
@@ -298,7 +298,8 @@ _quiet_state = _Quiet()
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings to itself while any thread decodes."""
     _quiet_state.enter()
     try:
         yield

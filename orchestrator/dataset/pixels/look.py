@@ -40,7 +40,7 @@ def look(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    count = max(1, workers or _cores())
+    count = max(1, workers or cores())
     pool = ThreadPoolExecutor(count, thread_name_prefix="look")
     begun: deque[tuple[Path, PixelFacts | None, Future[PixelFacts] | None]] = deque()
     done = 0
@@ -78,7 +78,7 @@ def kept(paths: Iterable[Path], cache: Cache) -> Iterator[tuple[Path, PixelFacts
             yield path, facts
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return the cores this process may use, which is fewer than the machine's inside a container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

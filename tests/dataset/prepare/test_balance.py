@@ -1,0 +1,81 @@
+"""Kinds of shots, and repeats that show them equally often."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.dataset.prepare.balance import MOST_TIMES, balanced
+from orchestrator.dataset.prepare.shots import SHOTS, UNNAMED, kind_of_shot, shot_words
+from orchestrator.dataset.vocabulary import vocabulary, written
+from tests.dataset.prepare.conftest import Set, picture
+
+
+@pytest.mark.parametrize(
+    ("caption", "kind"),
+    [
+        ("zxq, smile, closeup, red wall", "close-up"),
+        ("zxq, full-body, standing, closed mouth", "full-body"),
+        ("zxq, full body, from behind, street", "back"),
+        ("zxq, cowboy_shot, smile, street", "upper-body"),
+        ("zxq, smile, street, red wall", UNNAMED),
+        ("a photo of zxq woman, full body, standing in the street with a dog.", "full-body"),
+        ("A full-body picture of a woman who is standing in a street with her dog.", "full-body"),
+        ("zxq is seen from behind, walking along a street that leads to the sea.", "back"),
+        (None, UNNAMED),
+        ("", UNNAMED),
+    ],
+)
+def test_captions_name_kinds(caption: str | None, kind: str) -> None:
+    assert kind_of_shot(caption) == kind
+
+
+def test_every_word_of_a_kind_stands_in_our_list_as_we_write_it() -> None:
+    for word in (word for words in SHOTS.values() for word in words):
+        assert written(word) == word
+        assert vocabulary().category(word) in {"framing", "view"}
+
+
+def test_words_of_hair_and_place_make_no_other_shot() -> None:
+    assert shot_words("zxq, red hair, forest, night, smile") == {"smile"}
+
+
+def test_the_rare_are_shown_as_often() -> None:
+    assert balanced({"close-up": 12, "upper-body": 6, "full-body": 3, "detail": 1, UNNAMED: 5}) == {
+        "close-up": 1, "upper-body": 2, "full-body": 4, "detail": MOST_TIMES, UNNAMED: 1,
+    }  # fmt: skip
+    assert balanced({"close-up": 10, "full-body": 7}, base=10) == {"close-up": 10, "full-body": 14}
+    assert balanced({UNNAMED: 5}, base=3) == {UNNAMED: 3}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(SHOTS)), st.integers(1, 500), min_size=1), st.integers(1, 20))
+def test_exposures_are_even_within_the_limit(pictures: dict[str, int], base: int) -> None:
+    repeats = balanced(pictures, base)
+    most = base * max(pictures.values())
+    for kind, number in pictures.items():
+        assert base <= repeats[kind] <= base * MOST_TIMES
+        # Even to half a repeat, unless the limit stops it.
+        assert abs(repeats[kind] * number - most) <= number / 2 + 1e-6 or repeats[kind] == base * MOST_TIMES
+
+
+def test_folders_by_repeats_with_the_arithmetic(pictures: Set) -> None:
+    pictures.old = pictures.old.rename(pictures.old.with_name("2_zxq"))
+    for seed, tags in enumerate(["close-up"] * 4 + ["full body"] * 2 + ["street"]):
+        pictures.draw(f"{seed}.png", seed, f"zxq, {tags}, smile, wall")
+    told = pictures.prepare(layout="repeats", balance=True)
+    assert [file for file in pictures.files if file.endswith(".png")] == [
+        "2_zxq/0.png", "2_zxq/1.png", "2_zxq/2.png", "2_zxq/3.png", "2_zxq/6.png", "4_zxq/4.png", "4_zxq/5.png",
+    ]  # fmt: skip
+    assert told["exposures"] == [
+        {"folder": "2_zxq", "shot": "close-up", "pictures": 4, "repeats": 2, "exposures": 8},
+        {"folder": "4_zxq", "shot": "full-body", "pictures": 2, "repeats": 4, "exposures": 8},
+        {"folder": "2_zxq", "shot": "unnamed", "pictures": 1, "repeats": 2, "exposures": 2},
+    ]
+    assert (picture(told, "4.png")["shot"], picture(told, "4.png")["repeats"]) == ("full-body", 4)
+
+
+def test_a_concept_of_ones_own(pictures: Set) -> None:
+    pictures.draw("a.png", 1)
+    pictures.prepare(layout="repeats", concept="alice girl", repeats=7)
+    assert pictures.files == ["7_alice girl/a.png"]
