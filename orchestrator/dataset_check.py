@@ -72,7 +72,7 @@ def _looked_at_folder(
     found = scan_dataset(FolderRequest(one) for one in folders)
     if found.problems:
         raise InputError(list(found.problems))
-    dataset, trouble = _looked(found, keep, progress)
+    dataset, trouble = _looked(found, kind, keep, progress)
     dataset = replace(dataset, pairs=with_shifts(find_pairs(dataset.folders)))
     settings = {} if resolution is None else {"resolution": resolution}
     case = Case(dataset=dataset, settings=settings, kind=kind, trigger=trigger)
@@ -87,20 +87,24 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
     done = prepare(path)
     if done.dataset is None:
         return Seen(path.parent, Dataset(()), done.verdict, done.problems)
-    dataset, trouble = _looked(done.dataset, keep, progress)
+    dataset, trouble = _looked(done.dataset, done.loaded.recipe.subject.kind, keep, progress)
     case = make_case(done.loaded, dataset, done.plan)
     return Seen(path.parent, dataset, _judged(case, {p.code for p in done.problems}), done.problems, trouble)
 
 
-def _looked(dataset: Dataset, keep: bool, progress: Callable[[int, int], None] | None) -> tuple[Dataset, Text | None]:
+def _looked(
+    dataset: Dataset, kind: str | None, keep: bool, progress: Callable[[int, int], None] | None
+) -> tuple[Dataset, Text | None]:
+    """Look at the pixels; for faces only where they say something: drawn ones are found by chance."""
     from orchestrator.dataset.looked import look_at
     from orchestrator.dataset.pixels.cache import Cache
 
+    with_faces = kind == "person"
     if not keep:
-        return look_at(dataset, progress=progress), None
+        return look_at(dataset, progress=progress, with_faces=with_faces), None
     cache = Cache()
     try:
-        return look_at(dataset, cache=cache, progress=progress), cache.trouble
+        return look_at(dataset, cache=cache, progress=progress, with_faces=with_faces), cache.trouble
     finally:
         cache.close()
 

@@ -65,15 +65,17 @@ def look_at(
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
+    with_faces: bool = False,
 ) -> Dataset:
     """Look at the pixels of every picture and return the data set with them. Bad files are facts with a `problem`.
 
-    `progress` is told (files done, files in all); `workers`: threads, as many as there are cores when None.
+    `progress` is told (files done, files in all); `workers`: threads, as many as there are cores when None; `with_faces`: look for faces
+    where there is something to find them with.
     """
     from orchestrator.dataset.pixels.look import look
 
     paths = list(_paths(dataset))
-    facts = [one for _, one in look(paths, cache=cache, progress=progress, workers=workers)]
+    facts = [one for _, one in look(paths, cache=cache, progress=progress, workers=workers, with_faces=with_faces)]
     groups = tuple(_named(paths, group) for group in _groups(facts, cache))
     looked = Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups)
     return replace(dataset, looked=looked, equal_files=_equal(dataset, looked), not_looked_at=())

@@ -17,8 +17,8 @@ _LEAST_RIM: Final = 0.6
 """Share of the rim at left, top and right that must have the colour; people stand on the lower edge."""
 
 
-def background(small: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return the share of `small` (h, w, 3) that has the rim's plain colour, 0 where the rim has none, and the grey of that colour."""
+def background(small: NDArray[np.uint8]) -> float:
+    """Return the share of `small` (h, w, 3) that has the rim's plain colour, 0 where the rim has none."""
     import numpy as np
 
     height, width = small.shape[:2]
@@ -26,8 +26,8 @@ def background(small: NDArray[np.uint8]) -> tuple[float, float]:
     rim = np.concatenate((small[:deep].reshape(-1, 3), small[:, :wide].reshape(-1, 3), small[:, -wide:].reshape(-1, 3)))
     colour = np.median(rim, axis=0).astype(np.int16)
     if _is_near(rim, colour).mean() < _LEAST_RIM:
-        return 0.0, float(colour[0])
-    return float(_is_near(small, colour).mean()), float(colour[0])
+        return 0.0
+    return float(_is_near(small, colour).mean())
 
 
 def _is_near(pixels: NDArray[np.uint8], colour: NDArray[np.int16]) -> NDArray[np.bool_]:
