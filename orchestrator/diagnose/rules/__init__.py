@@ -34,11 +34,13 @@ def rules_before() -> tuple[Rule, ...]:
         exif_rotation,
         extreme_aspect_ratio,
         few_pictures,
+        framing_imbalance,
         fullwidth_comma,
         hidden_alpha,
         ignored_pictures,
         image_too_small,
         licence_not_recorded,
+        low_variety,
         lr_out_of_band,
         min_snr_odd,
         missing_caption,
@@ -55,6 +57,7 @@ def rules_before() -> tuple[Rule, ...]:
         pair_half_missing,
         pair_pixel_shift,
         pair_size_mismatch,
+        plain_background,
         prodigy_lr_not_1,
         shared_stem,
         sixteen_bit_image,
@@ -143,6 +146,9 @@ def rules_before() -> tuple[Rule, ...]:
         pair_half_missing.RULE,
         pair_size_mismatch.RULE,
         pair_pixel_shift.RULE,
+        framing_imbalance.RULE,
+        plain_background.RULE,
+        low_variety.RULE,
     )
 
 
