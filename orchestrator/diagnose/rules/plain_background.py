@@ -11,9 +11,9 @@ loss is lower for it, which says nothing about what was learned. A style learns 
 
 ## How we tell
 
-At least 60 % of the rim at left, top and right has one colour, give or take 10 levels, and so has more than 35 % of the picture. Told
-less loudly where the captions of four in five of them name it (`white background`, `simple background`, a plain backdrop): what is
-named can be left out of the prompt.
+At least 60 % of the rim at left, top and right has one colour, evenly lit or falling off slowly, and so has more than 25 % of the
+picture. Told less loudly where the captions of four in five of them name it (`white background`, `simple background`, a plain
+backdrop): what is named can be left out of the prompt.
 
 ## What to change
 
@@ -22,8 +22,8 @@ each of these captions. Look at `low-variety` too: it judges the pictures that a
 
 ## When it is wrong
 
-Stickers, sprites and product shots that shall have no background. Snow, fog and an even sky round a small subject look plain. A backdrop with a
-strong gradient or folds is not found.
+Stickers, sprites and product shots that shall have no background. Snow, fog, a bare wall, a night sky and an even sky look plain.
+A backdrop with a strong gradient, two colours or folds is not found.
 
 ## Sources
 

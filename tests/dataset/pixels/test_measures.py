@@ -188,3 +188,24 @@ def test_fingerprints_alone_are_close_to_those_of_a_whole_look(tmp_path: Path) -
     assert whole.sharpness is not None
     one, two = (np.frombuffer(f.fingerprint, np.uint8).astype(float) for f in (quick, whole))
     assert np.corrcoef(one, two)[0, 1] > 0.99
+
+
+def _wall(left: tuple[int, int, int], right: tuple[int, int, int]) -> Image.Image:
+    """A wall whose colour goes from one to the other, with a thing before it."""
+    steps = np.linspace(0, 1, 400)[None, :, None]
+    wall = np.array(left) * (1 - steps) + np.array(right) * steps
+    picture = Image.fromarray(np.tile(wall, (500, 1, 1)).round().astype(np.uint8))
+    picture.paste(draw_scene(6, (200, 300)), (100, 200))
+    return _with_grain(picture, 2)
+
+
+def test_a_wall_that_a_lamp_lights_from_one_side_is_plain_and_a_sky_is_not() -> None:
+    for left, right, is_plain in (
+        ((226, 226, 226), (255, 255, 255), True),
+        ((150, 154, 160), (195, 199, 205), True),
+        ((110, 170, 236), (220, 236, 250), False),
+        ((40, 40, 40), (220, 220, 220), False),
+    ):
+        share = _facts(_wall(left, right)).background_share
+        assert share is not None
+        assert (share > background.PLAIN_SHARE_ABOVE) is is_plain, (left, right)
