@@ -55,7 +55,7 @@ def main() -> None:
             totals[rule] += counts
         totals[NEAR] += score_groups(labels, groups_record(folder, seen.dataset))
     for rule, counts in sorted(totals.items()):
-        print(_row(rule, counts, is_markdown=asked.markdown))
+        print(row(rule, counts, is_markdown=asked.markdown))
 
 
 def score(labels: Mapping[str, Any], said: Mapping[str, set[str]]) -> dict[str, Counter[str]]:
@@ -110,7 +110,8 @@ def score_groups(labels: Mapping[str, Any], groups: Iterable[Mapping[str, Any]])
     return counts
 
 
-def _row(rule: str, counts: Counter[str], *, is_markdown: bool) -> str:
+def row(rule: str, counts: Counter[str], *, is_markdown: bool) -> str:
+    """Return the line of a rule."""
     named, planted, false = counts["named"], counts["planted"], counts["false"]
     precision = f"{named / (named + false):.3f}" if named + false else "-"
     recall = f"{named / planted:.3f}" if planted else "-"

@@ -26,8 +26,8 @@ _ENOUGH: Final = 64
 """Pixels of the shorter side; of more every n-th is looked at."""
 
 
-def background(small: NDArray[np.uint8]) -> float:
-    """Return the share of `small` (h, w, 3) that has the rim's plain colour, 0 where the rim has none."""
+def background(small: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the share of `small` (h, w, 3) that has the rim's plain colour, 0 where the rim has none, and its grey along the rim."""
     import numpy as np
 
     every = max(1, min(small.shape[:2]) // _ENOUGH)
@@ -44,14 +44,15 @@ def background(small: NDArray[np.uint8]) -> float:
     slope = np.zeros((3, 3), np.float32)
     for _ in range(_ROUNDS):
         if near.mean() < _LEAST_RIM:
-            return 0.0
+            return 0.0, 0.0
         slope = _slope(places[near], rim[near])
         near = _is_near(rim, _colours(places, slope), np.full(3, _NEAR))
     if near.mean() < _LEAST_RIM or (np.abs(slope[1:]) > _FALL).any():
-        return 0.0
+        return 0.0, 0.0
     y, x = np.mgrid[:height, :width].astype(np.float32)
     everywhere = np.stack([np.ones_like(x), y / height - 0.5, x / width - 0.5], axis=-1)
-    return float(_is_near(small, _colours(everywhere, slope), np.full(3, _NEAR)).mean())
+    share = _is_near(small, _colours(everywhere, slope), np.full(3, _NEAR)).mean()
+    return float(share), float(rim[near, 0].mean())
 
 
 def _slope(places: Floats, colours: NDArray[np.uint8]) -> Floats:

@@ -62,11 +62,13 @@ def _seen(picture: Decoded, grey: NDArray[np.uint8], small_grey: NDArray[np.uint
     }
     if picture.small is None:
         return known
+    share, tone = background(picture.small)
     return known | exposure(small_grey) | {
         "sharpness": sharpness(grey, small_grey),
         "chroma": chroma(picture.small),
         "blockiness": blockiness(grey),
-        "background_share": background(picture.small),
+        "background_share": share,
+        "background_level": tone,
         "overlays": overlays(grey),
         "layout": layout(picture.small),
     }  # fmt: skip

@@ -99,6 +99,8 @@ class PixelFacts:
     """Grey of those bars."""
     background_share: float | None = None
     """Share of the picture that has the plain colour of its rim; see `background.py`."""
+    background_level: float | None = None
+    """Mean grey of that colour along the rim."""
     overlays: tuple[Region, ...] = ()
     """Lines of text laid over the picture, surest first; see `overlay.py`."""
     faces: tuple[Face, ...] | None = None

@@ -177,6 +177,7 @@ def test_plain_backgrounds() -> None:
     assert facts.background_share == pytest.approx(0.7, abs=0.05)
     assert facts.background_share is not None
     assert facts.background_share > background.PLAIN_SHARE_ABOVE
+    assert facts.background_level == pytest.approx(214, abs=3)
     assert _facts(draw_scene(6)).background_share == 0
 
 
