@@ -23,7 +23,7 @@ learned. More repeats of the same do not help.
 ## When it is wrong
 
 A style may live from one palette or one light: there these two are only mentioned. Different places of the same colours look
-alike here, and the subject itself counts into light and colour.
+alike here, cameras with automatic exposure even light out, and the subject itself counts into light and colour.
 
 ## Sources
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 MOST: Final = 0.60
 BACKGROUND_WITHIN: Final = 16.0
 """Levels of Y, Cb and Cr, root mean square over the cells of the rim."""
-LIGHT_WITHIN: Final = 8.0
+LIGHT_WITHIN: Final = 6.0
 """Levels of grey, root mean square of median and contrast."""
 COLOUR_WITHIN: Final = 3.0
 """Levels of Cb and Cr, root mean square. All three: docs/log.md, 2026-11-29."""
