@@ -63,7 +63,7 @@ def main() -> None:
         if asked.apart:
             totals[OVERLAP] += score_apart(folder, labels)
     for rule, counts in sorted(totals.items()):
-        print(_row(rule, counts, is_markdown=asked.markdown))
+        print(row(rule, counts, is_markdown=asked.markdown))
 
 
 def score(labels: Mapping[str, Any], said: Mapping[str, set[str]]) -> dict[str, Counter[str]]:
@@ -144,7 +144,8 @@ def score_apart(folder: Path, labels: Mapping[str, Any]) -> Counter[str]:
     return counts
 
 
-def _row(rule: str, counts: Counter[str], *, is_markdown: bool) -> str:
+def row(rule: str, counts: Counter[str], *, is_markdown: bool) -> str:
+    """Return the line of a rule."""
     named, planted, false = counts["named"], counts["planted"], counts["false"]
     precision = f"{named / (named + false):.3f}" if named + false else "-"
     recall = f"{named / planted:.3f}" if planted else "-"

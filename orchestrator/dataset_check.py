@@ -68,7 +68,7 @@ def _looked_at_folder(
     from orchestrator.dataset.pairs import with_shifts
     from orchestrator.diagnose.rule import Case
 
-    dataset, trouble = look_and_keep(scan_below(folder), keep=keep, progress=progress)
+    dataset, trouble = look_and_keep(scan_below(folder), keep=keep, progress=progress, with_faces=_has_faces(kind))
     dataset = replace(dataset, pairs=with_shifts(dataset.pairs))
     settings = {} if resolution is None else {"resolution": resolution}
     case = Case(dataset=dataset, settings=settings, kind=kind, trigger=trigger)
@@ -85,10 +85,16 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
     if done.dataset is None:
         nothing = Dataset(())
         return Seen(path.parent, nothing, done.verdict, make_case(done.loaded, nothing, done.plan), done.problems)
-    dataset, trouble = look_and_keep(done.dataset, keep=keep, progress=progress)
+    with_faces = _has_faces(done.loaded.recipe.subject.kind)
+    dataset, trouble = look_and_keep(done.dataset, keep=keep, progress=progress, with_faces=with_faces)
     case = make_case(done.loaded, dataset, done.plan)
     verdict = _judged(case, {p.code for p in done.problems})
     return Seen(path.parent, dataset, verdict, case, done.problems, trouble)
+
+
+def _has_faces(kind: str | None) -> bool:
+    """Whether to look for faces: drawn ones are found by chance only, so they say something of photographs alone."""
+    return kind == "person"
 
 
 def _judged(case: Case, told: Sequence[str] | set[str] = ()) -> Verdict:

@@ -70,17 +70,18 @@ def look_at(
     progress: Callable[[int, int], None] | None = None,
     go_on: Callable[[], None] | None = None,
     workers: int | None = None,
+    with_faces: bool = False,
 ) -> Dataset:
     """Look at the pixels of every picture and return the data set with them. Bad files are facts with a `problem`.
 
     `progress` is told (files done, files in all); `go_on` is called many times a minute, and what it raises ends the look;
-    `workers`: threads, as many as there are cores when None.
+    `workers`: threads, as many as there are cores when None; `with_faces`: look for faces where there is something to find them with.
     """
     from orchestrator.dataset.pixels.look import look
 
     paths = list(_paths(dataset))
     facts = []
-    for _, one in look(paths, cache=cache, progress=progress, workers=workers):
+    for _, one in look(paths, cache=cache, progress=progress, workers=workers, with_faces=with_faces):
         facts.append(one)
         if go_on is not None:
             go_on()
@@ -90,16 +91,20 @@ def look_at(
 
 
 def look_and_keep(
-    dataset: Dataset, *, keep: bool = True, progress: Callable[[int, int], None] | None = None
+    dataset: Dataset,
+    *,
+    keep: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    with_faces: bool = False,
 ) -> tuple[Dataset, Text | None]:
     """Look with the cache of the user, or without one where `keep` is false. Also returns why nothing is kept; None while it is."""
     from orchestrator.dataset.pixels.cache import Cache
 
     if not keep:
-        return look_at(dataset, progress=progress), None
+        return look_at(dataset, progress=progress, with_faces=with_faces), None
     cache = Cache()
     try:
-        return look_at(dataset, cache=cache, progress=progress), cache.trouble
+        return look_at(dataset, cache=cache, progress=progress, with_faces=with_faces), cache.trouble
     finally:
         cache.close()
 

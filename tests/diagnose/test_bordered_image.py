@@ -13,8 +13,13 @@ def test_bars_in_pairs_are_named() -> None:
 
 def test_one_flat_edge_and_plain_backgrounds_pass() -> None:
     sky = {"bars": (0, 200, 0, 0), "bar_level": 240.0}
-    studio = {"bars": (90, 0, 90, 0), "bar_level": 250.0, "background_share": 0.6}
+    studio = {"bars": (90, 0, 90, 0), "bar_level": 250.0, "background_share": 0.6, "background_level": 245.0}
     catches_not(RULE, looked_at(sky, studio), Status.CLEAR)
+
+
+def test_black_bars_round_a_plain_background_are_bars() -> None:
+    framed = {"bars": (0, 90, 0, 90), "bar_level": 0.0, "background_share": 0.8, "background_level": 245.0}
+    assert catches(RULE, looked_at(framed), Severity.WATCH).paths == (path(0),)
 
 
 def test_nobody_looked() -> None:

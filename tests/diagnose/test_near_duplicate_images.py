@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import get_args
+
 from orchestrator.core.finding import Severity, Status
 from orchestrator.dataset.looked import Copy, CopyGroup
-from orchestrator.diagnose.rules.near_duplicate_images import RULE
+from orchestrator.dataset.near import Relation
+from orchestrator.diagnose.rules.near_duplicate_images import RELATIONS, RULE
 from tests.diagnose.cases import catches, catches_not
 from tests.diagnose.looked_at import looked_at, not_looked_at, path
 
@@ -16,7 +19,19 @@ def test_a_group_is_named_with_the_one_to_keep() -> None:
     finding = catches(RULE, looked_at({}, groups=(_group("crop", "flip"),)), Severity.WATCH)
     assert finding.paths == (path(0), path(1), path(2))
     assert "2 pictures show" in finding.message.en
-    assert (finding.evidence[0].source, finding.evidence[0].value) == ("000.png", "001.png (crop), 002.png (flip)")
+    assert [(fact.source, fact.value) for fact in finding.evidence] == [
+        ("000.png", "000.png: 001.png"),
+        ("000.png", "000.png: 002.png"),
+    ]
+    assert [("cropped" in fact.what.en, "裁剪" in fact.what.zh) for fact in finding.evidence] == [
+        (True, True),
+        (False, False),
+    ]
+
+
+def test_every_way_to_differ_has_a_word_in_both_languages() -> None:
+    assert set(RELATIONS) == set(get_args(Relation))
+    assert all(word.en != word.zh for word in RELATIONS.values())
 
 
 def test_equal_files_alone_are_another_rules() -> None:

@@ -174,7 +174,7 @@ def test_what_does_not_fit_a_bucket_is_cut_off() -> None:
 
 def test_framing_is_told_by_the_captions(page: Page) -> None:
     titles = re.findall(r"<h3>(.*?) <span class=\"muted num\">(\d+)</span></h3>", _section(page.html, "framing"))
-    assert [title for title, _ in titles] == ["head", "upper body", "full body", "the caption does not say"]
+    assert [title for title, _ in titles] == ["head", "upper body", "full body", "nothing says"]
     assert sum(int(count) for _, count in titles) == 15
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.core.text import Text
-from orchestrator.dataset.pixels.model import VERSION, PixelFacts, pack, unpack
+from orchestrator.dataset.pixels.model import VERSION, WHOLE, PixelFacts, pack, unpack
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,14 +33,14 @@ _WAIT_S: Final = 5.0
 _PENDING: Final = 200
 _DAMAGE_CODES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _TABLES: Final = """
-CREATE TABLE IF NOT EXISTS facts (id INTEGER PRIMARY KEY, digest BLOB, is_whole INTEGER, plain TEXT, pixels BLOB, UNIQUE (digest, is_whole));
+CREATE TABLE IF NOT EXISTS facts (id INTEGER PRIMARY KEY, digest BLOB, depth INTEGER, plain TEXT, pixels BLOB, UNIQUE (digest, depth));
 CREATE TABLE IF NOT EXISTS compared (id INTEGER PRIMARY KEY, contents BLOB UNIQUE, groups TEXT);
 CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
 """
-_BY_DIGEST: Final = "SELECT plain, pixels FROM facts WHERE digest = ? AND is_whole >= ? ORDER BY is_whole DESC LIMIT 1"
+_BY_DIGEST: Final = "SELECT plain, pixels FROM facts WHERE digest = ? AND depth >= ? ORDER BY depth DESC LIMIT 1"
 _BY_PATH: Final = """
 SELECT facts.digest, plain, pixels FROM seen JOIN facts USING (digest)
-WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND is_whole >= ? ORDER BY is_whole DESC LIMIT 1
+WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND depth >= ? ORDER BY depth DESC LIMIT 1
 """
 
 
@@ -91,32 +91,32 @@ class Cache:
         with self._guarded():
             self._connection = self._open()
 
-    def by_path(self, path: str, stamp: Stamp, *, is_whole: bool = True) -> PixelFacts | None:
-        """Return the facts of the file at `path`, if it looks as it did when they were measured."""
+    def by_path(self, path: str, stamp: Stamp, depth: int = WHOLE) -> PixelFacts | None:
+        """Return the facts of the file at `path`, if it looks as it did when they were measured, at least so deep."""
         with self._guarded():
             if self._connection is None:
                 return None
-            row = self._connection.execute(_BY_PATH, (_key(path), *stamp, is_whole)).fetchone()
+            row = self._connection.execute(_BY_PATH, (_key(path), *stamp, depth)).fetchone()
             return None if row is None else _unpacked(*row)
         return None
 
-    def by_digest(self, digest: bytes, *, is_whole: bool = True) -> PixelFacts | None:
+    def by_digest(self, digest: bytes, depth: int = WHOLE) -> PixelFacts | None:
         """Return the facts of the content with that digest."""
         with self._guarded():
             if self._connection is None:
                 return None
-            row = self._connection.execute(_BY_DIGEST, (digest, is_whole)).fetchone()
+            row = self._connection.execute(_BY_DIGEST, (digest, depth)).fetchone()
             return None if row is None else _unpacked(digest, *row)
         return None
 
-    def keep(self, path: str, stamp: Stamp | None, facts: PixelFacts, *, is_whole: bool = True) -> None:
-        """Keep what was measured. `stamp`: as it was both before and after reading; None: it changed meanwhile."""
+    def keep(self, path: str, stamp: Stamp | None, facts: PixelFacts, depth: int = WHOLE) -> None:
+        """Keep what was measured, `depth` deep. `stamp`: as it was both before and after reading; None: it changed meanwhile."""
         if not facts.digest or facts.problem in {"unreadable", "out-of-memory"}:
             return
         with self._guarded():
             if self._connection is None:
                 return
-            self._facts.append((facts.digest, int(is_whole), *pack(facts)))
+            self._facts.append((facts.digest, depth, *pack(facts)))
             if stamp is not None and time.time() - stamp.mtime_ns / 1e9 > SETTLED_S:
                 self._seen.append((_key(path), *stamp, facts.digest))
             if len(self._facts) >= _PENDING:
@@ -195,7 +195,7 @@ class Cache:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._connection.executemany(
-                "INSERT OR REPLACE INTO facts (digest, is_whole, plain, pixels) VALUES (?, ?, ?, ?)", facts
+                "INSERT OR REPLACE INTO facts (digest, depth, plain, pixels) VALUES (?, ?, ?, ?)", facts
             )
             self._connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", seen)
         except BaseException:

@@ -22,11 +22,7 @@ OVER_P01_ABOVE: Final = 115.0
 """... and `p01` over this one. All three: docs/log.md, 2026-11-29."""
 FLAT_CONTRAST_BELOW: Final = 4.0
 """`contrast` under it: a field of one colour, of which nothing else can be said."""
-LOW_CONTRAST_BELOW: Final = 18.0
-"""`p95 - p05` under it on a picture that is not flat: a veil of haze, or faded."""
-LOW_ENTROPY_BELOW: Final = 1.0
-"""`entropy_bits` under it: next to no information."""
-_DARK, _CLIPPED = 26, 250
+_CLIPPED = 250
 
 
 def exposure(small_grey: NDArray[np.uint8]) -> dict[str, float]:
@@ -38,18 +34,11 @@ def exposure(small_grey: NDArray[np.uint8]) -> dict[str, float]:
     below = np.cumsum(shares)
     levels = np.arange(256)
     mean = float((shares * levels).sum())
-    coarse = shares.reshape(64, 4).sum(axis=1)
-    coarse = coarse[coarse > 0]
-    tones = {
-        name: float(np.searchsorted(below, q))
-        for name, q in (("p01", 0.005), ("p05", 0.05), ("p50", 0.5), ("p95", 0.95))
-    }
+    tones = {name: float(np.searchsorted(below, q)) for name, q in (("p01", 0.005), ("p50", 0.5), ("p95", 0.95))}
     return {
         **tones,
-        "dark_share": float(shares[:_DARK].sum()),
         "clipped_share": float(shares[_CLIPPED + 1 :].sum()),
         "contrast": float(np.sqrt((shares * (levels - mean) ** 2).sum())),
-        "entropy_bits": float(-(coarse * np.log2(coarse)).sum()) + 0.0,
     }
 
 

@@ -11,7 +11,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.dataset.pixels.cache import stamp_of
+from orchestrator.dataset.pixels.faces import why_not
 from orchestrator.dataset.pixels.measure import measure
+from orchestrator.dataset.pixels.model import FACES, FINGERPRINT, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -32,15 +34,18 @@ def look(
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
     only_fingerprint: bool = False,
+    with_faces: bool = False,
 ) -> Generator[tuple[Path, PixelFacts], None, None]:
     """Return each of `paths` with its facts, in order. Bad files are facts with a `problem`, never an exception.
 
     `progress` is told (files done, files in all) after each file; `workers`: threads, as many as there are cores when None;
-    `only_fingerprint`: what near duplicates are found by and no more.
+    `only_fingerprint`: what near duplicates are found by and no more. `with_faces`: faces too, where there is something to find them
+    with (faces.py), which takes several times as long as all else; also in pictures that were looked at without.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     count = max(1, workers or cores())
+    depth = FINGERPRINT if only_fingerprint else FACES if with_faces and not why_not() else WHOLE
     pool = ThreadPoolExecutor(count, thread_name_prefix="look")
     begun: deque[tuple[Path, PixelFacts | None, Future[PixelFacts] | None]] = deque()
     done = 0
@@ -59,8 +64,8 @@ def look(
     try:
         for path in paths:
             name = os.fspath(path)
-            kept = _kept(name, cache, is_whole=not only_fingerprint)
-            coming = None if kept else pool.submit(_looked, name, cache, only_fingerprint)
+            kept = _kept(name, cache, depth)
+            coming = None if kept else pool.submit(_looked, name, cache, depth)
             begun.append((path, kept, coming))
             while begun and (len(begun) > count * _AHEAD or begun[0][1] is not None):
                 yield first()
@@ -73,7 +78,7 @@ def look(
 def kept(paths: Iterable[Path], cache: Cache) -> Iterator[tuple[Path, PixelFacts]]:
     """Return those of `paths` that look as they did when they were measured, with their facts. Opens none of them."""
     for path in paths:
-        facts = _kept(os.fspath(path), cache, is_whole=True)
+        facts = _kept(os.fspath(path), cache, WHOLE)
         if facts is not None:
             yield path, facts
 
@@ -83,21 +88,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _kept(name: str, cache: Cache | None, *, is_whole: bool) -> PixelFacts | None:
+def _kept(name: str, cache: Cache | None, depth: int) -> PixelFacts | None:
     if cache is None:
         return None
     stamp = stamp_of(name)
-    return None if stamp is None else cache.by_path(name, stamp, is_whole=is_whole)
+    return None if stamp is None else cache.by_path(name, stamp, depth)
 
 
-def _looked(name: str, cache: Cache | None, only_fingerprint: bool) -> PixelFacts:
+def _looked(name: str, cache: Cache | None, depth: int) -> PixelFacts:
     if cache is None:
-        return measure(name, only_fingerprint=only_fingerprint)
-    is_whole = not only_fingerprint
+        return measure(name, depth=depth)
     before = stamp_of(name)
-    facts = measure(
-        name, only_fingerprint=only_fingerprint, known=lambda digest: cache.by_digest(digest, is_whole=is_whole)
-    )
+    facts = measure(name, depth=depth, known=lambda digest: cache.by_digest(digest, depth))
     after = stamp_of(name)
-    cache.keep(name, after if after == before else None, facts, is_whole=is_whole)
+    cache.keep(name, after if after == before else None, facts, depth)
     return facts

@@ -10,8 +10,9 @@ from orchestrator.dataset.pixels.colour import chroma, layout
 from orchestrator.dataset.pixels.compression import blockiness
 from orchestrator.dataset.pixels.decode import Decoded, decode_bytes, read_file
 from orchestrator.dataset.pixels.exposure import exposure
+from orchestrator.dataset.pixels.faces import faces_in
 from orchestrator.dataset.pixels.fingerprint import fingerprint
-from orchestrator.dataset.pixels.model import PixelFacts
+from orchestrator.dataset.pixels.model import FACES, FINGERPRINT, WHOLE, PixelFacts
 from orchestrator.dataset.pixels.overlay import overlays
 from orchestrator.dataset.pixels.sharpness import sharpness
 
@@ -22,22 +23,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def measure(
-    path: str, *, only_fingerprint: bool = False, known: Callable[[bytes], PixelFacts | None] | None = None
-) -> PixelFacts:
+def measure(path: str, *, depth: int = WHOLE, known: Callable[[bytes], PixelFacts | None] | None = None) -> PixelFacts:
     """Return the facts of the file at `path`, whatever it is.
 
-    `only_fingerprint`: what duplicates are found by, at a fraction of the work. `known`: facts of the content with this digest, where
+    `depth`: `FINGERPRINT` is what duplicates are found by, at a fraction of the work; `FACES` needs OpenCV (faces.py). `known`: facts of the content with this digest, where
     they are kept; such files are read and not decoded.
     """
     found, raw = read_file(path)
     if known is not None and found.digest and (kept := known(found.digest)) is not None:
         return kept
-    return facts_of(found if raw is None else decode_bytes(raw, found, only_grey=only_fingerprint))
+    return facts_of(found if raw is None else decode_bytes(raw, found, only_grey=depth == FINGERPRINT), depth)
 
 
-def facts_of(picture: Decoded) -> PixelFacts:
-    """Measure what was decoded."""
+def facts_of(picture: Decoded, depth: int = WHOLE) -> PixelFacts:
+    """Measure what was decoded; small colours are there unless only fingerprints are wanted."""
     known: dict[str, Any] = {
         "digest": picture.digest, "size_bytes": picture.size_bytes, "problem": picture.problem, "reason": picture.reason,
         "format": picture.format, "mode": picture.mode, "width": picture.width, "height": picture.height,
@@ -47,6 +46,8 @@ def facts_of(picture: Decoded) -> PixelFacts:
     if picture.grey is None or picture.small_grey is None:
         return PixelFacts(**known)
     known |= _seen(picture, picture.grey, picture.small_grey)
+    if depth == FACES:
+        known["faces"] = faces_in(picture.grey)
     return PixelFacts(**known)
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, NamedTuple
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the measures. A number that is computed in another way gets a new version, and kept facts of the old one are dropped."""
 DIGEST_BYTES: Final = 32
 LAYOUT_CELLS: Final = 4
@@ -14,6 +14,9 @@ LAYOUT_CELLS: Final = 4
 FINGERPRINT_SIDE: Final = 48
 _LAYOUT_BYTES: Final = 3 * LAYOUT_CELLS**2
 _FINGERPRINT_BYTES: Final = FINGERPRINT_SIDE**2
+
+FINGERPRINT, WHOLE, FACES = 0, 1, 2
+"""How much was asked for: what duplicates are found by, all measures, faces too. What is kept of a deeper look serves a shallower one."""
 
 Kind = Literal["subtitle", "watermark", "other"]
 
@@ -27,6 +30,15 @@ class Region(NamedTuple):
     y1: float
     score: float
     kind: Kind
+
+
+class Face(NamedTuple):
+    """Where a face is, in shares of width and height."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +81,14 @@ class PixelFacts:
     """See `sharpness.py`: about 0.7 on sharp edges, 0.3 on blurred ones."""
     p01: float | None = None
     """Grey below which 0.5 % of the picture lies."""
-    p05: float | None = None
-    """... 5 % ..."""
     p50: float | None = None
+    """... half of it, ..."""
     p95: float | None = None
-    dark_share: float | None = None
-    """Grey under 26."""
+    """... 95 %."""
     clipped_share: float | None = None
     """Grey over 250."""
     contrast: float | None = None
     """Standard deviation of grey."""
-    entropy_bits: float | None = None
-    """Of the grey histogram in 64 steps: 0 ... 6."""
     chroma: float | None = None
     """99th percentile of the distance from grey, 0 ... 128; see `colour.py`."""
     blockiness: float | None = None
@@ -92,9 +100,11 @@ class PixelFacts:
     background_share: float | None = None
     """Share of the picture that has the plain colour of its rim; see `background.py`."""
     background_level: float | None = None
-    """Grey of that colour."""
+    """Mean grey of that colour along the rim."""
     overlays: tuple[Region, ...] = ()
     """Lines of text laid over the picture, surest first; see `overlay.py`."""
+    faces: tuple[Face, ...] | None = None
+    """Widest first; see `faces.py`. None: nobody looked for them."""
     layout: bytes = b""
     """Mean Y, Cb, Cr of 4 x 4 cells, row by row."""
     fingerprint: bytes = b""
@@ -125,6 +135,8 @@ def unpack(digest: bytes, text: str, blob: bytes) -> PixelFacts:
     values: dict[str, Any] = dict(zip(_PLAIN, json.loads(text), strict=True))
     values["bars"] = tuple(values["bars"])
     values["overlays"] = tuple(Region(*region) for region in values["overlays"])
+    if values["faces"] is not None:
+        values["faces"] = tuple(Face(*face) for face in values["faces"])
     if len(blob) not in {0, _LAYOUT_BYTES + _FINGERPRINT_BYTES, _FINGERPRINT_BYTES}:
         raise ValueError("neither a fingerprint nor none")
     cut = len(blob) - _FINGERPRINT_BYTES if blob else 0

@@ -9,6 +9,7 @@ from orchestrator.core.text import Text
 from orchestrator.dataset.looked import Copy
 from orchestrator.dataset.near import find_near, worth
 from orchestrator.dataset.pixels.measure import measure
+from orchestrator.dataset.pixels.model import FINGERPRINT
 from orchestrator.dataset.prepare.model import Reason
 from orchestrator.dataset.prepare.shots import shot_words
 
@@ -95,7 +96,7 @@ def _compared(one: Draft, other: Draft) -> Copy | None:
 
 def _with_fingerprint(draft: Draft) -> PixelFacts:
     """Return its facts as they were before the fingerprint was dropped."""
-    return replace(draft.facts, fingerprint=measure(str(draft.path), only_fingerprint=True).fingerprint)
+    return replace(draft.facts, fingerprint=measure(str(draft.path), depth=FINGERPRINT).fingerprint)
 
 
 def _leave_out(drafts: Iterable[Draft], copies: Sequence[Found]) -> None:

@@ -13,13 +13,9 @@ from orchestrator.dataset.prepare.place import cut_to, pad_to, turned
 from orchestrator.dataset.prepare.shapes import few_shapes, share_lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from orchestrator.dataset.prepare.model import Draft, PrepareOptions, Share, Size
-
-    Faces = Callable[[Path], Sequence[Share]]
-    """Boxes of the faces in the file at a path, in shares of width and height as it is stored: EXIF orientation not applied."""
 
 NOTHING_LOST: Final = 0.005
 """Share of a picture under which cutting is left to the trainer, which cuts such a rest itself."""
@@ -32,9 +28,8 @@ def fit_to_shapes(
     pairs: Sequence[tuple[Draft, Draft]],
     shapes: Sequence[Size],
     options: PrepareOptions,
-    faces: Faces | None,
 ) -> tuple[tuple[Bucket, ...], float]:
-    """Cut or pad the pictures that stay; returns the shapes with their pictures, and the mean share lost.
+    """Cut or pad the pictures that stay, round the faces where somebody looked for them; returns the shapes with their pictures, and the mean share lost.
 
     Raises InputError where the halves of a pair differ in size.
     """
@@ -48,14 +43,14 @@ def fit_to_shapes(
         shape = chosen.of[draft.size]
         halves = (draft, other[id(draft)]) if id(draft) in other else (draft,)
         is_cut = options.fit == "crop" and share_lost(draft.size, shape) >= NOTHING_LOST
-        keep = _faces_of(halves, faces) if is_cut and faces is not None else []
+        keep = _faces_of(halves) if is_cut else []
         _fit(draft, shape, options, keep)
     counts = Counter(chosen.of[draft.size] for draft in staying)
     return tuple(Bucket(shape, counts[shape]) for shape in sorted(counts)), chosen.lost_share
 
 
-def _faces_of(halves: Sequence[Draft], faces: Faces) -> list[Share]:
-    return sorted(turned(box, half.facts.orientation) for half in halves for box in faces(half.path))
+def _faces_of(halves: Sequence[Draft]) -> list[Share]:
+    return sorted(turned(box, half.facts.orientation) for half in halves for box in half.facts.faces or ())
 
 
 def _fit(draft: Draft, shape: Size, options: PrepareOptions, keep: Sequence[Share]) -> None:

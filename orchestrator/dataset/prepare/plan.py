@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from orchestrator.dataset.model import Dataset
-    from orchestrator.dataset.prepare.fit import Faces
     from orchestrator.dataset.prepare.model import Bucket, PrepareOptions, Size
 
     Progress = Callable[[int, int], None]
@@ -40,20 +39,22 @@ def decide(
     options: PrepareOptions,
     *,
     shapes: Sequence[Size] = (),
-    faces: Faces | None = None,
     keep: bool = True,
     progress: Progress | None = None,
 ) -> Prepared:
     """Decide what becomes of each picture in `root`, or in the folders below it; `write_folder` does it. Writes nothing.
 
-    `folder`: the one to be made, which must be new or empty. `shapes`: what the trainer knows, for `options.fit`. `faces`: where faces are, to
-    keep them when pictures are cut. `keep`: use and fill the cache of measures. Raises InputError and EnvironmentFault.
+    `folder`: the one to be made, which must be new or empty. `shapes`: what the trainer knows, for `options.fit`. `keep`: use and fill the
+    cache of measures. Where pictures are to be cut, faces are looked for, if there is something to find them with. Raises InputError and
+    EnvironmentFault.
     """
     check_free(folder)
     if folder.resolve().is_relative_to(root.resolve()):
         raise InputError([_inside(root, folder)])
-    dataset, trouble = look_and_keep(_scanned(root, options), keep=keep, progress=progress)
-    return _decide(dataset, root, folder, options, shapes, faces, trouble)
+    dataset, trouble = look_and_keep(
+        _scanned(root, options), keep=keep, progress=progress, with_faces=options.fit == "crop"
+    )
+    return _decide(dataset, root, folder, options, shapes, trouble)
 
 
 def _scanned(root: Path, options: PrepareOptions) -> Dataset:
@@ -71,7 +72,6 @@ def _decide(
     folder: Path,
     options: PrepareOptions,
     shapes: Sequence[Size],
-    faces: Faces | None,
     trouble: Text | None,
 ) -> Prepared:
     drafts = _drafts(dataset)
@@ -89,7 +89,7 @@ def _decide(
     if options.tiles is not None:
         cut_into_tiles(pairs, options.tiles)
     elif options.fit != "none":
-        buckets, lost = fit_to_shapes(drafts, pairs, shapes, options, faces)
+        buckets, lost = fit_to_shapes(drafts, pairs, shapes, options)
     take_captions(drafts)
     give_repeats(drafts, options)
     folders = name_folders(drafts, root, options)

@@ -11,7 +11,7 @@ Bars are part of what is learned: samples come with bars, and they take pixels f
 ## How we tell
 
 Rows or columns at both of two opposite edges that are flat, of one grey and about the same width, at least 2 % of the side; not
-where the whole background is plain, and not in pictures under 192 pixels.
+where the whole background is plain and of their grey, and not in pictures under 192 pixels.
 
 ## What to change
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 LEAST_SIDE = 192
 """Pixels: in icons a flat edge is part of the drawing."""
+SAME_GREY = 8.0
+"""Levels between bars and a plain background that is taken for them: a black frame round a white studio is a frame."""
 
 SAYS = Says("R127", "bordered-image")
 TOLD = Told(
@@ -73,8 +75,14 @@ def _value(facts: PixelFacts) -> float | None:
     if min(facts.width, facts.height) < LEAST_SIDE:
         return None
     edges = letterbox(facts.bars, facts.bar_level, facts.width, facts.height)
-    is_plain = facts.background_share is not None and facts.background_share > PLAIN_SHARE_ABOVE
-    return float(sum(edges)) if any(edges) and not is_plain else None
+    return float(sum(edges)) if any(edges) and not _is_background(facts) else None
+
+
+def _is_background(facts: PixelFacts) -> bool:
+    """Return whether what looks like bars is a plain background."""
+    if (facts.background_share or 0.0) <= PLAIN_SHARE_ABOVE or facts.bar_level is None:
+        return False
+    return abs(facts.bar_level - (facts.background_level or 0.0)) <= SAME_GREY
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check)

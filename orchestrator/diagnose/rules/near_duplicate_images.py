@@ -32,7 +32,7 @@ domain-rules D3. Labelled pictures, seeds that the limits had not seen: precisio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
@@ -42,14 +42,29 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.seen_pictures import NOT_LOOKED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.dataset.looked import CopyGroup
+    from orchestrator.dataset.near import Relation
 
 
 SAYS = Says("R117", "near-duplicate-images")
 MOST_SHOWN = 20
 """Groups listed as evidence; the count and the paths say the rest."""
+RELATIONS: Final[Mapping[Relation, Text]] = {
+    "crop": Text("cropped", "裁剪"),
+    "flip": Text("mirrored", "左右翻转"),
+    "turned": Text("turned a little", "略微旋转"),
+    "framed": Text("framed", "加了边框"),
+    "altered": Text("altered or marked", "有改动或标记"),
+    "brightness": Text("lightened or darkened", "亮度不同"),
+    "resized": Text("resized", "缩放"),
+    "recompressed": Text("recompressed", "重新压缩"),
+    "same-pixels": Text("of the same pixels", "像素相同"),
+    "exact": Text("the same file", "同一文件"),
+    "through-another": Text("like another copy", "与另一副本相近"),
+}
+"""How a copy differs from the one to keep; told in this order."""
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -84,18 +99,23 @@ def _fired(groups: list[CopyGroup]) -> Finding:
             f"{spare} 张图片与其他图片内容相同：{who.zh}。",
         ),
         why=Text("What they share is learned several times as fast.", "共同的内容会快几倍被学会。"),
-        evidence=[
-            Evidence(
-                Text("the same as the one to keep", "与应保留的一张相同"),
-                ", ".join(f"{copy.path.name} ({copy.relation})" for copy in group.copies[:4]),
-                None,
-                group.kept.name,
-            )
-            for group in groups[:MOST_SHOWN]
-        ],
+        evidence=_evidence(groups[:MOST_SHOWN]),
         fix=Fix(Text("Keep the first of each group.", "每组保留排在最前的一张。")),
         paths=[path for group in groups for path in group.paths],
     )
+
+
+def _evidence(groups: list[CopyGroup]) -> list[Evidence]:
+    """Return for each way to differ the pictures to keep, each with its copies of that way."""
+    found = []
+    for relation, word in RELATIONS.items():
+        for group in groups:
+            copies = [copy.path for copy in group.copies if copy.relation == relation]
+            if copies:
+                kept = group.kept.name
+                what = Text(f"kept: copies, {word.en}", f"保留：副本，{word.zh}")
+                found.append(Evidence(what, f"{kept}: {names(copies).en}", None, kept))
+    return found
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check)

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from orchestrator.dataset.pixels import background, borders, colour, compression, exposure, sharpness
 from orchestrator.dataset.pixels.decode import Decoded, decode_bytes
 from orchestrator.dataset.pixels.measure import facts_of, measure
+from orchestrator.dataset.pixels.model import FINGERPRINT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,17 +98,14 @@ def test_night_and_white_studio_are_legal() -> None:
 def test_tones_are_those_of_the_histogram() -> None:
     ramp = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (256, 1)))
     facts = _facts(ramp)
-    assert (facts.p01, facts.p05, facts.p50, facts.p95) == (1, 12, 127, 243)
-    assert facts.dark_share == pytest.approx(26 / 256)
+    assert (facts.p01, facts.p50, facts.p95) == (1, 127, 243)
     assert facts.clipped_share == pytest.approx(5 / 256)
-    assert facts.entropy_bits == pytest.approx(6)
     assert facts.contrast == pytest.approx(73.9, abs=0.1)
 
 
 def test_a_field_of_one_colour_has_no_contrast() -> None:
     facts = _facts(Image.new("RGB", (300, 300), (90, 120, 100)))
     assert facts.contrast == 0
-    assert facts.entropy_bits == 0
     assert facts.bars == (0, 0, 0, 0)
 
 
@@ -186,8 +184,29 @@ def test_plain_backgrounds() -> None:
 def test_fingerprints_alone_are_close_to_those_of_a_whole_look(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     draw_scene(7, (1200, 1500)).save(path, quality=90)
-    quick, whole = measure(str(path), only_fingerprint=True), measure(str(path))
+    quick, whole = measure(str(path), depth=FINGERPRINT), measure(str(path))
     assert quick.sharpness is None
     assert whole.sharpness is not None
     one, two = (np.frombuffer(f.fingerprint, np.uint8).astype(float) for f in (quick, whole))
     assert np.corrcoef(one, two)[0, 1] > 0.99
+
+
+def _wall(left: tuple[int, int, int], right: tuple[int, int, int]) -> Image.Image:
+    """A wall whose colour goes from one to the other, with a thing before it."""
+    steps = np.linspace(0, 1, 400)[None, :, None]
+    wall = np.array(left) * (1 - steps) + np.array(right) * steps
+    picture = Image.fromarray(np.tile(wall, (500, 1, 1)).round().astype(np.uint8))
+    picture.paste(draw_scene(6, (200, 300)), (100, 200))
+    return _with_grain(picture, 2)
+
+
+def test_a_wall_that_a_lamp_lights_from_one_side_is_plain_and_a_sky_is_not() -> None:
+    for left, right, is_plain in (
+        ((226, 226, 226), (255, 255, 255), True),
+        ((150, 154, 160), (195, 199, 205), True),
+        ((110, 170, 236), (220, 236, 250), False),
+        ((40, 40, 40), (220, 220, 220), False),
+    ):
+        share = _facts(_wall(left, right)).background_share
+        assert share is not None
+        assert (share > background.PLAIN_SHARE_ABOVE) is is_plain, (left, right)

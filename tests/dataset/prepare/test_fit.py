@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 from PIL import Image
 
 from orchestrator.core.errors import InputError
+from orchestrator.dataset.looked import look_and_keep
+from orchestrator.dataset.pixels.model import Face
+from orchestrator.dataset.prepare import plan
 from orchestrator.dataset.prepare.tiles import is_changed
 from orchestrator.plan.steps import BucketRules, bucket_chooser, bucket_resolutions
 from tests.dataset.pixels.conftest import draw_scene
@@ -17,6 +21,9 @@ from tests.dataset.prepare.conftest import Set, codes, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from orchestrator.core.text import Text
+    from orchestrator.dataset.model import Dataset
 
 RULES = BucketRules((256, 256), enable_bucket=True, min_bucket_reso=128, max_bucket_reso=512, bucket_reso_steps=16)
 SHAPES: dict[str, Any] = {"shapes": bucket_resolutions(RULES)}
@@ -51,12 +58,25 @@ def test_what_has_the_shape_is_copied(pictures: Set) -> None:
     assert (picture(told, "a.png")["decision"], told["lost_share"]) == ("copied", 0)
 
 
-def test_faces_stay_inside(pictures: Set) -> None:
+def see_face(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Let a face be seen near the top of one picture, where faces are looked for at all."""
+
+    def look(dataset: Dataset, **how: Any) -> tuple[Dataset, Text | None]:
+        seen, trouble = look_and_keep(dataset, **how)
+        assert seen.looked is not None
+        boxes = (Face(0.3, 0.02, 0.6, 0.1),) if how["with_faces"] else None
+        facts = {one: replace(known, faces=boxes if one == path else ()) for one, known in seen.looked.facts.items()}
+        return replace(seen, looked=replace(seen.looked, facts=facts)), trouble
+
+    monkeypatch.setattr(plan, "look_and_keep", look)
+
+
+def test_faces_stay_inside(pictures: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     path = pictures.draw("a.png", 1, size=(256, 1024))
     pictures.draw("b.png", 2, size=(512, 512))
     pictures.draw("c.png", 3, size=(512, 512))
-    faces = {path: [(0.3, 0.02, 0.6, 0.1)]}
-    told = pictures.prepare(fit="crop", buckets=1, how={**SHAPES, "faces": lambda one: faces.get(one, ())})
+    see_face(monkeypatch, path)
+    told = pictures.prepare(fit="crop", buckets=1, how=SHAPES)
     (file,) = picture(told, "a.png")["files"]
     assert file["region"][1] <= 0.02 * 1024
     assert "much-cut" in codes(told, "a.png")
@@ -112,13 +132,13 @@ def test_halves_of_two_sizes_are_refused_by_name(pictures: Set, options: dict[st
     assert not pictures.new.exists()
 
 
-def test_both_halves_are_cut_around_the_faces_of_either(pictures: Set) -> None:
+def test_both_halves_are_cut_around_the_faces_of_either(pictures: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     before = pictures.draw("1_before.png", 1, size=(256, 1024))
     pictures.draw("1_after.png", 2, size=(256, 1024))
     for seed, name in enumerate(("2_before", "2_after", "single"), 3):
         pictures.draw(f"{name}.png", seed, size=(512, 512))
-    faces = {before: [(0.3, 0.02, 0.6, 0.1)]}
-    told = pictures.prepare(fit="crop", buckets=1, how={**SHAPES, "faces": lambda one: faces.get(one, ())})
+    see_face(monkeypatch, before)
+    told = pictures.prepare(fit="crop", buckets=1, how=SHAPES)
     one, two = (picture(told, f"1_{half}.png")["files"][0]["region"] for half in ("before", "after"))
     assert one == two
     assert one[1] <= 0.02 * 1024
