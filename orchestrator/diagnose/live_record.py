@@ -11,20 +11,14 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
-from orchestrator.diagnose.levels import PERSISTENCE, WINDOW, nan_words
+from orchestrator.diagnose.levels import DIVERGED, PERSISTENCE, WINDOW, nan_words
+from orchestrator.diagnose.signals.instability import LEAST_BASE, LOST_EXPLAINED
 from orchestrator.diagnose.signals.probe import probe_curve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from orchestrator.core.telemetry import Probe
-
-LOST_SHARE_EXPLAINED = 0.1
-"""Explained share of the target below which nothing of the model is left; see rule `collapsed-loss`."""
-LEAST_BASE = 0.4
-"""The base model's own share has to be above this: else a low one is no loss."""
-DIVERGED = 15.0
-"""Percent worse than the base on training pictures, at two probes in a row, the second no better; see rule `diverging`."""
 
 
 class RecordWatch:
@@ -107,7 +101,7 @@ class RecordWatch:
         rows = list(self._windows)
         for start in range(0, len(rows), WINDOW):
             loss, target = (math.fsum(column) for column in zip(*rows[start : start + WINDOW], strict=True))
-            if not target > 0 or 1 - loss / target >= LOST_SHARE_EXPLAINED:
+            if not target > 0 or 1 - loss / target >= LOST_EXPLAINED:
                 return False
         return True
 

@@ -59,6 +59,7 @@ SOURCES: dict[str, str] = {
     "console": "控制台",
     "data set": "数据集",
     "output folder": "输出文件夹",
+    "pixels": "像素",
     "plan": "计划",
     "plan or console": "计划或控制台",
     "presets": "预设",

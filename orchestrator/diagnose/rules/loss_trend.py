@@ -43,6 +43,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, RAW_LOSS, raw_loss, significant
 from orchestrator.diagnose.measured import conditioned, instability
@@ -153,8 +154,8 @@ def _told(case: Case, trend: Trend, evidence: list[Evidence]) -> Finding:
     low, high = (f"{significant(end):+g}" for end in (trend.low, trend.high))
     if trend.is_flat:
         said = Text(
-            f"With the timesteps taken out the loss changed by less than {FLAT:g} % for certain ({low} to {high} %): flat, which is no proof of anything.",
-            f"去除时间步后，损失的变化必定小于 {FLAT:g} %（{low} 至 {high} %）：平坦，但这不证明什么。",
+            f"With the timesteps taken out the loss changed by less than {short_number(FLAT)} % for certain ({low} to {high} %): flat, which is no proof of anything.",
+            f"去除时间步后，损失的变化必定小于 {short_number(FLAT)} %（{low} 至 {high} %）：平坦，但这不证明什么。",
         )
         return SAYS.clear(said, facts, confidence=Confidence.LOW)
     if trend.p < CHANCE and trend.high < 0:
