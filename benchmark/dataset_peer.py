@@ -60,7 +60,8 @@ def _imagededup(folder: Path) -> Any:
 
 
 def _cleanvision(folder: Path) -> Any:
-    lab = importlib.import_module("cleanvision").Imagelab(data_path=str(folder), verbose=False)
+    readable = [str(path) for path in _files(folder) if _hashed(path, "dhash") is not None]  # it dies of the others
+    lab = importlib.import_module("cleanvision").Imagelab(filepaths=readable, verbose=False)
     lab.find_issues(verbose=False)
     issues: dict[str, list[str]] = {}
     for column in lab.issues.columns:
