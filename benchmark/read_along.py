@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STEPS_PER_S = 4.0
 """Of an SD1.x at a small batch on one consumer card. Slower runs are told after fewer steps, faster ones after more, in the same time."""
-BLOCK_STEPS, BLOCK_S = 25, 2.0
+BLOCK_STEPS, BLOCK_S = 25, 0.5
 """The recorder's own: it writes after so many steps or so much time, and after each probe."""
 
 

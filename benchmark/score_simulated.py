@@ -44,7 +44,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
 """Rules that say a flag under another name."""
 BREAKS = ("nan-loss", "collapsed", "diverging")
 TOLD_BY = (
-    "As the tool reads along: the bar's three digits line by line, the recorder's file written in blocks of 25 steps or 2 s and looked at four times "
+    "As the tool reads along: the bar's three digits line by line, the recorder's file written in blocks of 25 steps or 0.5 s and looked at four times "
     f"a second, at {STEPS_PER_S:g} steps a second."
 )
 ALARMS = frozenset({Severity.STOP, Severity.FIX})

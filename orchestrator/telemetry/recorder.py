@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 BLOCK_STEPS = 25
-BLOCK_SECONDS = 2.0
+BLOCK_SECONDS = 0.5
+"""Twice a second: a reader that watches for a collapse has 20 steps, and two windows of six are gone before it is sure."""
 ESSENTIAL = ("process_batch", "get_noise_pred_and_target", "sample_images")
 """Hooks without which steps have no beginning, no content or no end."""
 
