@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
+from orchestrator.dataset import near
 from orchestrator.dataset.near import find_near
 from orchestrator.dataset.pixels import candidates as searching
 from orchestrator.dataset.pixels.decode import Decoded, decode_bytes
@@ -109,6 +111,15 @@ def test_exact_copies_of_fields_and_of_damaged_pictures_are_told() -> None:
 def test_two_empty_files_are_no_copies() -> None:
     empty = PixelFacts(digest=b"e" * 32, problem="empty-file")
     assert find_near([empty, empty]) == []
+
+
+def test_candidates_of_which_none_is_alike_are_no_copies(
+    monkeypatch: pytest.MonkeyPatch, others: list[PixelFacts]
+) -> None:
+    pair = searching.Candidate(0, 1, searching.Window(1.0, 0.0, 0.0), is_mirrored=False)
+    monkeypatch.setattr(near, "find_candidates", lambda *_: iter([pair]))
+    noise = np.random.default_rng(1).integers(0, 255, (48, 48), dtype=np.uint8).tobytes()
+    assert find_near([others[0], replace(others[1], fingerprint=noise)]) == []
 
 
 def test_the_best_is_the_largest_sharp_one(others: list[PixelFacts]) -> None:
