@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED
@@ -17,7 +19,6 @@ from orchestrator.report.json_text import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from orchestrator.core.finding import Problem, Verdict
     from orchestrator.core.text import Language
@@ -104,11 +105,13 @@ def groups_record(root: Path, dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def shown(root: Path, path: Path) -> str:
-    """Return `path` as seen from `root`: no private folder goes into what is passed on."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
+    """Return `path` as seen from `root`, or from the folder beside it: no private folder goes into what is passed on."""
+    here, there = Path(os.path.abspath(root)), Path(os.path.abspath(path))  # noqa: PTH100 - links stay what they are called
+    if there.is_relative_to(here):
+        return there.relative_to(here).as_posix()
+    if there.is_relative_to(here.parent) and here.parent != Path(here.anchor):
+        return f"../{there.relative_to(here.parent).as_posix()}"
+    return f"{there.parent.name}/{there.name}"
 
 
 def _seen(dataset: Dataset) -> Text:
