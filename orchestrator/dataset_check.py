@@ -78,6 +78,7 @@ def _looked_at_folder(
 def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], None] | None) -> Seen:
     from orchestrator.dataset.looked import look_and_keep
     from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.pairs import with_shifts
     from orchestrator.diagnose.case import make_case
     from orchestrator.prepared import prepare
 
@@ -87,6 +88,7 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
         return Seen(path.parent, nothing, done.verdict, make_case(done.loaded, nothing, done.plan), done.problems)
     with_faces = _has_faces(done.loaded.recipe.subject.kind)
     dataset, trouble = look_and_keep(done.dataset, keep=keep, progress=progress, with_faces=with_faces)
+    dataset = replace(dataset, pairs=with_shifts(dataset.pairs))
     case = make_case(done.loaded, dataset, done.plan)
     verdict = _judged(case, {p.code for p in done.problems})
     return Seen(path.parent, dataset, verdict, case, done.problems, trouble)
