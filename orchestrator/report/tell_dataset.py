@@ -13,7 +13,7 @@ from orchestrator.core.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.text import Text, plural
 from orchestrator.dataset.model import Dataset
-from orchestrator.dataset.pairs import is_one_pair
+from orchestrator.dataset.subject_copies import near_groups_in_subject
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
 
@@ -98,9 +98,8 @@ def images_record(root: Path, dataset: Dataset, verdict: Verdict) -> list[dict[s
 
 def groups_record(root: Path, dataset: Dataset) -> list[dict[str, Any]]:
     """Return the groups, the picture to keep first."""
-    near = (dataset.looked.groups or ()) if dataset.looked is not None else ()
     groups = [(EXACT, group) for group in dataset.copies_in_subject()]
-    groups += [(NEAR, group.paths) for group in near if not group.is_exact and not is_one_pair(dataset, group.paths)]
+    groups += [(NEAR, group.paths) for group in near_groups_in_subject(dataset)]
     return [{"kind": kind, "paths": [shown(root, path) for path in paths]} for kind, paths in groups]
 
 
