@@ -69,7 +69,7 @@ def _subject_folders(case: Case) -> list[tuple[Folder, str | None]]:
     folders = case.dataset.folders if case.dataset is not None else ()
     subsets = case.plan.subsets if case.plan is not None else ()
     tokens = [s.class_tokens for s in subsets] if len(subsets) == len(folders) else [None] * len(folders)
-    return [(folder, one) for folder, one in zip(folders, tokens, strict=True) if not folder.is_reg]
+    return [(folder, one) for folder, one in zip(folders, tokens, strict=True) if folder.is_subject]
 
 
 def _fired(folder: Folder, bare: list[Path], total: int, tokens: str | None) -> Finding:
