@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -65,11 +66,10 @@ def _looked_at_folder(
 ) -> Seen:
     from orchestrator.dataset.below import scan_below
     from orchestrator.dataset.looked import look_and_keep
-    from orchestrator.dataset.pairs import with_shifts
     from orchestrator.diagnose.rule import Case
 
     dataset, trouble = look_and_keep(scan_below(folder), keep=keep, progress=progress, with_faces=_has_faces(kind))
-    dataset = replace(dataset, pairs=with_shifts(dataset.pairs))
+    dataset = _with_shifts(dataset, keep, progress)
     settings = {} if resolution is None else {"resolution": resolution}
     case = Case(dataset=dataset, settings=settings, kind=kind, trigger=trigger)
     return Seen(folder, dataset, _judged(case), case, trouble=trouble)
@@ -87,9 +87,22 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
         return Seen(path.parent, nothing, done.verdict, make_case(done.loaded, nothing, done.plan), done.problems)
     with_faces = _has_faces(done.loaded.recipe.subject.kind)
     dataset, trouble = look_and_keep(done.dataset, keep=keep, progress=progress, with_faces=with_faces)
+    dataset = _with_shifts(dataset, keep, progress)
     case = make_case(done.loaded, dataset, done.plan)
     verdict = _judged(case, {p.code for p in done.problems})
     return Seen(path.parent, dataset, verdict, case, done.problems, trouble)
+
+
+def _with_shifts(dataset: Dataset, keep: bool, progress: Callable[[int, int], None] | None) -> Dataset:
+    """Return the data set with what its pairs changed; `dataset` was looked at."""
+    from orchestrator.dataset.pairs import with_shifts
+    from orchestrator.dataset.pixels.cache import Cache
+
+    if not dataset.pairs:
+        return dataset
+    digests = {path: one.digest for path, one in dataset.looked.facts.items()} if dataset.looked is not None else {}
+    with Cache() if keep else nullcontext() as cache:
+        return replace(dataset, pairs=with_shifts(dataset.pairs, digests, cache, progress))
 
 
 def _has_faces(kind: str | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
@@ -89,11 +89,12 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
 
 
 def scan(loaded: LoadedRecipe) -> Dataset:
-    """Read every concept's folder; what is wrong with some of them is in the data set's `problems`."""
+    """Read every concept's folder and find the pairs; what is wrong with some of them is in the data set's `problems`."""
+    from orchestrator.dataset.pairs import find_pairs
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
 
     keys = [f"concepts[{index}].image_dir" for index in range(len(loaded.recipe.concepts))]
-    return scan_dataset(
+    found = scan_dataset(
         None
         if loaded.is_in_doubt(key)
         else FolderRequest(
@@ -101,6 +102,7 @@ def scan(loaded: LoadedRecipe) -> Dataset:
         )
         for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
     )
+    return replace(found, pairs=find_pairs(found.folders))
 
 
 def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:

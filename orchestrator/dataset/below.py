@@ -20,13 +20,19 @@ _DEEPEST = 4
 
 
 def scan_below(folder: Path) -> Dataset:
-    """Scan `folder`, or each folder below it that holds pictures, and find its pairs. Raises InputError where one cannot be read."""
+    """Scan `folder`, or each folder below it that holds pictures, and find its pairs; their names say what they are for.
+
+    Raises InputError where one cannot be read.
+    """
     folders = _with_pictures(folder) if folder.is_dir() else [folder]
-    roles = zip(folders, folder_roles(folders), strict=True)
-    found = scan_dataset(FolderRequest(one, is_reg=role == "regularisation") for one, role in roles)
+    roles = folder_roles(folders)
+    found = scan_dataset(
+        FolderRequest(one, is_reg=role == "regularisation") for one, role in zip(folders, roles, strict=True)
+    )
     if found.problems:
         raise InputError(list(found.problems))
-    return replace(found, pairs=find_pairs(found.folders))
+    seen = (replace(one, is_held_out=role == "validation") for one, role in zip(found.folders, roles, strict=True))
+    return replace(found, folders=tuple(seen), pairs=find_pairs(found.folders))
 
 
 def _with_pictures(folder: Path) -> list[Path]:

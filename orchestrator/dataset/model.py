@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.core.finding import Problem
+    from orchestrator.dataset.layout import Role
     from orchestrator.dataset.looked import Looked
     from orchestrator.dataset.pairs import Pair
 
@@ -71,8 +72,20 @@ class Folder:
     shared_stems: tuple[str, ...] = ()
     """Stems that more than one picture has: they share one caption and one latent cache."""
     is_reg: bool = False
+    is_held_out: bool = False
+    """Validation by its name, where no recipe says what it is for: its pictures are not trained on."""
     is_unread: bool = False
     """It could not be looked into, or nobody knows which folder is meant: that it shows no pictures says nothing."""
+
+    @property
+    def is_subject(self) -> bool:
+        """Whether its pictures are trained on as the subject."""
+        return not (self.is_reg or self.is_held_out)
+
+    @property
+    def role(self) -> Role:
+        """What its pictures are for."""
+        return "train" if self.is_subject else "regularisation" if self.is_reg else "validation"
 
     @property
     def captioned(self) -> int:
@@ -103,11 +116,11 @@ class Dataset:
 
     @property
     def train_picture_count(self) -> int:
-        """Pictures of the subject, regularisation pictures excepted."""
-        return sum(len(f.pictures) for f in self.folders if not f.is_reg)
+        """Pictures of the subject, regularisation and held-out pictures excepted."""
+        return sum(len(f.pictures) for f in self.folders if f.is_subject)
 
     def copies_in_subject(self) -> tuple[tuple[Path, ...], ...]:
         """Return `equal_files` as far as they are the subject's: groups of at least two of its pictures."""
-        reg = {picture.path for folder in self.folders if folder.is_reg for picture in folder.pictures}
-        groups = (tuple(path for path in group if path not in reg) for group in self.equal_files)
+        apart = {picture.path for folder in self.folders if not folder.is_subject for picture in folder.pictures}
+        groups = (tuple(path for path in group if path not in apart) for group in self.equal_files)
         return tuple(group for group in groups if len(group) > 1)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.dataset.layout import folder_roles
 from orchestrator.dataset.pairs import is_one_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from orchestrator.dataset.layout import Role
@@ -36,23 +35,15 @@ class Overlap:
         return (*self.trained, *self.apart)
 
 
-def find_overlaps(
-    dataset: Dataset, held_out: Collection[Path] = (), *, is_named: bool = False
-) -> tuple[Overlap, ...] | None:
+def find_overlaps(dataset: Dataset, held_out: Collection[Path] = ()) -> tuple[Overlap, ...] | None:
     """Return the pictures on both sides, None where there is no other side.
 
     `held_out`: pictures that a plan keeps out of training; equal files among them are the planner's to tell, and are left out.
-    `is_named`: no recipe says what the folders are for, so their names do.
     """
-    named = folder_roles([folder.image_dir for folder in dataset.folders]) if is_named else ()
-    of_folder: list[Role] = [
-        "regularisation" if folder.is_reg else named[place] if named else "train"
-        for place, folder in enumerate(dataset.folders)
-    ]
-    if not held_out and not set(APART).intersection(of_folder):
+    if not held_out and all(folder.is_subject for folder in dataset.folders):
         return None
     groups = list(_groups(dataset))
-    roles = _roles(dataset, of_folder, held_out) if groups else {}
+    roles = _roles(dataset, held_out) if groups else {}
     found = []
     for paths, is_exact in groups:
         trained = tuple(path for path in paths if roles.get(path) == "train")
@@ -63,10 +54,10 @@ def find_overlaps(
     return tuple(found)
 
 
-def _roles(dataset: Dataset, of_folder: Sequence[Role], held_out: Collection[Path]) -> dict[Path, Role]:
+def _roles(dataset: Dataset, held_out: Collection[Path]) -> dict[Path, Role]:
     return {
-        picture.path: "validation" if picture.path in held_out else role
-        for folder, role in zip(dataset.folders, of_folder, strict=True)
+        picture.path: "validation" if picture.path in held_out else folder.role
+        for folder in dataset.folders
         for picture in folder.pictures
     }
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.dataset.model import Dataset, Folder
+    from orchestrator.dataset.pixels.cache import Cache
     from orchestrator.dataset.pixels.change import Difference
     from orchestrator.dataset.pixels.shift import Shift
 
@@ -20,6 +24,8 @@ AFTER: Final = ("target", "tgt", "after", "output", "edited", "end", "result")
 _END: Final = re.compile(rf"^(.*)[._-]({'|'.join((*BEFORE, *AFTER))})$", re.IGNORECASE)
 LEAST_SHARE: Final = 0.5
 """Of the pictures that must be in whole pairs; fewer are a set in which some names happen to end so."""
+VERSION: Final = 1
+"""Of how halves are compared: what was kept by another version is measured anew."""
 CLEAR_ABOVE: Final = 0.1
 """Clarity of a shift that is to be believed: unrelated pictures reached 0.092 (docs/log.md, 2026-11-29)."""
 
@@ -67,12 +73,28 @@ def find_pairs(folders: Sequence[Folder]) -> tuple[Pair, ...]:
     return tuple(pairs) if whole and 2 * whole >= LEAST_SHARE * count else ()
 
 
-def with_shifts(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
-    """Return the pairs with the shifts between their halves and what changed. Decodes both halves of each."""
+def with_shifts(
+    pairs: Sequence[Pair],
+    digests: Mapping[Path, bytes] | None = None,
+    cache: Cache | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Pair, ...]:
+    """Return the pairs with the shifts between their halves and what changed. Decodes both halves of each that `cache` does not know.
+
+    `digests`: of the files, by which the cache knows them; `progress` is told (pairs done, pairs in all).
+    """
     from concurrent.futures import ThreadPoolExecutor
 
+    def measured(pair: Pair) -> Pair:
+        return _kept_or_measured(pair, digests or {}, cache)
+
+    found: list[Pair] = []
     with ThreadPoolExecutor(thread_name_prefix="pairs") as pool:
-        return tuple(pool.map(_with_shift, pairs))
+        for pair in pool.map(measured, pairs):
+            found.append(pair)
+            if progress is not None:
+                progress(len(found), len(pairs))
+    return tuple(found)
 
 
 def is_one_pair(dataset: Dataset, paths: Iterable[Path]) -> bool:
@@ -107,3 +129,30 @@ def _with_shift(pair: Pair) -> Pair:
     clear = shift if shift.clarity > CLEAR_ABOVE else None
     right, down = (0.0, 0.0) if clear is None else (clear.right, clear.down)
     return replace(pair, shift=clear, difference=difference_between(first, second, right, down))
+
+
+def _kept_or_measured(pair: Pair, digests: Mapping[Path, bytes], cache: Cache | None) -> Pair:
+    both = [digests.get(half) if half is not None else None for half in (pair.before, pair.after)]
+    if cache is None or not all(both):
+        return _with_shift(pair)
+    key = hashlib.sha256(b"".join([bytes([VERSION]), *(one or b"" for one in both)])).digest()
+    known = cache.change_of(key)
+    if known is not None:
+        with suppress(ValueError, TypeError):
+            return _unpacked(pair, known)
+    measured = _with_shift(pair)
+    cache.keep_change(key, json.dumps([measured.shift, measured.difference]))
+    return measured
+
+
+def _unpacked(pair: Pair, kept: str) -> Pair:
+    """Return the pair with what was kept of it. Raises ValueError or TypeError where that is damaged."""
+    from orchestrator.dataset.pixels.change import Difference
+    from orchestrator.dataset.pixels.shift import Shift
+
+    shift, difference = json.loads(kept)
+    return replace(
+        pair,
+        shift=None if shift is None else Shift(*map(float, shift)),
+        difference=None if difference is None else Difference(*map(float, difference)),
+    )

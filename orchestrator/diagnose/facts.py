@@ -262,8 +262,8 @@ def deciding_key(case: Case) -> str:
 
 
 def subject_folders(case: Case) -> tuple[Folder, ...]:
-    """Return the folders of the subject, regularisation pictures left out; empty where the pictures were not looked at."""
-    return tuple(f for f in case.dataset.folders if not f.is_reg) if case.dataset is not None else ()
+    """Return the folders that are trained on as the subject; empty where the pictures were not looked at."""
+    return tuple(f for f in case.dataset.folders if f.is_subject) if case.dataset is not None else ()
 
 
 def names(paths: Sequence[Path | str], most: int = 3) -> Text:

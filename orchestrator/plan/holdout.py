@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.dataset.model import Picture
+    from orchestrator.dataset.pairs import Pair
     from orchestrator.plan.concepts import ConceptPictures
     from orchestrator.plan.given import Draft
     from orchestrator.plan.model import Plan
@@ -32,15 +34,19 @@ def held_out_files(plan: Plan | None) -> frozenset[Path]:
 
 
 def hold_out(
-    draft: Draft, concepts: Sequence[ConceptPictures], equal_files: Collection[Collection[Path]]
+    draft: Draft,
+    concepts: Sequence[ConceptPictures],
+    equal_files: Collection[Collection[Path]],
+    pairs: Sequence[Pair] = (),
 ) -> tuple[list[ConceptPictures], list[Held]]:
     """Return the concepts without their held-out pictures, and those pictures in the order of their names.
 
     The same pictures, recipe and seed give the same choice. No concept loses its last picture. `equal_files`: groups of files that are
     the same; where one of them is trained on, its held-out twin would show learning by heart as learning, so they are taken only where
-    nothing else is left, and never alone.
+    nothing else is left, and never alone. `pairs`: their halves stay together, on either side.
     """
-    count = _decide_count(draft, concepts)
+    mates = _mates(concepts, pairs)
+    count = _decide_count(draft, concepts, mates)
     if count == 0:
         return list(concepts), []
     # A caption tells what is in the picture: prefer pictures that have one.
@@ -49,12 +55,7 @@ def hold_out(
     draw = random.Random(draft.value("validation_seed"))  # noqa: S311 - reproducible on purpose
     draw.shuffle(candidates)
     candidates.sort(key=lambda held: (held[1].path in copies, held[1].caption is None))
-    left = {c.index: len(c.pictures) for c in concepts}
-    held: list[Held] = []
-    for index, picture in candidates:
-        if len(held) < count and left[index] > 1:
-            left[index] -= 1
-            held.append((index, picture))
+    held = _taken(candidates, count, {c.index: len(c.pictures) for c in concepts}, mates)
     held.sort(key=lambda h: (h[0], h[1].path.name))
     gone = {picture.path for _, picture in held}
     twins = sum(len(gone.intersection(group)) for group in equal_files if not gone.issuperset(group))
@@ -68,6 +69,31 @@ def hold_out(
         ))  # fmt: skip
     kept = [replace(c, pictures=tuple(p for p in c.pictures if p.path not in gone)) for c in concepts]
     return kept, held
+
+
+def _mates(concepts: Sequence[ConceptPictures], pairs: Sequence[Pair]) -> dict[Path, Held]:
+    """Return the other half of each picture that is half of a whole pair of the subject."""
+    known = {picture.path: (c.index, picture) for c in concepts if not c.is_reg for picture in c.pictures}
+    found: dict[Path, Held] = {}
+    for pair in pairs:
+        if pair.before in known and pair.after in known:
+            found[pair.before], found[pair.after] = known[pair.after], known[pair.before]
+    return found
+
+
+def _taken(candidates: Sequence[Held], count: int, left: dict[int, int], mates: Mapping[Path, Held]) -> list[Held]:
+    """Return the first `count` candidates, each with its mate, so that one picture is left in each concept. `left`: pictures of each."""
+    held: list[Held] = []
+    gone: set[Path] = set()
+    for one in candidates:
+        both = [one, *([mates[one[1].path]] if one[1].path in mates else [])]
+        taken = Counter(index for index, _ in both)
+        is_room = len(held) + len(both) <= count and all(left[index] > number for index, number in taken.items())
+        if is_room and one[1].path not in gone:
+            left.update({index: left[index] - number for index, number in taken.items()})
+            gone.update(picture.path for _, picture in both)
+            held += both
+    return held
 
 
 def _hold_out_none(draft: Draft, count: int) -> None:
@@ -88,7 +114,7 @@ def _hold_out_none(draft: Draft, count: int) -> None:
     )
 
 
-def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
+def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures], mates: Collection[Path] = ()) -> int:
     """Decide how many pictures are held out, and write the seed of their choice."""
     validate = draft.recipe.validate_
     pictures = sum(len(c.pictures) for c in concepts if not c.is_reg)
@@ -116,6 +142,8 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures]) -> int:
                 "validate.hold_out",
             )  # fmt: skip
         count = count if count <= most else 0
+    if pictures and len(mates) == pictures:
+        count -= count % 2  # whole pairs only
     if count:
         draft.train["validation_seed"] = draft.choose(
             validate.validation_seed, "validate.validation_seed", DEFAULT_VALIDATION_SEED,

@@ -49,7 +49,7 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     draft = _begin(loaded)
     concepts = list_concepts(draft, dataset)
     _decide_form(draft, concepts)
-    trained, held = hold_out(draft, concepts, dataset.equal_files)
+    trained, held = hold_out(draft, concepts, dataset.equal_files, dataset.pairs)
     length = _length(draft, trained)
     steps = _ANY_LENGTH if length is None else length.steps
     prompts, output_name = _decide_rest(draft, trained, steps, is_validated=bool(held))

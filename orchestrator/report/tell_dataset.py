@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED
 from orchestrator.core.finding import Severity, Status
 from orchestrator.core.text import Text, plural
 from orchestrator.dataset.model import Dataset
-from orchestrator.dataset.pairs import is_one_pair
+from orchestrator.dataset.subject_copies import near_groups_in_subject
 from orchestrator.report import terminal
 from orchestrator.report.json_text import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from orchestrator.core.finding import Problem, Verdict
     from orchestrator.core.text import Language
@@ -97,18 +98,19 @@ def images_record(root: Path, dataset: Dataset, verdict: Verdict) -> list[dict[s
 
 def groups_record(root: Path, dataset: Dataset) -> list[dict[str, Any]]:
     """Return the groups, the picture to keep first."""
-    near = (dataset.looked.groups or ()) if dataset.looked is not None else ()
     groups = [(EXACT, group) for group in dataset.copies_in_subject()]
-    groups += [(NEAR, group.paths) for group in near if not group.is_exact and not is_one_pair(dataset, group.paths)]
+    groups += [(NEAR, group.paths) for group in near_groups_in_subject(dataset)]
     return [{"kind": kind, "paths": [shown(root, path) for path in paths]} for kind, paths in groups]
 
 
 def shown(root: Path, path: Path) -> str:
-    """Return `path` as seen from `root`: no private folder goes into what is passed on."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
+    """Return `path` as seen from `root`, or from the folder beside it: no private folder goes into what is passed on."""
+    here, there = Path(os.path.abspath(root)), Path(os.path.abspath(path))  # noqa: PTH100 - links stay what they are called
+    if there.is_relative_to(here):
+        return there.relative_to(here).as_posix()
+    if there.is_relative_to(here.parent) and here.parent != Path(here.anchor):
+        return f"../{there.relative_to(here.parent).as_posix()}"
+    return f"{there.parent.name}/{there.name}"
 
 
 def _seen(dataset: Dataset) -> Text:

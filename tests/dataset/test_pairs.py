@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.dataset.model import Folder, Picture
-from orchestrator.dataset.pairs import find_pairs, is_one_pair, with_shifts
+from orchestrator.dataset.pairs import Pair, find_pairs, is_one_pair, with_shifts
+from orchestrator.dataset.pixels import decode as decoding
+from orchestrator.dataset.pixels.cache import Cache
+from tests.dataset.pixels.conftest import draw_scene
 from tests.diagnose.cases import dataset
 
 
@@ -49,3 +52,33 @@ def test_halves_of_one_pair_are_alike_on_purpose() -> None:
     first, second = Path("set/source/1.png"), Path("set/target/1.png")
     assert is_one_pair(found, (first, second))
     assert not is_one_pair(found, (first, second, Path("set/source/2.png")))
+
+
+def test_what_was_measured_once_is_kept_by_the_contents_of_both_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{name}.png" for name in ("a_before", "a_after")]
+    for number, path in enumerate(paths):
+        scene = draw_scene(1, (240, 300))
+        scene.paste((200 * number, 0, 0), (60, 60, 120, 120))
+        scene.save(path)
+    pairs = [Pair("a", paths[0], paths[1])]
+    told: list[tuple[int, int]] = []
+    with Cache(tmp_path / "cache") as cache:
+        first = with_shifts(pairs, dict.fromkeys(paths, b"one"), cache, lambda done, total: told.append((done, total)))
+    assert first[0].shift is not None
+    assert first[0].difference is not None
+    monkeypatch.setattr(decoding, "decode", lambda _path: pytest.fail("decoded again"))
+    with Cache(tmp_path / "cache") as cache:
+        assert with_shifts(pairs, dict.fromkeys(paths, b"one"), cache) == first
+        with pytest.raises(pytest.fail.Exception):
+            with_shifts(pairs, dict.fromkeys(paths, b"other"), cache)
+    assert told == [(1, 1)]
+
+
+def test_what_was_kept_and_damaged_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [Pair("a", tmp_path / "a_before.png", tmp_path / "a_after.png")]
+    digests = {tmp_path / "a_before.png": b"1", tmp_path / "a_after.png": b"2"}
+    with Cache(tmp_path / "cache") as cache:
+        monkeypatch.setattr(cache, "change_of", lambda _halves: "[[1], 2]")
+        assert with_shifts(pairs, digests, cache) == tuple(pairs)

@@ -57,6 +57,10 @@ def test_shares_of_the_recipe_are_meant() -> None:
 
 def test_without_a_recipe_the_names_of_the_folders_say_the_repeats() -> None:
     catches(RULE, Case(dataset=dataset(_folder("10_alice", 20), _folder("1_bob", 20))), Severity.WATCH)
-    catches_not(RULE, Case(dataset=dataset(_folder("10_alice", 20), _folder("1_reg", 400))), Status.NOT_APPLICABLE)
+    catches_not(
+        RULE,
+        Case(dataset=dataset(_folder("10_alice", 20), replace(_folder("1_reg", 400), is_reg=True))),
+        Status.NOT_APPLICABLE,
+    )
     catches_not(RULE, Case(dataset=dataset(_folder("10_alice", 20), _folder("bob", 2))), Status.NOT_APPLICABLE)
     catches_not(RULE, Case(), Status.NOT_APPLICABLE)

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset, Folder
 
 
-def _folder(name: str, *, is_reg: bool = False) -> Folder:
+def _folder(name: str, *, is_reg: bool = False, is_held_out: bool = False) -> Folder:
     root = Path("set") / name
-    return folder([picture(path=root / f"{i}.png") for i in range(3)], image_dir=root, is_reg=is_reg)
+    return folder(
+        [picture(path=root / f"{i}.png") for i in range(3)], image_dir=root, is_reg=is_reg, is_held_out=is_held_out
+    )
 
 
 def _path(name: str, number: int) -> Path:
@@ -39,7 +41,7 @@ def test_a_training_picture_among_the_regularisation_pictures_is_named_without_a
 
 
 def test_a_copy_in_a_folder_called_val_is_named() -> None:
-    found = _copies(dataset(_folder("train"), _folder("val")), _path("val", 1), _path("train", 0))
+    found = _copies(dataset(_folder("train"), _folder("val", is_held_out=True)), _path("val", 1), _path("train", 0))
     finding = catches(RULE, Case(dataset=found), Severity.FIX)
     assert finding.paths == (_path("train", 0), _path("val", 1))
     assert "held-out" in finding.message.en

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.core.errors import InputError
+from orchestrator.dataset.pairs import find_pairs
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.plan.resolve import make_plan
 from orchestrator.recipe.load import load_recipe
@@ -68,7 +70,8 @@ def plan_of(tmp_path: Path) -> Callable[..., Plan]:
             FolderRequest(loaded.resolve_path(f"concepts[{i}].image_dir"), c.caption_extension, bool(c.is_reg))
             for i, c in enumerate(loaded.recipe.concepts)
         ]
-        return make_plan(loaded, scan_dataset(requests))
+        found = scan_dataset(requests)
+        return make_plan(loaded, replace(found, pairs=find_pairs(found.folders)))
 
     return plan
 

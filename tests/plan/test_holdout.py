@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.plan.conftest import HEAD
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -191,3 +193,15 @@ def test_no_concept_loses_its_last_picture(plan_of: PlanOf, pictures: Pictures) 
     for seed in range(8):
         plan = plan_of(CONCEPTS, f"validate.validation_seed={seed}")
         assert [len(s.sizes) for s in plan.subsets] == [1, 4, 3]
+
+
+@pytest.mark.parametrize(("wanted", "held"), [("auto", 2), ("5", 4), ("1", 0)])
+def test_the_halves_of_a_pair_stay_together(plan_of: PlanOf, pictures: Pictures, wanted: str, held: int) -> None:
+    pictures("before", 12)
+    pictures("after", 12)
+    head = HEAD.replace("image_dir: set", "image_dir: after")
+    plan = plan_of(f"{head}  - image_dir: before\nvalidate: {{hold_out: {wanted}}}\n")
+    kept = sorted(path.stem for path in _targets(plan.validation) if path.suffix == ".png")
+    assert len(kept) == held
+    assert kept[::2] == kept[1::2]
+    assert [len(subset.sizes) for subset in plan.subsets] == [12 - held // 2] * 2

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from orchestrator.dataset_check import look_into
+from orchestrator.report.tell_dataset import shown
 from tests.dataset.pixels.conftest import draw_scene
 from tests.whole.test_verbs import lora_run
 
@@ -135,6 +136,21 @@ def test_folders_below_are_one_set_and_paths_are_seen_from_the_folder_asked_for(
     assert body["groups"] == [
         {"kind": "exact-duplicate-images", "paths": ["10_alice/00.png", "5_more/again.png"]},
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("work/rec/set/a.png", "set/a.png"),
+        ("work/rec/../set/a.png", "../set/a.png"),
+        ("home/someone/set/a.png", "set/a.png"),
+    ],
+)
+def test_no_private_folder_is_told(path: str, told: str) -> None:
+    root = Path("/secret/work/rec")
+    assert shown(root, Path("/secret") / path) == told
+    assert shown(Path("/secret/work/x/../rec"), Path("/secret") / path) == told
+    assert shown(Path("/rec"), Path("/home/someone/set/a.png")) == "set/a.png"
 
 
 def test_a_recipe_brings_kind_trigger_and_resolution(sd15_recipe: Path) -> None:

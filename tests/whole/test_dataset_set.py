@@ -61,3 +61,25 @@ def test_one_place_and_plain_backgrounds_are_told(pictures: Path) -> None:
         shown.paste(draw_scene(number, (90, 130)), (55, 80))
         shown.save(path)
     assert _fired(pictures, "character") >= {"plain-background"}
+
+
+def test_the_pairs_of_a_recipe_are_known_and_measured(tmp_path: Path) -> None:
+    for half, colour in (("source", "green"), ("target", "red")):
+        (tmp_path / half).mkdir()
+        for number in range(3):
+            scene = draw_scene(number, (200, 240))
+            scene.paste(colour, (60, 60, 120, 120))
+            scene.save(tmp_path / half / f"{number}.png")
+    draw_scene(9, (200, 240)).save(tmp_path / "target" / "alone.png")
+    recipe = tmp_path / "edit.yaml"
+    recipe.write_text(
+        "recipe_version: 1\nname: edit\nsubject: {kind: object, trigger: zxq, class_tokens: thing}\nbase_model: {family: pocket}\n"
+        "concepts:\n  - image_dir: source\n  - image_dir: target\n",
+        encoding="utf-8",
+    )
+    seen = look_into(recipe, keep=False)
+    assert seen.case.dataset is not None
+    assert [pair.difference is not None for pair in seen.case.dataset.pairs] == [True, True, True, False]
+    fired = {finding.name for finding in seen.verdict.fired}
+    assert "pair-half-missing" in fired
+    assert "near-duplicate-images" not in fired

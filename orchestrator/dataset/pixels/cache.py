@@ -27,6 +27,8 @@ FILE: Final = "pixels.sqlite3"
 MOST_FACTS: Final = 200_000
 """About 600 MB; the oldest are dropped beyond."""
 MOST_SETS: Final = 500
+MOST_CHANGES: Final = 100_000
+"""Of edit pairs, about 150 bytes each."""
 SETTLED_S: Final = 2.0
 """A file changed less than this ago may change again without its time moving (FAT counts in steps of two seconds)."""
 _WAIT_S: Final = 5.0
@@ -35,6 +37,7 @@ _DAMAGE_CODES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS facts (id INTEGER PRIMARY KEY, digest BLOB, depth INTEGER, plain TEXT, pixels BLOB, UNIQUE (digest, depth));
 CREATE TABLE IF NOT EXISTS compared (id INTEGER PRIMARY KEY, contents BLOB UNIQUE, groups TEXT);
+CREATE TABLE IF NOT EXISTS changes (id INTEGER PRIMARY KEY, halves BLOB UNIQUE, measured TEXT);
 CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
 """
 _BY_DIGEST: Final = "SELECT plain, pixels FROM facts WHERE digest = ? AND depth >= ? ORDER BY depth DESC LIMIT 1"
@@ -142,6 +145,26 @@ class Cache:
                     "DELETE FROM compared WHERE id <= (SELECT max(id) FROM compared) - ?", (MOST_SETS,)
                 )
 
+    def change_of(self, halves: bytes) -> str | None:
+        """Return what `keep_change` was given for a pair; `halves`: a digest of the digests of both."""
+        with self._guarded():
+            if self._connection is None:
+                return None
+            row = self._connection.execute("SELECT measured FROM changes WHERE halves = ?", (halves,)).fetchone()
+            return None if row is None else str(row[0])
+        return None
+
+    def keep_change(self, halves: bytes, measured: str) -> None:
+        """Keep how the halves of a pair differ; pairs of long ago are forgotten."""
+        with self._guarded():
+            if self._connection is not None:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO changes (halves, measured) VALUES (?, ?)", (halves, measured)
+                )
+                self._connection.execute(
+                    "DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?", (MOST_CHANGES,)
+                )
+
     def close(self) -> None:
         """Write what is pending and let go of the file."""
         with self._guarded():
@@ -179,7 +202,7 @@ class Cache:
             connection.execute("PRAGMA synchronous = NORMAL")
             if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                 connection.executescript(
-                    f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS facts; DROP TABLE IF EXISTS seen; DROP TABLE IF EXISTS compared; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+                    f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS facts; DROP TABLE IF EXISTS seen; DROP TABLE IF EXISTS compared; DROP TABLE IF EXISTS changes; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
                 )
             else:
                 connection.executescript(_TABLES)

@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.dataset.layout import folder_roles, parse_folder_name
-from orchestrator.diagnose.facts import significant
+from orchestrator.dataset.layout import parse_folder_name
+from orchestrator.diagnose.facts import significant, subject_folders
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -119,13 +119,11 @@ def _shown(case: Case) -> list[tuple[str, int, int]]:
     if case.recipe is not None or case.dataset is None:
         return []
     found = []
-    roles = folder_roles([folder.image_dir for folder in case.dataset.folders])
-    for folder, role in zip(case.dataset.folders, roles, strict=True):
+    for folder in subject_folders(case):
         named = parse_folder_name(folder.image_dir.name)
-        if role == "train" and not folder.is_reg:
-            if named is None:
-                return []
-            found.append((named[1], len(folder.pictures), named[0]))
+        if named is None:
+            return []
+        found.append((named[1], len(folder.pictures), named[0]))
     return found
 
 

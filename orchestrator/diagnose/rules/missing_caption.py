@@ -65,7 +65,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _subject_folders(case: Case) -> list[tuple[Folder, str | None]]:
-    """Return the folders of the subject, each with the caption that its bare pictures get; None where that is not known."""
+    """Return the folders of the subject, held-out ones too, each with the caption that its bare pictures get; None: not known."""
     folders = case.dataset.folders if case.dataset is not None else ()
     subsets = case.plan.subsets if case.plan is not None else ()
     tokens = [s.class_tokens for s in subsets] if len(subsets) == len(folders) else [None] * len(folders)

@@ -36,19 +36,22 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
-from orchestrator.dataset.pairs import is_one_pair
+from orchestrator.dataset.subject_copies import contents_of, near_copies, near_groups_in_subject
 from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.seen_pictures import NOT_LOOKED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.dataset.looked import CopyGroup
     from orchestrator.dataset.near import Relation
 
 
 SAYS = Says("R117", "near-duplicate-images")
+MOST_NAMED = 3
+"""Copies of one group named in one line."""
 MOST_SHOWN = 20
 """Groups listed as evidence; the count and the paths say the rest."""
 RELATIONS: Final[Mapping[Relation, Text]] = {
@@ -76,21 +79,16 @@ def check(case: Case) -> Iterator[Finding]:
     if looked is None or looked.groups is None:
         yield SAYS.not_applicable(NOT_LOOKED)
         return
-    reg = {p.path for folder in case.dataset.folders if folder.is_reg for p in folder.pictures}
-    groups = [
-        group
-        for group in looked.groups
-        if not group.is_exact and len(set(group.paths) - reg) > 1 and not is_one_pair(case.dataset, group.paths)
-    ]
+    groups = near_groups_in_subject(case.dataset)
     if not groups:
         yield SAYS.clear(Text("No two pictures are nearly the same.", "没有近似重复的图片。"))
         return
-    yield _fired(groups)
+    yield _fired(groups, contents_of(case.dataset))
 
 
-def _fired(groups: list[CopyGroup]) -> Finding:
-    spare = sum(1 for group in groups for copy in group.copies if copy.relation != "exact")
-    who = names([path for group in groups for path in group.paths], 4)
+def _fired(groups: Sequence[CopyGroup], contents: Mapping[Path, int]) -> Finding:
+    copies = [copy.path for group in groups for copy in near_copies(group, contents)]
+    spare, who = len(copies), names(copies, 4)
     return SAYS.fired(
         Severity.WATCH,
         Confidence.HIGH,
@@ -105,7 +103,7 @@ def _fired(groups: list[CopyGroup]) -> Finding:
     )
 
 
-def _evidence(groups: list[CopyGroup]) -> list[Evidence]:
+def _evidence(groups: Sequence[CopyGroup]) -> list[Evidence]:
     """Return for each way to differ the pictures to keep, each with its copies of that way."""
     found = []
     for relation, word in RELATIONS.items():
@@ -114,8 +112,14 @@ def _evidence(groups: list[CopyGroup]) -> list[Evidence]:
             if copies:
                 kept = group.kept.name
                 what = Text(f"kept: copies, {word.en}", f"保留：副本，{word.zh}")
-                found.append(Evidence(what, f"{kept}: {names(copies).en}", None, kept))
+                found.append(Evidence(what, f"{kept}: {_listed(copies)}", None, kept))
     return found
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    """Return file names and how many more there are, in no language."""
+    more = len(paths) - MOST_NAMED
+    return ", ".join(path.name for path in paths[:MOST_NAMED]) + (f" + {more}" if more > 0 else "")
 
 
 RULE = Rule(SAYS.id, SAYS.name, "both", check)

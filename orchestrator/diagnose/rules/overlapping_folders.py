@@ -71,8 +71,7 @@ def check(case: Case) -> Iterator[Finding]:
     if case.dataset is None:
         yield SAYS.not_applicable(NO_DATASET)
         return
-    is_named = case.recipe is None and case.plan is None
-    found = find_overlaps(case.dataset, held_out_files(case.plan), is_named=is_named)
+    found = find_overlaps(case.dataset, held_out_files(case.plan))
     if found is None:
         yield SAYS.not_applicable(
             Text("All pictures are trained on: nothing is kept apart.", "所有图片都参与训练，没有需要分开的。")

@@ -86,7 +86,7 @@ def bucket_sheet(case: Case, dataset: Dataset, gallery: Gallery) -> Sheet:
 def _by_bucket(dataset: Dataset, choose: Callable[[Size], Size]) -> dict[Size | None, list[Picture]]:
     found: dict[Size | None, list[Picture]] = {}
     for folder in dataset.folders:
-        for picture in folder.pictures:
+        for picture in () if folder.is_held_out else folder.pictures:
             found.setdefault(_bucket(picture, choose), []).append(picture)
     return found
 

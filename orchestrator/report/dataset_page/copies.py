@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text, plural, same
-from orchestrator.dataset.pairs import is_one_pair
+from orchestrator.dataset.subject_copies import contents_of, groups_in_subject, near_copies, near_groups_in_subject
 from orchestrator.report.dataset_page.model import Group, Sheet, Shot, sides
 
 if TYPE_CHECKING:
@@ -39,23 +39,16 @@ NOTE: Final = Text(
 )
 
 
-def copy_groups(dataset: Dataset) -> list[CopyGroup]:
-    """Return the groups that the rules tell of: neither the halves of one pair nor regularisation pictures alone."""
-    groups = (dataset.looked.groups or ()) if dataset.looked is not None else ()
-    reg = {picture.path for folder in dataset.folders if folder.is_reg for picture in folder.pictures}
-    return [group for group in groups if not reg.issuperset(group.paths) and not is_one_pair(dataset, group.paths)]
-
-
 def copy_counts(dataset: Dataset) -> tuple[int, int]:
     """Return how many pictures are byte for byte another one, and how many show the same in another way."""
-    relations = [copy.relation for group in copy_groups(dataset) for copy in group.copies]
-    exact = relations.count("exact")
-    return exact, len(relations) - exact
+    exact = sum(len(group) - 1 for group in dataset.copies_in_subject())
+    contents = contents_of(dataset)
+    return exact, sum(len(near_copies(group, contents)) for group in near_groups_in_subject(dataset))
 
 
 def copy_sheet(dataset: Dataset, gallery: Gallery) -> Sheet:
     """Return the groups, the largest first."""
-    groups = sorted(copy_groups(dataset), key=lambda group: (-len(group.paths), group.kept))
+    groups = sorted(groups_in_subject(dataset), key=lambda group: (-len(group.paths), group.kept))
     told = [told for group in groups[:MOST_GROUPS] if (told := _group(dataset, group, gallery)) is not None]
     return Sheet(tuple(told), NOTE, len(groups) - len(told))
 

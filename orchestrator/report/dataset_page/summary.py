@@ -81,13 +81,15 @@ def by_severity(verdict: Verdict) -> Mapping[Severity, int]:
 
 def facts(seen: SeenSet, dataset: Dataset, language: Language) -> list[tuple[str, str]]:
     """Return (label, value) of what one wants to know at a glance; what there is none of is left out."""
-    subject = [folder for folder in dataset.folders if not folder.is_reg]
+    subject = [folder for folder in dataset.folders if folder.is_subject]
     reg = sum(len(folder.pictures) for folder in dataset.folders if folder.is_reg)
+    held = sum(len(folder.pictures) for folder in dataset.folders if folder.is_held_out)
     exact, near = copy_counts(dataset)
     found = [
         ("facts_pictures", count(sum(len(folder.pictures) for folder in subject))),
         ("facts_captions", count(sum(folder.captioned for folder in subject))),
         ("facts_regularisation", count(reg) if reg else ""),
+        ("facts_held_out", count(held) if held else ""),
         ("facts_exact", count(exact)),
         ("facts_near", count(near)),
         ("facts_pairs", count(len(dataset.pairs)) if dataset.pairs else ""),

@@ -81,7 +81,7 @@ class TagView:
 
 def tag_view(dataset: Dataset, kind: str | None, trigger: str | None) -> TagView:
     """Count the tags of all captions of the subject. `trigger`: None where nobody says it."""
-    folders = [folder for folder in dataset.folders if not folder.is_reg]
+    folders = [folder for folder in dataset.folders if folder.is_subject]
     table = tag_table(*folders)
     pairs = tag_pairs(captions_of(*folders))
     close = [pair for pair in pairs if max(pair.share_of_first, pair.share_of_second) >= CLOSE]

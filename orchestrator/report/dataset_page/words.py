@@ -19,6 +19,7 @@ WORDS: Final[dict[str, Text]] = {
     "facts_pairs": Text("Pairs", "图对"),
     "facts_kind": Text("Subject", "主体"),
     "facts_trigger": Text("Trigger", "触发词"),
+    "facts_held_out": Text("Held out", "留出图片"),
     "facts_regularisation": Text("Regularisation", "正则化图片"),
     "as_trained": Text(
         "Small pictures show what the trainer reads: not turned by EXIF, transparency dropped. Each stands in this page once, encoded anew, "
