@@ -18,15 +18,17 @@ MOST_TIMES: Final = 4
 
 
 def give_repeats(drafts: Sequence[Draft], options: PrepareOptions) -> None:
-    """Set the repeats of every picture that stays, for each image folder by itself."""
+    """Set the repeats of every picture that stays, for each image folder by itself. What is not trained on has no kinds to balance."""
     staying = [draft for draft in drafts if not draft.is_left_out]
     for root in {draft.root for draft in staying}:
         of_folder = [draft for draft in staying if draft.root == root]
-        base, _ = concept_of(root, options)
+        role = of_folder[0].role
+        base, _ = concept_of(root, options, role)
+        is_balanced = options.balance and role == "train"
         for draft in of_folder:
             draft.repeats = base
-            draft.shot = kind_of_shot(draft.caption.text if draft.caption else None) if options.balance else None
-        if options.balance:
+            draft.shot = kind_of_shot(draft.caption.text if draft.caption else None) if is_balanced else None
+        if is_balanced:
             repeats = balanced(Counter(draft.shot or UNNAMED for draft in of_folder), base)
             for draft in of_folder:
                 draft.repeats = repeats[draft.shot or UNNAMED]

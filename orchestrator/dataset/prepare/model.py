@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from orchestrator.core.text import Text
+    from orchestrator.dataset.layout import Role
     from orchestrator.dataset.model import Picture
     from orchestrator.dataset.pixels.model import PixelFacts
 
@@ -111,6 +112,8 @@ class Draft:
     repeats: int = 1
     files: list[PurePosixPath] = field(default_factory=list)
     """Where it is written, relative to the new folder; one for each placement, or one copy."""
+    role: Role = "train"
+    """What it is for, by the names of the folders."""
 
     @property
     def path(self) -> Path:

@@ -9,6 +9,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, plural
 from orchestrator.dataset.below import scan_below
+from orchestrator.dataset.layout import folder_roles
 from orchestrator.dataset.looked import look_and_keep
 from orchestrator.dataset.new_folder import check_free
 from orchestrator.dataset.prepare.balance import give_repeats
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
+    from orchestrator.dataset.layout import Role
     from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.prepare.model import Bucket, PrepareOptions, Size
 
@@ -75,7 +77,7 @@ def _decide(
     trouble: Text | None,
 ) -> Prepared:
     drafts = _drafts(dataset)
-    notes = _beside(dataset)
+    notes = [*_apart(drafts), *_beside(dataset)]
     leave_out_unusable(drafts)
     pairs = whole_pairs(drafts, dataset.pairs)
     if not options.keep_copies and dataset.looked is not None:
@@ -111,9 +113,10 @@ def _decide(
 
 def _drafts(dataset: Dataset) -> list[Draft]:
     assert dataset.looked is not None  # noqa: S101  it was looked at just now
+    roles = folder_roles([folder.image_dir for folder in dataset.folders])
     return [
-        Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension)
-        for folder in dataset.folders
+        Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension, role=role)
+        for folder, role in zip(dataset.folders, roles, strict=True)
         for picture in folder.pictures
     ]
 
@@ -127,6 +130,23 @@ def _exposures(drafts: Sequence[Draft], folders: Mapping[tuple[Path, int], PureP
     )
     rows = [Exposure(folder, shot, number, repeats) for (folder, shot, repeats), number in counts.items()]
     return tuple(sorted(rows, key=lambda row: (row.shot == UNNAMED, row.shot, row.folder)))
+
+
+def _apart(drafts: Sequence[Draft]) -> list[Text]:
+    """Tell what is not trained on, by the names of its folders."""
+    counts = Counter(draft.role for draft in drafts)
+    words: dict[Role, Text] = {
+        "regularisation": Text("regularisation pictures", "正则图片"),
+        "validation": Text("held-out pictures", "留出图片"),
+    }
+    return [
+        Text(
+            f"by the names of their folders {counts[role]} are {word.en}: not balanced, and left out where a copy is trained on",
+            f"按文件夹名，{counts[role]} 张是{word.zh}：不做均衡；若有副本参与训练则不带入",
+        )
+        for role, word in words.items()
+        if counts[role]
+    ]
 
 
 def _beside(dataset: Dataset) -> list[Text]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orchestrator.dataset.prepare.balance import MOST_TIMES, balanced
 from orchestrator.dataset.prepare.shots import SHOTS, UNNAMED, kind_of_shot, shot_words
 from orchestrator.dataset.vocabulary import vocabulary, written
-from tests.dataset.prepare.conftest import Set, picture
+from tests.dataset.prepare.conftest import Set, codes, picture
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,31 @@ def test_a_concept_of_ones_own(pictures: Set) -> None:
     pictures.draw("a.png", 1)
     pictures.prepare(layout="repeats", concept="alice girl", repeats=7)
     assert pictures.files == ["7_alice girl/a.png"]
+
+
+def test_what_is_not_trained_on_keeps_its_place_and_its_repeats(pictures: Set) -> None:
+    for seed, tags in enumerate(["close-up"] * 4 + ["full body"]):
+        pictures.draw(f"train/2_zxq/{seed}.png", seed, f"zxq, {tags}, wall")
+        pictures.draw(f"reg/1_girl/{seed}.png", 20 + seed, f"girl, {tags}, wall")
+    pictures.draw("val/9.png", 40, "zxq, close-up, wall")
+    told = pictures.prepare(layout="repeats", repeats=3, balance=True)
+    assert sorted({file.rpartition("/")[0] for file in pictures.files}) == [
+        "12_zxq", "3_zxq", "reg/1_girl", "val/1_val",
+    ]  # fmt: skip
+    assert {one["folder"] for one in told["exposures"]} == {"12_zxq", "3_zxq"}
+    assert picture(told, "reg/1_girl/4.png")["role"] == "regularisation"
+    assert sum("by the names of their folders" in note for note in told["notes"]) == 2
+
+
+def test_a_picture_that_is_trained_on_is_kept_apart_from_nothing_else(pictures: Set) -> None:
+    pictures.draw("train/2_zxq/a.png", 1)
+    pictures.draw("train/2_zxq/b.png", 2)
+    pictures.draw("reg/1_girl/a.png", 1, "girl")
+    pictures.draw("reg/1_girl/c.png", 3)
+    pictures.draw("val/b.png", 2, size=(480, 600))
+    told = pictures.prepare(layout="repeats")
+    assert pictures.files == ["2_zxq/a.png", "2_zxq/b.png", "reg/1_girl/c.png"]
+    assert codes(told, "reg/1_girl/a.png") == codes(told, "val/b.png") == ["trained-on"]
+    # Words about the class are none about the subject.
+    assert picture(told, "train/2_zxq/a.png")["caption"] is None
+    assert not any("two concepts" in note for note in told["notes"])
