@@ -93,7 +93,7 @@ def _decide(
     elif options.fit != "none":
         buckets, lost = fit_to_shapes(drafts, pairs, shapes, options)
     take_captions(drafts)
-    give_repeats(drafts, options)
+    give_repeats(drafts, pairs, options)
     folders = name_folders(drafts, root, options)
     name_files(drafts, folders)
     not_taken = tuple(path for one in dataset.folders for path in one.ignored)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.dataset.below import scan_below
 from orchestrator.dataset.prepare.balance import MOST_TIMES, balanced
 from orchestrator.dataset.prepare.shots import SHOTS, UNNAMED, kind_of_shot, shot_words
 from orchestrator.dataset.vocabulary import vocabulary, written
@@ -107,3 +108,18 @@ def test_a_picture_that_is_trained_on_is_kept_apart_from_nothing_else(pictures: 
     # Words about the class are none about the subject.
     assert picture(told, "train/2_zxq/a.png")["caption"] is None
     assert not any("two concepts" in note for note in told["notes"])
+
+
+@pytest.mark.parametrize("name", ["{}/{}.png", "5_zxq/{1}_{0}.png"])
+def test_halves_of_a_pair_stay_together_and_are_found_again(pictures: Set, name: str) -> None:
+    for number, tags in enumerate(["close-up"] * 3 + ["full body"]):
+        pictures.draw(name.format("before", number), number, size=(64, 64))
+        pictures.draw(name.format("after", number), 20 + number, f"zxq, {tags}, wall", size=(64, 64))
+    told = pictures.prepare(layout="repeats", balance=True)
+    files = {one["source"]: one["files"][0]["path"] for one in told["pictures"]}
+    repeats = {one["source"]: one["repeats"] for one in told["pictures"]}
+    first, second = name.format("before", 3), name.format("after", 3)
+    assert repeats[first] == repeats[second] == 3 * repeats[name.format("after", 0)]
+    assert files[first].partition("_")[0] == files[second].partition("_")[0]
+    assert sum(row["pictures"] for row in told["exposures"]) == 4
+    assert [pair.is_whole for pair in scan_below(pictures.new).pairs] == [True] * 4
