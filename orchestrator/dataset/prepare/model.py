@@ -33,6 +33,8 @@ class PrepareOptions:
     """Leave exact and near copies in."""
     fit: Fit = "none"
     """Bring the pictures to few shapes, by cutting or by adding a border."""
+    kind: str | None = None
+    """What is learned. Faces are looked for, and cut around, for `person` alone: drawn ones are seen by chance."""
     resolution: int = 1024
     """Side in pixels that the shapes for `fit` are made for."""
     buckets: int = 4
@@ -50,6 +52,11 @@ class PrepareOptions:
     """What the folder's own name says, 1 where it says nothing, where None."""
     balance: bool = False
     """More repeats for kinds of shots that are rare."""
+
+    @property
+    def minds_faces(self) -> bool:
+        """Whether pictures are cut around the faces in them."""
+        return self.fit == "crop" and self.kind == "person"
 
 
 @dataclass(frozen=True, slots=True)

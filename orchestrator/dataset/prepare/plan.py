@@ -47,14 +47,14 @@ def decide(
     """Decide what becomes of each picture in `root`, or in the folders below it; `write_folder` does it. Writes nothing.
 
     `folder`: the one to be made, which must be new or empty. `shapes`: what the trainer knows, for `options.fit`. `keep`: use and fill the
-    cache of measures. Where pictures are to be cut, faces are looked for, if there is something to find them with. Raises InputError and
-    EnvironmentFault.
+    cache of measures. Where pictures of a person are to be cut, faces are looked for, if there is something to find them with. Raises InputError
+    and EnvironmentFault.
     """
     check_free(folder)
     if folder.resolve().is_relative_to(root.resolve()):
         raise InputError([_inside(root, folder)])
     dataset, trouble = look_and_keep(
-        _scanned(root, options), keep=keep, progress=progress, with_faces=options.fit == "crop"
+        _scanned(root, options), keep=keep, progress=progress, with_faces=options.minds_faces
     )
     return _decide(dataset, root, folder, options, shapes, trouble)
 
