@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
 from orchestrator.dataset.looked import Copy
-from orchestrator.dataset.near import find_near, worth
+from orchestrator.dataset.near import find_near
 from orchestrator.dataset.pixels.measure import measure
 from orchestrator.dataset.pixels.model import FINGERPRINT
 from orchestrator.dataset.prepare.model import Reason
 from orchestrator.dataset.prepare.shots import shot_words
+from orchestrator.dataset.worth import SLANTED, worth
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -71,7 +72,10 @@ def drop_copies(drafts: Sequence[Draft], groups: Iterable[CopyGroup], paired: Co
 
 def _copies_among(ones: Sequence[Draft], group: CopyGroup) -> list[Found]:
     """Return the copies among the members of a group that lie in one folder."""
-    kept = ones[0] if ones[0].path == group.kept else max(ones, key=lambda one: worth(one.facts))
+    turned = {copy.path for copy in group.copies if copy.relation == "turned"}
+    kept = ones[0]
+    if kept.path != group.kept:
+        kept = max(ones, key=lambda one: worth(one.facts) * (SLANTED if one.path in turned else 1))
     known = {copy.path: copy for copy in group.copies if copy.relation != "through-another"}
     found: list[Found] = []
     staying = [kept]
