@@ -200,6 +200,8 @@ def _verify(stored: NDArray[np.uint8], pairs: Sequence[Candidate]) -> list[_Matc
     maps = register(fixed, other, np.stack([_first_map(pair) for pair in pairs]), _FIRST_ROUNDS)
     is_hopeful = correlation(fixed, *sample(other, maps)) > _HOPELESS_BELOW
     pairs = [pair for pair, is_kept in zip(pairs, is_hopeful, strict=True) if is_kept]
+    if not pairs:
+        return []
     fixed, other = fixed[is_hopeful], other[is_hopeful]
     maps = register(fixed, other, maps[is_hopeful], _ROUNDS)
     moved, inside = sample(other, maps)
