@@ -194,3 +194,17 @@ def test_tiles_without_a_change_are_left_out(pictures: Set) -> None:
     # Where nothing changes at all that may be meant.
     assert codes(told, "same_before.png") == ["tiles", "no-change"]
     assert len(picture(told, "same_before.png")["files"]) == 2
+
+
+@pytest.mark.parametrize(("right", "down"), [(5, 0), (-3, 2)])
+def test_a_shift_is_told_and_is_no_change(pictures: Set, right: int, down: int) -> None:
+    whole = draw_scene(1, (440, 240), grain=0)
+    before = whole.crop((20, 20, 420, 220))
+    before.save(pictures.old / "a_before.png")
+    after = whole.crop((20 - right, 20 - down, 420 - right, 220 - down))
+    after.paste((255, 0, 255), (320, 80, 380, 140))
+    after.save(pictures.old / "a_after.png")
+    told = pictures.prepare(tiles=200)
+    for half in ("a_before.png", "a_after.png"):
+        assert codes(told, half) == ["halves-apart", "tiles"]
+        assert [file["region"] for file in picture(told, half)["files"]] == [[200, 0, 400, 200]]
