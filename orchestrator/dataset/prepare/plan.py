@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from orchestrator.dataset.layout import Role
-    from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.model import Dataset, Folder
     from orchestrator.dataset.prepare.model import Bucket, PrepareOptions, Size
 
     Progress = Callable[[int, int], None]
@@ -63,9 +63,15 @@ def _scanned(root: Path, options: PrepareOptions) -> Dataset:
     dataset = scan_below(root)
     if not any(folder.pictures for folder in dataset.folders):
         raise InputError([_no_pictures(root)])
-    if options.concept is not None and len(dataset.folders) > 1:
-        raise InputError([_several_concepts([folder.image_dir.name for folder in dataset.folders])])
+    trained = [folder.image_dir.name for folder, role in _with_roles(dataset) if role == "train"]
+    if options.concept is not None and len(trained) > 1:
+        raise InputError([_several_concepts(trained)])
     return dataset
+
+
+def _with_roles(dataset: Dataset) -> list[tuple[Folder, Role]]:
+    roles = folder_roles([folder.image_dir for folder in dataset.folders])
+    return list(zip(dataset.folders, roles, strict=True))
 
 
 def _decide(
@@ -77,7 +83,7 @@ def _decide(
     trouble: Text | None,
 ) -> Prepared:
     drafts = _drafts(dataset)
-    notes = [*_apart(drafts), *_beside(dataset)]
+    notes = [*_apart(drafts, options), *_beside(dataset)]
     leave_out_unusable(drafts)
     pairs = whole_pairs(drafts, dataset.pairs)
     if not options.keep_copies and dataset.looked is not None:
@@ -113,10 +119,9 @@ def _decide(
 
 def _drafts(dataset: Dataset) -> list[Draft]:
     assert dataset.looked is not None  # noqa: S101  it was looked at just now
-    roles = folder_roles([folder.image_dir for folder in dataset.folders])
     return [
         Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension, role=role)
-        for folder, role in zip(dataset.folders, roles, strict=True)
+        for folder, role in _with_roles(dataset)
         for picture in folder.pictures
     ]
 
@@ -132,17 +137,19 @@ def _exposures(drafts: Sequence[Draft], folders: Mapping[tuple[Path, int], PureP
     return tuple(sorted(rows, key=lambda row: (row.shot == UNNAMED, row.shot, row.folder)))
 
 
-def _apart(drafts: Sequence[Draft]) -> list[Text]:
+def _apart(drafts: Sequence[Draft], options: PrepareOptions) -> list[Text]:
     """Tell what is not trained on, by the names of its folders."""
     counts = Counter(draft.role for draft in drafts)
     words: dict[Role, Text] = {
         "regularisation": Text("regularisation pictures", "正则图片"),
         "validation": Text("held-out pictures", "留出图片"),
     }
+    goes = Text(", and left out where a copy is trained on", "；若有副本参与训练则不带入")
+    more = Text("", "") if options.keep_copies else goes
     return [
         Text(
-            f"by the names of their folders {counts[role]} are {word.en}: not balanced, and left out where a copy is trained on",
-            f"按文件夹名，{counts[role]} 张是{word.zh}：不做均衡；若有副本参与训练则不带入",
+            f"by the names of their folders {counts[role]} are {word.en}: not balanced{more.en}",
+            f"按文件夹名，{counts[role]} 张是{word.zh}：不做均衡{more.zh}",
         )
         for role, word in words.items()
         if counts[role]

@@ -131,3 +131,11 @@ def test_halves_of_a_pair_stay_together_and_are_found_again(pictures: Set, name:
     assert files[first].partition("_")[0] == files[second].partition("_")[0]
     assert sum(row["pictures"] for row in told["exposures"]) == 4
     assert [pair.is_whole for pair in scan_below(pictures.new).pairs] == [True] * 4
+
+
+def test_a_concept_may_have_regularisation_pictures_beside_it(pictures: Set) -> None:
+    pictures.draw("2_zxq/a.png", 1, size=(64, 64))
+    pictures.draw("reg/1_girl/b.png", 2, size=(64, 64))
+    told = pictures.prepare(layout="repeats", concept="alice", keep_copies=True)
+    assert pictures.files == ["2_alice/a.png", "reg/1_girl/b.png"]
+    assert not any("left out" in note for note in told["notes"])
