@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language
     from orchestrator.dataset.caption_edits import Change
 
-KINDS = ("character", "person", "style", "object", "concept")
+KINDS = cli_dataset_new.KINDS
 
 
 @click.group()

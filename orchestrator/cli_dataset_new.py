@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language
     from orchestrator.dataset.prepare.model import PrepareOptions
 
+KINDS = ("character", "person", "style", "object", "concept")
 NEW = click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new or empty folder.")
 
 
@@ -58,6 +59,7 @@ def frames(
 @click.option(
     "--fit", type=click.Choice(["none", "crop", "pad"]), default="none", show_default=True, help="Bring to few shapes."
 )
+@click.option("--kind", type=click.Choice(KINDS), help="What is learned: `person` cuts around the faces.")
 @click.option("--buckets", type=click.IntRange(min=1), help="So many shapes at most (default: 4).")
 @click.option("--resolution", type=click.IntRange(min=64), metavar="PIXELS", help="Side to train at (default: 1024).")
 @click.option("--batch", type=click.IntRange(min=1), help="Pictures that each shape should have (default: 4).")
@@ -110,6 +112,8 @@ def _options(asked: dict[str, Any]) -> PrepareOptions:
     for name in ("buckets", "resolution", "batch"):
         if asked[name] is not None and fit == "none":
             raise click.UsageError(f"--{name} needs --fit crop or --fit pad")
+    if asked["kind"] is not None and fit != "crop":
+        raise click.UsageError("--kind needs --fit crop: it says whether to look for faces")
     if asked["pad_colour"] is not None and fit != "pad":
         raise click.UsageError("--pad-colour needs --fit pad")
     if asked["tiles"] is not None and fit != "none":
@@ -117,7 +121,7 @@ def _options(asked: dict[str, Any]) -> PrepareOptions:
     if named and layout == "flat":
         raise click.UsageError(f"--{named[0]} needs --layout repeats: a flat folder has no repeats")
     said = {"resolution": asked["resolution"], "buckets": asked["buckets"], "least_in_bucket": asked["batch"]}
-    said |= {name: asked[name] for name in ("pad_colour", "tiles", "concept", "repeats")}
+    said |= {name: asked[name] for name in ("kind", "pad_colour", "tiles", "concept", "repeats")}
     said = {name: value for name, value in said.items() if value is not None}
     return model.PrepareOptions(
         keep_copies=asked["keep_copies"], fit=fit, layout=layout, balance=asked["balance"], **said

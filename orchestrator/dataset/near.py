@@ -8,13 +8,11 @@ under a map that a crop or a slight turn could have made. Thresholds: docs/log.m
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from orchestrator.dataset.pixels.candidates import Candidate, find_candidates
-from orchestrator.dataset.pixels.compression import BLOCKY_ABOVE
 from orchestrator.dataset.pixels.model import FINGERPRINT_SIDE
 from orchestrator.dataset.pixels.registration import (
     correlation,
@@ -26,6 +24,7 @@ from orchestrator.dataset.pixels.registration import (
     soft,
     window_map,
 )
+from orchestrator.dataset.worth import SLANTED, find_slanted, worth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +42,7 @@ Relation = Literal[
 
 LEAST_SIDE: Final = 192
 """Pixels: icons hold too little detail to compare. Of twenty drawn ones of 128 pixels three pairs were taken for crops of each other."""
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the comparison: other limits are another version, and groups that were kept are found anew."""
 WHOLE_ABOVE: Final = 0.97
 """Correlation of the overlap, of a near duplicate (true pairs: 0.98 and more) ..."""
@@ -242,9 +241,14 @@ def _groups(facts: Sequence[PixelFacts], matches: Iterable[_Match], copies: dict
     families = _Families()
     for first, second in (*by_pair, *((leader, copy) for copy, leader in leader_of.items())):
         families.tie(first, second)
+    turns = ((match.first, match.second, abs(match.turn_deg) > TURNED_ABOVE_DEG) for match in by_pair.values())
+    slanted = find_slanted(facts, turns)
     groups = []
     for family in families.all():
-        best = max(family, key=lambda place: (worth(facts[place]), -place))
+        worths = {
+            place: worth(facts[place]) * (SLANTED if leader_of.get(place, place) in slanted else 1) for place in family
+        }
+        best = max(family, key=lambda place: (worths[place], -place))
         centre = leader_of.get(best, best)
         members = []
         for place in family:
@@ -294,15 +298,6 @@ def _member(
         return Member(place, relation, match.is_mirrored, match.whole, match.overlap)
     assert nearest is not None  # noqa: S101  no match with the best one, so with another: else it were in no family
     return Member(place, "through-another", nearest.is_mirrored, nearest.whole, nearest.overlap)
-
-
-def worth(facts: PixelFacts) -> float:
-    """Pixels that show something: an enlarged or blurred copy has more of them, but not more to show."""
-    # In steps: a mark or more contrast makes a copy a little sharper, not better.
-    sharp = 0.6 if facts.sharpness is None else round(min(0.7, facts.sharpness), 1)
-    harm = 0.9 if facts.blockiness is not None and facts.blockiness > BLOCKY_ABOVE else 1.0
-    framed = 0.7 if any(facts.bars) else 1.0
-    return math.sqrt(facts.width * facts.height) * sharp**2 * harm * framed
 
 
 def _relation(best: PixelFacts, other: PixelFacts, match: _Match) -> Relation:  # noqa: PLR0911 - one line per relation

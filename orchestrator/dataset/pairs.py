@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.dataset.layout import parse_folder_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
@@ -57,7 +59,7 @@ def find_pairs(folders: Sequence[Folder]) -> tuple[Pair, ...]:
     sizes: dict[Path, tuple[int, int]] = {}
     count = 0
     for folder in folders:
-        of_folder = _half(folder.image_dir.name)
+        of_folder = _half(_bare(folder.image_dir.name))
         for picture in folder.pictures:
             count += 1
             sizes[picture.path] = (picture.width, picture.height)
@@ -101,6 +103,12 @@ def is_one_pair(dataset: Dataset, paths: Iterable[Path]) -> bool:
     """Return whether all these pictures belong to one pair: its halves are alike on purpose."""
     wanted = set(paths)
     return any(wanted <= {pair.before, pair.after} for pair in dataset.pairs)
+
+
+def _bare(folder: str) -> str:
+    """Return a folder's name without its repeats."""
+    named = parse_folder_name(folder)
+    return folder if named is None else named[1]
 
 
 def _half(word: str) -> bool | None:

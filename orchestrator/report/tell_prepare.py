@@ -37,7 +37,7 @@ ROUTINE: dict[str, Text] = {
     ),
 }
 """What a whole set may be told at once: counted, and named only where there is more to say of a picture."""
-NEEDS_YOU = frozenset((*PROBLEMS, *UNUSABLE, "no-other-half", "much-cut", "face-cut", "no-change"))
+NEEDS_YOU = frozenset((*PROBLEMS, *UNUSABLE, "no-other-half", "much-cut", "face-cut", "no-change", "halves-apart"))
 """Codes of what only the user can mend: they make the exit code 1."""
 
 

@@ -165,3 +165,25 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch, others: list[Pixe
     monkeypatch.setattr(searching, "_BLOCK", 4)
     monkeypatch.setattr(searching, "_ROWS", 6)
     assert find_near(facts) == whole
+
+
+@pytest.mark.parametrize("fill", [(0, 0, 0), (255, 255, 255)])
+def test_a_turned_copy_with_filled_corners_is_not_the_one_to_keep(fill: tuple[int, int, int]) -> None:
+    first = draw_scene(1, SIZE)
+    turned = first.rotate(2, resample=Image.Resampling.BICUBIC, fillcolor=fill)
+    (group,) = find_near([_facts(turned), _facts(first)])
+    assert (group.best, group.members[0].relation) == (1, "turned")
+
+
+def test_what_stands_at_an_angle_to_the_others_is_not_the_one_to_keep() -> None:
+    first = draw_scene(1, SIZE)
+    others = [_facts(first.resize((448, 560), Image.Resampling.LANCZOS)), _facts(first, "JPEG", quality=90)]
+    (group,) = find_near([_facts(_turned(draw_scene(1, SIZE)).resize((520, 650))), *others])
+    assert group.best == 2
+
+
+def test_candidates_that_are_all_hopeless_are_no_pair() -> None:
+    whole = draw_scene(1, (440, 240), grain=0)
+    other = whole.crop((23, 18, 423, 218))
+    other.paste((255, 0, 255), (320, 80, 380, 140))
+    assert find_near([_facts(whole.crop((20, 20, 420, 220))), _facts(other)]) == []

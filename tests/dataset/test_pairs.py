@@ -17,7 +17,9 @@ def _folder(name: str, *stems: str, width: int = 640) -> Folder:
     return Folder(root, tuple(Picture(root / f"{stem}.png", width, 800, 10, "png") for stem in stems), ".txt")
 
 
-@pytest.mark.parametrize(("before", "after"), [("source", "target"), ("Before", "after"), ("control", "edited")])
+@pytest.mark.parametrize(
+    ("before", "after"), [("source", "target"), ("Before", "after"), ("control", "edited"), ("10_before", "1_after")]
+)
 def test_folders_that_say_which_half_they_hold(before: str, after: str) -> None:
     pairs = find_pairs([_folder(before, "1", "2", "3"), _folder(after, "1", "2")])
     assert [(pair.name, pair.is_whole) for pair in pairs] == [("1", True), ("2", True), ("3", False)]

@@ -17,19 +17,32 @@ MOST_TIMES: Final = 4
 """As often as the commonest kind at most: beyond it a few pictures are learned by heart."""
 
 
-def give_repeats(drafts: Sequence[Draft], options: PrepareOptions) -> None:
-    """Set the repeats of every picture that stays, for each image folder by itself."""
+def give_repeats(drafts: Sequence[Draft], pairs: Sequence[tuple[Draft, Draft]], options: PrepareOptions) -> None:
+    """Set the repeats of every picture that stays, for each image folder by itself. What is not trained on has no kinds to balance.
+
+    Of an edit pair the caption of the second half says the kind, and both halves are shown as often.
+    """
+    before = {id(pair[0]) for pair in pairs}
     staying = [draft for draft in drafts if not draft.is_left_out]
     for root in {draft.root for draft in staying}:
         of_folder = [draft for draft in staying if draft.root == root]
-        base, _ = concept_of(root, options)
+        role = of_folder[0].role
+        base, _ = concept_of(root, options, role)
         for draft in of_folder:
             draft.repeats = base
-            draft.shot = kind_of_shot(draft.caption.text if draft.caption else None) if options.balance else None
-        if options.balance:
-            repeats = balanced(Counter(draft.shot or UNNAMED for draft in of_folder), base)
-            for draft in of_folder:
-                draft.repeats = repeats[draft.shot or UNNAMED]
+        if options.balance and role == "train":
+            _balance([draft for draft in of_folder if id(draft) not in before], base)
+    if options.balance:
+        for first, second in pairs:
+            first.repeats = second.repeats
+
+
+def _balance(drafts: Sequence[Draft], base: int) -> None:
+    for draft in drafts:
+        draft.shot = kind_of_shot(draft.caption.text if draft.caption else None)
+    repeats = balanced(Counter(draft.shot or UNNAMED for draft in drafts), base)
+    for draft in drafts:
+        draft.repeats = repeats[draft.shot or UNNAMED]
 
 
 def balanced(pictures: Mapping[str, int], base: int = 1, most_times: int = MOST_TIMES) -> dict[str, int]:

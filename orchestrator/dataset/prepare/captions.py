@@ -39,7 +39,9 @@ def take_captions(drafts: Sequence[Draft]) -> None:
         problem = draft.picture.caption_problem
         if problem in UNUSABLE:
             draft.reasons.append(Reason(problem, UNUSABLE[problem]))
-        draft.caption = _own(draft.picture) or _of_copy(draft, copies.get(draft.path, ()))
+        draft.caption = _own(draft.picture) or _of_copy(
+            draft, [one for one in copies.get(draft.path, ()) if one.role == draft.role]
+        )
         if draft.caption is not None and draft.caption.without_bom:
             text = Text("the byte order mark of its caption was taken off", "已去掉标注的字节顺序标记")
             draft.reasons.append(Reason("caption-bom", text))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
 from orchestrator.dataset.looked import Copy
-from orchestrator.dataset.near import find_near, worth
+from orchestrator.dataset.near import find_near
 from orchestrator.dataset.pixels.measure import measure
 from orchestrator.dataset.pixels.model import FINGERPRINT
 from orchestrator.dataset.prepare.model import Reason
 from orchestrator.dataset.prepare.shots import shot_words
+from orchestrator.dataset.worth import SLANTED, worth
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -48,25 +50,32 @@ LIKE_A_COPY: Final = Text(
 def drop_copies(drafts: Sequence[Draft], groups: Iterable[CopyGroup], paired: Collection[Path]) -> list[Text]:
     """Leave out the copies among `drafts`: what is directly like a picture that stays, not what is like it through a third one.
 
-    A group is looked at within each image folder: a picture in the folders of two concepts may be meant. `paired`: halves of edit pairs,
+    A group is looked at within each image folder: a picture in the folders of two concepts may be meant. But regularisation and held-out
+    pictures that are like one that is trained on go too. `paired`: halves of edit pairs,
     which are alike on purpose and stay. Returns what is to be told.
     """
     usable = {draft.path: draft for draft in drafts if not draft.is_left_out and draft.path not in paired}
     copies: list[Found] = []
+    overlaps: list[Found] = []
     apart = 0
     for group in groups:
         members = [usable[path] for path in group.paths if path in usable]
         by_root = {member.root: [one for one in members if one.root == member.root] for member in members}
-        apart += len(by_root) > 1
+        apart += any(count > 1 for count in Counter(ones[0].role for ones in by_root.values()).values())
         for ones in by_root.values():
             copies += _copies_among(ones, group)
+        overlaps += _overlaps_among(members)
     _leave_out(drafts, copies)
+    _keep_apart(overlaps)
     return [_in_two_folders(apart)] if apart else []
 
 
 def _copies_among(ones: Sequence[Draft], group: CopyGroup) -> list[Found]:
     """Return the copies among the members of a group that lie in one folder."""
-    kept = ones[0] if ones[0].path == group.kept else max(ones, key=lambda one: worth(one.facts))
+    turned = {copy.path for copy in group.copies if copy.relation == "turned"}
+    kept = ones[0]
+    if kept.path != group.kept:
+        kept = max(ones, key=lambda one: worth(one.facts) * (SLANTED if one.path in turned else 1))
     known = {copy.path: copy for copy in group.copies if copy.relation != "through-another"}
     found: list[Found] = []
     staying = [kept]
@@ -83,6 +92,21 @@ def _copies_among(ones: Sequence[Draft], group: CopyGroup) -> list[Found]:
             staying.append(one)
             one.reasons.append(Reason("like-a-copy", LIKE_A_COPY))
     return found
+
+
+def _overlaps_among(members: Sequence[Draft]) -> list[Found]:
+    """Return the members that are not to be trained on and are like one that is."""
+    trained = [one for one in members if one.role == "train"]
+    found = ((one, other, _compared(one, other)) for one in members if one.role != "train" for other in trained)
+    return [(one, other, copy) for one, other, copy in found if copy is not None]
+
+
+def _keep_apart(overlaps: Iterable[Found]) -> None:
+    """Leave out the regularisation and held-out pictures that are copies of one that stays to be trained on."""
+    for one, other, copy in overlaps:
+        if not one.is_left_out and not other.is_left_out:
+            one.copy_of = other.path
+            one.leave_out(_trained_on(one, other, copy))
 
 
 def _compared(one: Draft, other: Draft) -> Copy | None:
@@ -120,6 +144,17 @@ def _leave_out(drafts: Iterable[Draft], copies: Sequence[Found]) -> None:
 def _copy(kept: Draft, copy: Copy) -> Reason:
     how = RELATIONS[copy.relation]
     return Reason("copy", Text(f"a copy of {kept.path.name}: {how.en}", f"与 {kept.path.name} 重复：{how.zh}"))
+
+
+def _trained_on(one: Draft, other: Draft, copy: Copy) -> Reason:
+    how = RELATIONS[copy.relation]
+    is_reg = one.role == "regularisation"
+    side = Text("a regularisation picture", "正则图片") if is_reg else Text("a held-out picture", "留出图片")
+    name = f"{other.root.name}/{other.path.name}"
+    return Reason(
+        "trained-on",
+        Text(f"{side.en} that is trained on as {name}: {how.en}", f"{side.zh}，同时以 {name} 参与训练：{how.zh}"),
+    )
 
 
 def _rare(kept: Draft, words: Sequence[str]) -> Reason:

@@ -29,7 +29,7 @@ def fit_to_shapes(
     shapes: Sequence[Size],
     options: PrepareOptions,
 ) -> tuple[tuple[Bucket, ...], float]:
-    """Cut or pad the pictures that stay, round the faces where somebody looked for them; returns the shapes with their pictures, and the mean share lost.
+    """Cut or pad the pictures that stay, round the faces where they are minded; returns the shapes with their pictures, and the mean share lost.
 
     Raises InputError where the halves of a pair differ in size.
     """
@@ -42,7 +42,7 @@ def fit_to_shapes(
     for draft in staying:
         shape = chosen.of[draft.size]
         halves = (draft, other[id(draft)]) if id(draft) in other else (draft,)
-        is_cut = options.fit == "crop" and share_lost(draft.size, shape) >= NOTHING_LOST
+        is_cut = options.minds_faces and share_lost(draft.size, shape) >= NOTHING_LOST
         keep = _faces_of(halves) if is_cut else []
         _fit(draft, shape, options, keep)
     counts = Counter(chosen.of[draft.size] for draft in staying)

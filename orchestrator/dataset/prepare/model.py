@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from orchestrator.core.text import Text
+    from orchestrator.dataset.layout import Role
     from orchestrator.dataset.model import Picture
     from orchestrator.dataset.pixels.model import PixelFacts
 
@@ -32,6 +33,8 @@ class PrepareOptions:
     """Leave exact and near copies in."""
     fit: Fit = "none"
     """Bring the pictures to few shapes, by cutting or by adding a border."""
+    kind: str | None = None
+    """What is learned. Faces are looked for, and cut around, for `person` alone: drawn ones are seen by chance."""
     resolution: int = 1024
     """Side in pixels that the shapes for `fit` are made for."""
     buckets: int = 4
@@ -49,6 +52,11 @@ class PrepareOptions:
     """What the folder's own name says, 1 where it says nothing, where None."""
     balance: bool = False
     """More repeats for kinds of shots that are rare."""
+
+    @property
+    def minds_faces(self) -> bool:
+        """Whether pictures are cut around the faces in them."""
+        return self.fit == "crop" and self.kind == "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,8 @@ class Draft:
     repeats: int = 1
     files: list[PurePosixPath] = field(default_factory=list)
     """Where it is written, relative to the new folder; one for each placement, or one copy."""
+    role: Role = "train"
+    """What it is for, by the names of the folders."""
 
     @property
     def path(self) -> Path:

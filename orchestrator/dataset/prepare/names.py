@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.dataset.layout import Role
     from orchestrator.dataset.prepare.model import Draft, PrepareOptions
 
 MOST_BYTES: Final = 255
 """Of a file's name, on nearly every file system."""
 _PNG: Final = ".png"
+PARENTS: Final[dict[Role, str]] = {"train": "", "regularisation": "reg", "validation": "val"}
+"""Where the folders of each role lie in the new one: the trainer passes over folders without repeats, so it trains on none of the last two."""
 
 
-def concept_of(root: Path, options: PrepareOptions) -> tuple[int, str]:
-    """Return (repeats, class tokens) of an image folder, as asked for or as its own name says."""
+def concept_of(root: Path, options: PrepareOptions, role: Role = "train") -> tuple[int, str]:
+    """Return (repeats, class tokens) of an image folder, as asked for or as its own name says; what is not trained on has its own."""
     named = parse_folder_name(root.name)
     repeats, tokens = named if named is not None else (1, root.name)
-    return options.repeats or repeats, options.concept or tokens
+    return (options.repeats or repeats, options.concept or tokens) if role == "train" else (repeats, tokens)
 
 
 def name_folders(
@@ -36,8 +39,13 @@ def name_folders(
     wanted = sorted({(draft.root, draft.repeats) for draft in drafts if not draft.is_left_out})
     if options.layout == "flat":
         return {key: PurePosixPath(key[0].relative_to(root).as_posix()) for key in wanted}
-    names = unique_folder_names((repeats, concept_of(folder, options)[1]) for folder, repeats in wanted)
-    return {key: PurePosixPath(name) for key, name in zip(wanted, names, strict=True)}
+    roles = {draft.root: draft.role for draft in drafts}
+    named: dict[tuple[Path, int], PurePosixPath] = {}
+    for role, parent in PARENTS.items():
+        keys = [key for key in wanted if roles[key[0]] == role]
+        names = unique_folder_names((repeats, concept_of(folder, options, role)[1]) for folder, repeats in keys)
+        named |= {key: PurePosixPath(parent, name) for key, name in zip(keys, names, strict=True)}
+    return named
 
 
 def name_files(drafts: Iterable[Draft], folders: Mapping[tuple[Path, int], PurePosixPath]) -> None:

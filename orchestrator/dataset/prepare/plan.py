@@ -9,6 +9,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, plural
 from orchestrator.dataset.below import scan_below
+from orchestrator.dataset.layout import folder_roles
 from orchestrator.dataset.looked import look_and_keep
 from orchestrator.dataset.new_folder import check_free
 from orchestrator.dataset.prepare.balance import give_repeats
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.layout import Role
+    from orchestrator.dataset.model import Dataset, Folder
     from orchestrator.dataset.prepare.model import Bucket, PrepareOptions, Size
 
     Progress = Callable[[int, int], None]
@@ -45,14 +47,14 @@ def decide(
     """Decide what becomes of each picture in `root`, or in the folders below it; `write_folder` does it. Writes nothing.
 
     `folder`: the one to be made, which must be new or empty. `shapes`: what the trainer knows, for `options.fit`. `keep`: use and fill the
-    cache of measures. Where pictures are to be cut, faces are looked for, if there is something to find them with. Raises InputError and
-    EnvironmentFault.
+    cache of measures. Where pictures of a person are to be cut, faces are looked for, if there is something to find them with. Raises InputError
+    and EnvironmentFault.
     """
     check_free(folder)
     if folder.resolve().is_relative_to(root.resolve()):
         raise InputError([_inside(root, folder)])
     dataset, trouble = look_and_keep(
-        _scanned(root, options), keep=keep, progress=progress, with_faces=options.fit == "crop"
+        _scanned(root, options), keep=keep, progress=progress, with_faces=options.minds_faces
     )
     return _decide(dataset, root, folder, options, shapes, trouble)
 
@@ -61,9 +63,15 @@ def _scanned(root: Path, options: PrepareOptions) -> Dataset:
     dataset = scan_below(root)
     if not any(folder.pictures for folder in dataset.folders):
         raise InputError([_no_pictures(root)])
-    if options.concept is not None and len(dataset.folders) > 1:
-        raise InputError([_several_concepts([folder.image_dir.name for folder in dataset.folders])])
+    trained = [folder.image_dir.name for folder, role in _with_roles(dataset) if role == "train"]
+    if options.concept is not None and len(trained) > 1:
+        raise InputError([_several_concepts(trained)])
     return dataset
+
+
+def _with_roles(dataset: Dataset) -> list[tuple[Folder, Role]]:
+    roles = folder_roles([folder.image_dir for folder in dataset.folders])
+    return list(zip(dataset.folders, roles, strict=True))
 
 
 def _decide(
@@ -75,7 +83,7 @@ def _decide(
     trouble: Text | None,
 ) -> Prepared:
     drafts = _drafts(dataset)
-    notes = _beside(dataset)
+    notes = [*_apart(drafts, options), *_beside(dataset)]
     leave_out_unusable(drafts)
     pairs = whole_pairs(drafts, dataset.pairs)
     if not options.keep_copies and dataset.looked is not None:
@@ -91,7 +99,7 @@ def _decide(
     elif options.fit != "none":
         buckets, lost = fit_to_shapes(drafts, pairs, shapes, options)
     take_captions(drafts)
-    give_repeats(drafts, options)
+    give_repeats(drafts, pairs, options)
     folders = name_folders(drafts, root, options)
     name_files(drafts, folders)
     not_taken = tuple(path for one in dataset.folders for path in one.ignored)
@@ -112,8 +120,8 @@ def _decide(
 def _drafts(dataset: Dataset) -> list[Draft]:
     assert dataset.looked is not None  # noqa: S101  it was looked at just now
     return [
-        Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension)
-        for folder in dataset.folders
+        Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension, role=role)
+        for folder, role in _with_roles(dataset)
         for picture in folder.pictures
     ]
 
@@ -127,6 +135,25 @@ def _exposures(drafts: Sequence[Draft], folders: Mapping[tuple[Path, int], PureP
     )
     rows = [Exposure(folder, shot, number, repeats) for (folder, shot, repeats), number in counts.items()]
     return tuple(sorted(rows, key=lambda row: (row.shot == UNNAMED, row.shot, row.folder)))
+
+
+def _apart(drafts: Sequence[Draft], options: PrepareOptions) -> list[Text]:
+    """Tell what is not trained on, by the names of its folders."""
+    counts = Counter(draft.role for draft in drafts)
+    words: dict[Role, Text] = {
+        "regularisation": Text("regularisation pictures", "正则图片"),
+        "validation": Text("held-out pictures", "留出图片"),
+    }
+    goes = Text(", and left out where a copy is trained on", "；若有副本参与训练则不带入")
+    more = Text("", "") if options.keep_copies else goes
+    return [
+        Text(
+            f"by the names of their folders {counts[role]} are {word.en}: not balanced{more.en}",
+            f"按文件夹名，{counts[role]} 张是{word.zh}：不做均衡{more.zh}",
+        )
+        for role, word in words.items()
+        if counts[role]
+    ]
 
 
 def _beside(dataset: Dataset) -> list[Text]:

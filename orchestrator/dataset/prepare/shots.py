@@ -1,4 +1,4 @@
-"""Which kind of shot a caption speaks of, by the words of our list, in tags or in sentences."""
+"""Which kind of shot a caption speaks of, in tags or in sentences: a framing, or a back or a detail by the words of our list."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.dataset.pixels.framing import framing_from_tags
 from orchestrator.dataset.tags import caption_style, normal, split_tags
 from orchestrator.dataset.vocabulary import vocabulary, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.dataset.pixels.framing import Kind
+
 SHOTS: Final[Mapping[str, tuple[str, ...]]] = {
     "back": ("from behind", "facing away", "back focus"),
     "detail": ("foot focus", "hand focus", "lower body", "object focus", "cropped legs", "cropped torso"),
-    "full-body": ("full body", "wide shot", "very wide shot"),
-    "upper-body": ("upper body", "half body", "cowboy shot", "medium shot", "bust"),
-    "close-up": ("close-up", "extreme close-up", "portrait", "head shot", "face focus", "eye focus"),
+    "upper-body": ("bust",),
+    "close-up": ("eye focus",),
 }
-"""Kind -> words as our list writes them. The first kind that has a word of the caption is taken: a full body from behind is a back."""
+"""Kind -> words as our list writes them, beside those that `framing_from_tags` knows. A full body from behind is a back."""
+_FRAMINGS: Final[Mapping[Kind, str]] = {"head": "close-up", "upper-body": "upper-body", "full-body": "full-body"}
+_BEFORE_FRAMING: Final = ("back", "detail")
+_KNOWN_FROM: Final = 0.4
+"""Confidence of a framing; less is a caption that names two."""
 UNNAMED: Final = "unnamed"
 """The kind of captions that say none of it, and of pictures without one."""
 RARE_BY: Final = frozenset(("framing", "view", "pose", "expression", "clothing"))
@@ -29,7 +35,13 @@ RARE_BY: Final = frozenset(("framing", "view", "pose", "expression", "clothing")
 def kind_of_shot(caption: str | None) -> str:
     """Return the kind of shot that a caption speaks of, `unnamed` where it says none."""
     words = shot_words(caption)
-    return next((kind for kind, ones in SHOTS.items() if not words.isdisjoint(ones)), UNNAMED)
+    named = [kind for kind, ones in SHOTS.items() if not words.isdisjoint(ones)]
+    if not caption or (named and named[0] in _BEFORE_FRAMING):
+        return named[0] if named else UNNAMED
+    framing = framing_from_tags([caption])
+    if framing.confidence:
+        return _FRAMINGS.get(framing.kind, UNNAMED) if framing.confidence >= _KNOWN_FROM else UNNAMED
+    return named[0] if named else UNNAMED
 
 
 @lru_cache(maxsize=50_000)

@@ -5,11 +5,16 @@ A tile in which both halves show the same would teach its instruction to do noth
 
 from __future__ import annotations
 
+from math import ceil, floor
 from typing import TYPE_CHECKING, Final
+
+from PIL import Image
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+from orchestrator.dataset.pairs import CLEAR_ABOVE
+from orchestrator.dataset.pixels.shift import shift_between
 from orchestrator.dataset.prepare.fit import check_equal_halves, said_size
 from orchestrator.dataset.prepare.model import Placement, Reason
 from orchestrator.dataset.prepare.old_files import old_pixels
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from PIL import Image
 
     from orchestrator.dataset.prepare.model import Box, Draft
 
@@ -31,6 +35,10 @@ GREY_CHANGED_ABOVE: Final = 2.0
 16 pixels that is 20 levels lighter or darker: 3.8 and more ..."""
 COLOUR_CHANGED_ABOVE: Final = 8.0
 """... and red, green or blue, which compression harms more (up to 6.3)."""
+NO_SHIFT: Final = 0.1
+"""Pixels that are not worth moving a half for ..."""
+MOST_SHIFT: Final = 0.5
+"""... and that are told, as `pair-pixel-shift` tells them."""
 
 
 def cut_into_tiles(pairs: Sequence[tuple[Draft, Draft]], side: int) -> None:
@@ -47,10 +55,43 @@ def cut_into_tiles(pairs: Sequence[tuple[Draft, Draft]], side: int) -> None:
 
 
 def _with_change(pair: tuple[Draft, Draft], boxes: Sequence[Box]) -> list[Box]:
+    """Return the tiles in which something changes, the shift between the halves taken out; the pair is told of one that matters."""
+    before, after = old_pixels(pair[0]), old_pixels(pair[1])
+    right, down = _shift(pair, before, after)
     if boxes == ((0, 0, *pair[0].size),):
         return list(boxes)
-    before, after = old_pixels(pair[0]), old_pixels(pair[1])
-    return [box for box in boxes if is_changed(before.crop(box), after.crop(box))]
+    width, height = before.size
+    both = (ceil(max(0, -right)), ceil(max(0, -down)), floor(width - max(0, right)), floor(height - max(0, down)))
+    if right or down:
+        move = (1, 0, right, 0, 1, down)
+        after = after.transform(after.size, Image.Transform.AFFINE, move, Image.Resampling.BILINEAR)
+    return [box for box in boxes if (part := _within(box, both)) and is_changed(before.crop(part), after.crop(part))]
+
+
+def _within(box: Box, other: Box) -> Box | None:
+    """Return what two boxes have in common."""
+    left, top, right, bottom = (
+        max(box[0], other[0]), max(box[1], other[1]), min(box[2], other[2]), min(box[3], other[3]),
+    )  # fmt: skip
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _shift(pair: tuple[Draft, Draft], before: Image.Image, after: Image.Image) -> tuple[float, float]:
+    """Return how far the second half lies to the right of and below the first, (0, 0) where that is not clear; a real shift is told."""
+    import numpy as np
+
+    shift = shift_between(np.asarray(before.convert("L")), np.asarray(after.convert("L")))
+    if shift.clarity <= CLEAR_ABOVE or shift.length <= NO_SHIFT:
+        return 0.0, 0.0
+    if shift.length > MOST_SHIFT:
+        apart = f"{shift.length:.1f}"
+        text = Text(
+            f"look at it: the halves lie {apart} px apart, and the shift is learned like anything else",
+            f"请检查：两半错开 {apart} 像素，这一错位同样会被学进去",
+        )
+        for half in pair:
+            half.reasons.append(Reason("halves-apart", text))
+    return shift.right, shift.down
 
 
 def is_changed(before: Image.Image, after: Image.Image) -> bool:

@@ -58,13 +58,13 @@ def test_what_has_the_shape_is_copied(pictures: Set) -> None:
     assert (picture(told, "a.png")["decision"], told["lost_share"]) == ("copied", 0)
 
 
-def see_face(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """Let a face be seen near the top of one picture, where faces are looked for at all."""
+def see_face(monkeypatch: pytest.MonkeyPatch, path: Path, *, is_kept: bool = False) -> None:
+    """Let a face be seen near the top of one picture, where faces are looked for, or were before (`is_kept`)."""
 
     def look(dataset: Dataset, **how: Any) -> tuple[Dataset, Text | None]:
         seen, trouble = look_and_keep(dataset, **how)
         assert seen.looked is not None
-        boxes = (Face(0.3, 0.02, 0.6, 0.1),) if how["with_faces"] else None
+        boxes = (Face(0.3, 0.02, 0.6, 0.1),) if how["with_faces"] or is_kept else None
         facts = {one: replace(known, faces=boxes if one == path else ()) for one, known in seen.looked.facts.items()}
         return replace(seen, looked=replace(seen.looked, facts=facts)), trouble
 
@@ -76,10 +76,21 @@ def test_faces_stay_inside(pictures: Set, monkeypatch: pytest.MonkeyPatch) -> No
     pictures.draw("b.png", 2, size=(512, 512))
     pictures.draw("c.png", 3, size=(512, 512))
     see_face(monkeypatch, path)
-    told = pictures.prepare(fit="crop", buckets=1, how=SHAPES)
+    told = pictures.prepare(fit="crop", kind="person", buckets=1, how=SHAPES)
     (file,) = picture(told, "a.png")["files"]
     assert file["region"][1] <= 0.02 * 1024
     assert "much-cut" in codes(told, "a.png")
+
+
+@pytest.mark.parametrize("kind", [None, "character"])
+def test_faces_of_other_kinds_are_not_asked_for_even_where_they_are_known(
+    pictures: Set, monkeypatch: pytest.MonkeyPatch, kind: str | None
+) -> None:
+    see_face(monkeypatch, pictures.draw("a.png", 1, size=(256, 1024)), is_kept=True)
+    for seed, name in enumerate("bc", 2):
+        pictures.draw(f"{name}.png", seed, size=(512, 512))
+    told = pictures.prepare(fit="crop", kind=kind, buckets=1, how=SHAPES)
+    assert "in the middle" in picture(told, "a.png")["why"][0]["text"]
 
 
 def test_padding_keeps_the_whole_picture(pictures: Set) -> None:
@@ -138,7 +149,7 @@ def test_both_halves_are_cut_around_the_faces_of_either(pictures: Set, monkeypat
     for seed, name in enumerate(("2_before", "2_after", "single"), 3):
         pictures.draw(f"{name}.png", seed, size=(512, 512))
     see_face(monkeypatch, before)
-    told = pictures.prepare(fit="crop", buckets=1, how=SHAPES)
+    told = pictures.prepare(fit="crop", kind="person", buckets=1, how=SHAPES)
     one, two = (picture(told, f"1_{half}.png")["files"][0]["region"] for half in ("before", "after"))
     assert one == two
     assert one[1] <= 0.02 * 1024
@@ -183,3 +194,17 @@ def test_tiles_without_a_change_are_left_out(pictures: Set) -> None:
     # Where nothing changes at all that may be meant.
     assert codes(told, "same_before.png") == ["tiles", "no-change"]
     assert len(picture(told, "same_before.png")["files"]) == 2
+
+
+@pytest.mark.parametrize(("right", "down"), [(5, 0), (-3, 2)])
+def test_a_shift_is_told_and_is_no_change(pictures: Set, right: int, down: int) -> None:
+    whole = draw_scene(1, (440, 240), grain=0)
+    before = whole.crop((20, 20, 420, 220))
+    before.save(pictures.old / "a_before.png")
+    after = whole.crop((20 - right, 20 - down, 420 - right, 220 - down))
+    after.paste((255, 0, 255), (320, 80, 380, 140))
+    after.save(pictures.old / "a_after.png")
+    told = pictures.prepare(tiles=200)
+    for half in ("a_before.png", "a_after.png"):
+        assert codes(told, half) == ["halves-apart", "tiles"]
+        assert [file["region"] for file in picture(told, half)["files"]] == [[200, 0, 400, 200]]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     ("options", "said"),
     [
         (["--batch", "2"], "--batch needs --fit"),
+        (["--kind", "person"], "--kind needs --fit crop"),
         (["--resolution", "512"], "--resolution needs --fit"),
         (["--pad-colour", "white", "--fit", "crop"], "--pad-colour needs --fit pad"),
         (["--tiles", "512", "--fit", "crop"], "two ways to cut"),
