@@ -22,12 +22,14 @@ from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.dataset.pairs import Pair
 from orchestrator.dataset.pixels.shift import Shift
 from orchestrator.dataset_check import look_into
+from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.report.dataset_page.buckets import Fit, fit
 from orchestrator.report.dataset_page.framings import framing_of
 from orchestrator.report.dataset_page.gallery import LONGEST, MOST, Gallery, fair
 from orchestrator.report.dataset_page.model import SeenSet
 from orchestrator.report.dataset_page.page import Page, render_page
+from orchestrator.report.dataset_page.summary import sentence
 from orchestrator.report.dataset_page.words import WORDS
 from tests.dataset.pixels.conftest import draw_scene
 from tests.report.test_browser import CHROMIUM, browse
@@ -170,6 +172,21 @@ def test_what_does_not_fit_a_bucket_is_cut_off() -> None:
     assert fit((1024, 512), (512, 512)) == Fit(1.0, 0.5)
     enlarged = fit((256, 320), (512, 512))
     assert (enlarged.scale, round(enlarged.cut, 6)) == (2.0, 0.2)
+
+
+def test_the_sentence_counts_what_the_numbers_below_it_count() -> None:
+    trained, apart = (
+        Folder(
+            Path(name),
+            tuple(Picture(Path(name, f"{i}.png"), 64, 64, 1, "png") for i in range(3)),
+            ".txt",
+            is_reg=is_reg,
+        )
+        for name, is_reg in (("a", False), ("reg", True))
+    )
+    told = sentence(Dataset((trained, apart)), judge(Case(), "before"))
+    assert told.en.startswith("3 pictures with 0 captions, and 3 regularisation pictures;")
+    assert told.zh.startswith("共 3 张图片、0 个标注，另有 3 张正则图片；")
 
 
 def test_framing_is_told_by_the_captions(page: Page) -> None:
