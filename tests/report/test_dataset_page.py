@@ -353,7 +353,9 @@ def test_a_browser_complains_of_nothing_sorts_and_needs_no_more_than_a_phone(pag
     assert console == []
     assert dom.count('<button type="button" title="sort by') == 11
     sort = "document.querySelectorAll('#tags th button')[2].click(); const first = document.querySelector('#tags tbody tr td');"
-    told = f"<script>{sort} document.body.dataset.told = `${{first.textContent}} ${{document.documentElement.scrollWidth - innerWidth}}`;</script></body>"
+    wide = "Math.max(document.documentElement.scrollWidth - innerWidth, ...Array.from(document.querySelectorAll('.evidence'), (table) => table.offsetWidth - table.parentElement.clientWidth))"
+    opened = "document.querySelectorAll('details').forEach((one) => { one.open = true; });"
+    told = f"<script>{sort} {opened} document.body.dataset.told = `${{first.textContent}} ${{{wide}}}`;</script></body>"
     free = re.sub(r"<meta http-equiv=[^>]*>", "", page.html).replace("</body>", told)
     frame = f'<!doctype html><body style="margin:0"><iframe style="border:0;width:390px;height:3000px" srcdoc="{escape(free)}"></iframe>'
     seen = "<script>setTimeout(() => { document.body.dataset.seen = frames[0].document.body.dataset.told; }, 1500)</script>"
