@@ -138,7 +138,7 @@ def caption(folder: Path, model_kind: Any, form: str, lang: Language, *, dry_run
     from orchestrator.dataset.caption_models.caption import CaptionOptions, caption_folder
     from orchestrator.dataset.caption_models.existing import write_atomically
     from orchestrator.dataset.caption_models.wd14 import TaggerOptions
-    from orchestrator.dataset.scan import scan_folder
+    from orchestrator.dataset.captioned import scan_captioned
     from orchestrator.report import tell_dataset, tell_mend
 
     tagger = TaggerOptions(asked["general"], asked["character"], asked["blacklist"])
@@ -146,7 +146,7 @@ def caption(folder: Path, model_kind: Any, form: str, lang: Language, *, dry_run
         model_kind, asked["model"], asked["download"], asked["device"], asked["existing"], asked["trigger"],
         asked["batch"], tagger, dry_run=dry_run,
     )  # fmt: skip
-    found = scan_folder(folder)
+    found = scan_captioned(folder)
     what = f"caption --with {model_kind} --existing {options.existing}"
     with tell_dataset.counting(Text("captioning", "正在标注"), lang) as progress:
         if dry_run:
@@ -188,11 +188,11 @@ def tags(context: click.Context, folder: Path, caption_extension: str | None) ->
 @click.pass_obj
 def list_(folder: _Folder, category: str | None, form: str, lang: Language) -> int:
     """Show each tag with its category, count and share."""
-    from orchestrator.dataset.scan import scan_folder
+    from orchestrator.dataset.captioned import scan_captioned
     from orchestrator.dataset.tag_table import tag_table
     from orchestrator.report import tell_captions
 
-    found = scan_folder(folder.path, folder.extension)
+    found = scan_captioned(folder.path, folder.extension)
     return tell_captions.listed(folder.path, tag_table(found), category, form, lang)
 
 
@@ -260,10 +260,10 @@ def prune(folder: _Folder, kind: str, keep: tuple[str, ...], **asked: Any) -> in
     that at least 80 % of the captions have.
     """
     from orchestrator.dataset.caption_edits import removing
-    from orchestrator.dataset.scan import scan_folder
+    from orchestrator.dataset.captioned import scan_captioned
     from orchestrator.dataset.tag_table import to_prune
 
-    gone = [row.tag for row in to_prune(scan_folder(folder.path, folder.extension), kind, keep)]
+    gone = [row.tag for row in to_prune(scan_captioned(folder.path, folder.extension), kind, keep)]
     return _do(folder, removing(gone), f"prune --kind {kind}: {', '.join(gone)}", gone, **asked)
 
 
@@ -294,11 +294,11 @@ def _do(
     """Plan an edit, write it where asked to, and tell it."""
     from orchestrator.dataset.caption_edits import check_tags, plan_edits
     from orchestrator.dataset.caption_journal import apply_edits
-    from orchestrator.dataset.scan import scan_folder
+    from orchestrator.dataset.captioned import scan_captioned
     from orchestrator.report import tell_captions
 
     check_tags(names)
-    found = scan_folder(folder.path, folder.extension)
+    found = scan_captioned(folder.path, folder.extension)
     planned = plan_edits(found, change, only)
     written = apply_edits(folder.path, planned.edits, what) if apply else None
     return tell_captions.edited(what, planned, written, form, lang)

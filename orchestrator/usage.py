@@ -81,11 +81,39 @@ def _wrong_value(error: click.BadParameter, param: click.Parameter) -> Problem:
     if isinstance(kind, click.Choice):
         names = [f"`{choice}`" for choice in kind.choices]
         what = Text(f"`{name}` must be one of {', '.join(names)}", f"`{name}` 应为 {'、'.join(names)} 之一")
+    elif isinstance(kind, click.IntRange):
+        numbers = _numbers(kind)
+        what = Text(f"`{name}` must be a whole number{numbers.en}", f"`{name}` 应为{numbers.zh}整数")
+    elif isinstance(kind, click.FloatRange):
+        numbers = _numbers(kind)
+        what = Text(f"`{name}` must be a number{numbers.en}", f"`{name}` 应为{numbers.zh}数字")
     elif isinstance(kind, click.types.IntParamType):
         what = Text(f"`{name}` must be a whole number", f"`{name}` 应为整数")
     else:
         what = Text(f"`{name}`: {error.message}", f"`{name}` 的值有误：{error.message}")
     return Problem("wrong-argument", what, fix=_see_help(error.ctx))
+
+
+def _numbers(kind: click.IntRange | click.FloatRange) -> Text:
+    """Say which numbers are taken, as words behind the noun in English and before it in Chinese."""
+    low, high = kind.min, kind.max
+    if low is not None and high is not None and not kind.min_open and not kind.max_open:
+        return Text(f" from {low:g} to {high:g}", f" {low:g} 到 {high:g} 的")
+    words = []
+    if low is not None:
+        words.append(
+            Text(f" above {low:g}", f"大于 {low:g} ")
+            if kind.min_open
+            else Text(f" of at least {low:g}", f"不小于 {low:g} ")
+        )
+    if high is not None:
+        words.append(
+            Text(f" below {high:g}", f"小于 {high:g} ")
+            if kind.max_open
+            else Text(f" of at most {high:g}", f"不大于 {high:g} ")
+        )
+    zh = "且".join(word.zh for word in words)
+    return Text(" and".join(word.en for word in words), f"{zh}的" if zh else "")
 
 
 def _name(param: click.Parameter | None) -> str:

@@ -34,6 +34,10 @@ _HDR: Final = frozenset((16, 18))
 """`color_trc` of PQ and HLG."""
 _CUT_S, _CUT_SHARE = 1.0, 0.02
 """A video that ends so much before its stated length was cut off; containers round."""
+_DRAWN_TEXT: Final = frozenset(("tty", "bin", "xbin", "adf", "idf"))
+"""Readers of FFmpeg that draw the letters of a text file; the name of the file is enough for them."""
+_ONE_PICTURE: Final = ("_pipe", "image2")
+"""Ends of the names of its readers of a single picture."""
 
 
 class VideoFrame:
@@ -202,7 +206,15 @@ def open_video(path: Path) -> Iterator[Video]:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError([_unreadable(path, str(error))]) from error
         with container:
+            _refuse_no_video(path, container.format.name)
             yield Video(path.name, container, _stream(path, container))
+
+
+def _refuse_no_video(path: Path, reader: str) -> None:
+    if reader in _DRAWN_TEXT:
+        raise InputError([_unreadable(path, Text("it holds text", "其中是文本"))])
+    if reader.endswith(_ONE_PICTURE):
+        raise InputError([_one_picture(path)])
 
 
 def _stream(path: Path, container: Any) -> Any:
@@ -240,12 +252,20 @@ def _no_file(path: Path) -> Problem:
     )
 
 
-def _unreadable(path: Path, reason: str) -> Problem:
+def _unreadable(path: Path, reason: str | Text) -> Problem:
     return Problem(
         "video-unreadable",
         Text(f"`{path.name}` is no video that can be read", f"`{path.name}` 不是可读取的视频"),
-        same(reason),
+        same(reason) if isinstance(reason, str) else reason,
         Text("copy it again, or convert it: ffmpeg -i VIDEO new.mp4", "重新复制，或转换：ffmpeg -i 视频 new.mp4"),
+    )
+
+
+def _one_picture(path: Path) -> Problem:
+    return Problem(
+        "video-is-a-picture",
+        Text(f"`{path.name}` is a picture, no video", f"`{path.name}` 是图片，不是视频"),
+        fix=Text("name a video; a picture can be put into the folder as it is", "请指定视频；图片可直接放入文件夹"),
     )
 
 

@@ -268,9 +268,17 @@ def subject_folders(case: Case) -> tuple[Folder, ...]:
 
 def names(paths: Sequence[Path | str], most: int = 3) -> Text:
     """Return file names for a sentence: the first ones, then how many more."""
-    shown = ", ".join(str(getattr(path, "name", path)) for path in paths[:most])
+    shown = ", ".join(file_name(path, paths) for path in paths[:most])
     more = len(paths) - most
     return Text(f"{shown} and {more} more", f"{shown} 等 {len(paths)} 个") if more > 0 else same(shown)
+
+
+def file_name(path: Path | str, among: Sequence[Path | str]) -> str:
+    """Return a file's name, with its folder's where those `among` which it is told lie in several: there names alone may be equal."""
+    if isinstance(path, str):
+        return path
+    folders = {one.parent for one in among if not isinstance(one, str)}
+    return f"{path.parent.name}/{path.name}" if len(folders) > 1 and path.parent.name else path.name
 
 
 def significant(value: float, digits: int = 2) -> float:

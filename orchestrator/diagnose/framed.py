@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.dataset.layout import parse_folder_name
 from orchestrator.dataset.pixels.framing import Framing, framing
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Folder
     from orchestrator.diagnose.rule import Case
 
+KNOWN_FROM: Final = 0.4
+"""Confidence from which a framing counts as known: a word, or a face on a photograph; not a face on a drawing, nor two words that
+contradict each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Framed:
@@ -22,6 +26,7 @@ class Framed:
 
     path: Path
     framing: Framing
+    """Of confidence 0 where less than `KNOWN_FROM` speaks for it."""
     repeats: int
     """Times it is shown per epoch, 1 where nobody says."""
 
@@ -37,7 +42,8 @@ def framed(case: Case) -> list[Framed]:
             facts = looked.facts.get(picture.path) if looked is not None else None
             faces = (facts.faces if facts is not None else None) or ()
             told = framing((picture.caption or "",), faces, is_drawn=is_drawn)
-            found.append(Framed(picture.path, told, repeats[folder.image_dir]))
+            known = told if told.confidence >= KNOWN_FROM else Framing()
+            found.append(Framed(picture.path, known, repeats[folder.image_dir]))
     return found
 
 

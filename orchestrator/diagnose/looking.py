@@ -79,12 +79,14 @@ class Looking:
     def _look(self) -> None:
         from orchestrator.dataset.looked import look_at
         from orchestrator.dataset.pixels.cache import Cache
+        from orchestrator.diagnose.facts import kind
         from orchestrator.observe.one_thread import load_numpy
 
         load_numpy()
         assert self._case.dataset is not None  # noqa: S101  begin() asked
         with Cache() as cache:
-            seen = look_at(self._case.dataset, cache=cache, go_on=self._go_on, workers=1)
+            with_faces = kind(self._case) == "person"
+            seen = look_at(self._case.dataset, cache=cache, go_on=self._go_on, workers=1, with_faces=with_faces)
             self._trouble = cache.trouble
         self._seen = seen
         self._news = _forbidding(replace(self._case, dataset=seen, cache={}))

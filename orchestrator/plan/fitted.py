@@ -48,7 +48,10 @@ def fits_of(loaded: LoadedRecipe, plan: Plan, concept: int) -> tuple[Fit, ...]:
     if not sizes:
         return ()
     width, height = plan.dataset_general["resolution"].value
-    return (*_resolution(loaded, plan, (width, height), sizes), *_buckets(plan, (width, height), sizes))
+    fits = _resolution(loaded, plan, (width, height), sizes)
+    lowered = next((int(fit.value) for fit in fits if fit.path == RESOLUTION and fit.value is not None), None)
+    trained = (width, height) if lowered is None else (lowered, lowered)
+    return (*fits, *_buckets(plan, trained, sizes))
 
 
 def _resolution(loaded: LoadedRecipe, plan: Plan, size: Size, sizes: Sequence[Size]) -> list[Fit]:

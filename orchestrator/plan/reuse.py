@@ -234,7 +234,19 @@ def _plan_of_new(made: LoadedRecipe, concept: int, images: str | Path) -> Plan:
     except InputError as error:
         shown, folder = str(images), made.origins[f"concepts[{concept}].image_dir"].where
         given = Location("--images", 1, 1, shown, max(1, len(shown)))
-        raise InputError(replace(p, where=given) if p.where == folder else p for p in error.problems) from error
+        raise InputError(_given(p, given) if p.where == folder else p for p in error.problems) from error
+
+
+def _given(problem: Problem, given: Location) -> Problem:
+    """Return a problem of the new pictures where they were named: on the command line, not in a recipe."""
+    if problem.code != "image-dir-missing":
+        return replace(problem, where=given)
+    return replace(
+        problem,
+        what=Text(f"there is no folder `{given.source}`", f"没有文件夹 `{given.source}`"),
+        why=Text("relative paths start at the working directory", "相对路径从当前目录算起"),
+        where=given,
+    )
 
 
 def _seen_told(plan: Plan) -> Text:

@@ -66,17 +66,7 @@ def captioned(folder: Path, result: CaptionResult, *, dry_run: bool, form: str, 
 
 def _captions_told(result: CaptionResult, *, dry_run: bool) -> list[Text]:
     count = len(result.written)
-    told = [
-        Text(
-            f"would write {plural(count, 'caption', 'captions')}; nothing was written",
-            f"将写入 {count} 个标注；尚未写入任何内容",
-        )
-        if dry_run
-        else Text(
-            f"wrote {plural(count, 'caption', 'captions')}; `lora-run dataset tags DIR undo` takes them back",
-            f"已写入 {count} 个标注；`lora-run dataset tags DIR undo` 可撤销",
-        )
-    ]
+    told = [_written_told(count, dry_run=dry_run)]
     for paths, en, zh in (
         (result.kept, "had a caption already", "已有标注"),
         (result.resumed, "done before the last run was cut off", "上次中断前已完成"),
@@ -88,6 +78,21 @@ def _captions_told(result: CaptionResult, *, dry_run: bool) -> list[Text]:
     if result.model:
         told.append(Text(f"model: {result.model}, on {result.device}", f"模型：{result.model}，运行于 {result.device}"))
     return told
+
+
+def _written_told(count: int, *, dry_run: bool) -> Text:
+    if dry_run:
+        return Text(
+            f"would write {plural(count, 'caption', 'captions')}; nothing was written",
+            f"将写入 {count} 个标注；尚未写入任何内容",
+        )
+    if not count:
+        return Text("no caption was written", "没有写入标注")
+    them = "it" if count == 1 else "them"
+    return Text(
+        f"wrote {plural(count, 'caption', 'captions')}; `lora-run dataset tags DIR undo` takes {them} back",
+        f"已写入 {count} 个标注；`lora-run dataset tags DIR undo` 可撤销",
+    )
 
 
 def taken(result: FramesResult, form: str, language: Language) -> int:

@@ -6,13 +6,14 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from orchestrator.core.record import read_record, record_text, write_record, write_text
 from orchestrator.report.json_text import print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
 NAME = os.fsdecode(b"bad\xff\xfe, \xe5\x88\x9d\xe9\x9f\xb3.png")
 """Two bytes that are no UTF-8, two characters that are."""
@@ -34,3 +35,9 @@ def test_a_page_that_names_it_is_written(tmp_path: Path) -> None:
 def test_json_on_standard_output_is_utf8(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     print_json({"path": NAME})
     assert json.loads(capsysbinary.readouterr().out.decode("utf-8")) == {"path": NAME}
+
+
+def test_what_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - which one is the system's to say
+        write_text(tmp_path / "none" / "page.html", "x")
+    assert caught.value.filename == str(tmp_path / "none" / "page.html")

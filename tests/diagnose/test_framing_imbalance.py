@@ -2,14 +2,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Severity, Status
 from orchestrator.dataset.looked import Looked
+from orchestrator.dataset.pixels.faces import NO_OPENCV
 from orchestrator.dataset.pixels.model import Face
+from orchestrator.diagnose.framed import framed
 from orchestrator.diagnose.rule import Case
+from orchestrator.diagnose.rules import framing_imbalance
 from orchestrator.diagnose.rules.framing_imbalance import RULE
+from orchestrator.report.dataset_page.framings import framing_of
 from tests.diagnose.cases import catches, catches_not, dataset, folder, picture
 from tests.diagnose.looked_at import SOUND
+
+if TYPE_CHECKING:
+    import pytest
 
 BIG, MIDDLE, SMALL = (Face(0.3, 0.1, 0.7, 0.1 + share) for share in (0.5, 0.2, 0.05))
 
@@ -73,7 +81,8 @@ def test_repeats_balance_a_set() -> None:
     catches(RULE, Case(dataset=dataset(folder([*near, *far])), kind="character"), Severity.WATCH)
 
 
-def test_captions_that_say_nothing_leave_it_open_with_what_is_needed() -> None:
+def test_captions_that_say_nothing_leave_it_open_with_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing_imbalance, "why_not", lambda: NO_OPENCV)
     finding = catches_not(RULE, _case(portrait=5, smile=15), Status.INCONCLUSIVE)
     assert finding.needs is not None
     assert "in 5 more captions" in finding.needs.en
@@ -82,6 +91,14 @@ def test_captions_that_say_nothing_leave_it_open_with_what_is_needed() -> None:
     assert finding.needs is not None
     assert "lora-orchestrator[faces]" in finding.needs.en
     assert "lora-orchestrator[faces]" in finding.needs.zh
+
+
+def test_the_extra_is_not_asked_for_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing_imbalance, "why_not", lambda: "")
+    finding = catches_not(RULE, _case("person", smile=20), Status.INCONCLUSIVE)
+    assert finding.needs is not None
+    assert "pip install" not in finding.needs.en + finding.needs.zh
+    assert "`lora-run dataset check`, which finds faces" in finding.needs.en
 
 
 def test_half_known_is_a_verdict_of_low_confidence() -> None:
@@ -102,7 +119,10 @@ def test_where_faces_were_looked_for_the_extra_is_not_asked_for_again() -> None:
 
 
 def test_faces_on_drawings_are_no_verdict() -> None:
-    catches_not(RULE, _with_faces("character", *[BIG] * 20), Status.INCONCLUSIVE)
+    drawn = _with_faces("character", *[BIG] * 20)
+    catches_not(RULE, drawn, Status.INCONCLUSIVE)
+    assert {one.framing.confidence for one in framed(drawn)} == {0.0}
+    assert set(framing_of(drawn).values()) == {"unsaid"}
 
 
 def test_pictures_without_people_do_not_count() -> None:

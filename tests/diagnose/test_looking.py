@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from PIL import ImageFilter
 
 from orchestrator.dataset import looked as looked_module
 from orchestrator.dataset.pixels import look as look_module
+from orchestrator.dataset.pixels import measure as measuring
 from orchestrator.dataset.pixels.measure import measure
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.diagnose.looking import Looking
@@ -146,3 +148,18 @@ def test_without_pictures_there_is_nothing_to_look_at() -> None:
     looking = Looking(Case(recipe=recipe()))
     looking.begin()
     assert looking.end(0.0) == (None, ())
+
+
+@pytest.mark.parametrize("kind", ["person", "character"])
+def test_faces_are_looked_for_where_the_subject_is_a_person(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: Literal["person", "character"]
+) -> None:
+    monkeypatch.setattr(look_module, "why_not", lambda: "")
+    monkeypatch.setattr(measuring, "faces_in", lambda _: ())
+    subject = {"kind": kind, "trigger": "alicexyz", "class_tokens": "girl"}
+    looking = Looking(replace(_case(folder), recipe=recipe(subject=subject)))
+    looking.begin()
+    seen, _ = looking.end(LONG_S)
+    assert seen is not None
+    assert seen.looked is not None
+    assert {facts.faces for facts in seen.looked.facts.values()} == {() if kind == "person" else None}

@@ -37,7 +37,7 @@ def test_a_training_picture_among_the_regularisation_pictures_is_named_without_a
     finding = catches(RULE, Case(recipe=recipe(), dataset=found), Severity.FIX)
     assert finding.paths == equal[0]
     assert "1 of the regularisation pictures is trained on as well: 2.png" in finding.message.en
-    assert (finding.evidence[0].source, finding.evidence[0].value) == ("2.png", "0.png")
+    assert (finding.evidence[0].source, finding.evidence[0].value) == ("b/2.png", "a/0.png")
 
 
 def test_a_copy_in_a_folder_called_val_is_named() -> None:

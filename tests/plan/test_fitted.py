@@ -113,3 +113,10 @@ def test_an_inherited_value_is_overlaid_in_the_new_file(tmp_path: Path, pictures
     recipe = load_recipe(tmp_path / "bob.yaml", text=made.text).recipe
     assert (recipe.dataset.resolution, recipe.dataset.enable_bucket) == (512, True)
     assert made.text.startswith("extends: parent.yaml\nname: bob\n")
+
+
+def test_what_buckets_would_save_is_told_of_the_lowered_size(make: Callable[..., NewRecipe]) -> None:
+    made = make({(400, 800): 16}, bucket="false")
+    assert _told(made, "`dataset.resolution` 768 -> 512")
+    (told,) = _told(made, "dataset.enable_bucket")
+    assert "cropped to 512x512" in told

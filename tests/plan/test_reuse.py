@@ -384,7 +384,12 @@ def test_the_held_out_pictures_are_told(old: Path, tmp_path: Path, pictures: Cal
 
 
 def test_pictures_that_are_not_there_are_refused(old: Path, tmp_path: Path) -> None:
-    assert codes(lambda: new_recipe("bob", old, tmp_path / "nowhere", None, tmp_path))
+    with pytest.raises(InputError) as caught:
+        new_recipe("bob", old, tmp_path / "nowhere", None, tmp_path)
+    (problem,) = (problem for problem in caught.value.problems if problem.code == "image-dir-missing")
+    assert problem.what.en == f"there is no folder `{tmp_path / 'nowhere'}`"
+    assert problem.why is not None
+    assert "recipe" not in problem.why.en
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -22,12 +22,14 @@ from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.dataset.pairs import Pair
 from orchestrator.dataset.pixels.shift import Shift
 from orchestrator.dataset_check import look_into
+from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.report.dataset_page.buckets import Fit, fit
 from orchestrator.report.dataset_page.framings import framing_of
 from orchestrator.report.dataset_page.gallery import LONGEST, MOST, Gallery, fair
 from orchestrator.report.dataset_page.model import SeenSet
 from orchestrator.report.dataset_page.page import Page, render_page
+from orchestrator.report.dataset_page.summary import sentence
 from orchestrator.report.dataset_page.words import WORDS
 from tests.dataset.pixels.conftest import draw_scene
 from tests.report.test_browser import CHROMIUM, browse
@@ -172,6 +174,21 @@ def test_what_does_not_fit_a_bucket_is_cut_off() -> None:
     assert (enlarged.scale, round(enlarged.cut, 6)) == (2.0, 0.2)
 
 
+def test_the_sentence_counts_what_the_numbers_below_it_count() -> None:
+    trained, apart = (
+        Folder(
+            Path(name),
+            tuple(Picture(Path(name, f"{i}.png"), 64, 64, 1, "png") for i in range(3)),
+            ".txt",
+            is_reg=is_reg,
+        )
+        for name, is_reg in (("a", False), ("reg", True))
+    )
+    told = sentence(Dataset((trained, apart)), judge(Case(), "before"))
+    assert told.en.startswith("3 pictures with 0 captions, and 3 regularisation pictures;")
+    assert told.zh.startswith("共 3 张图片、0 个标注，另有 3 张正则图片；")
+
+
 def test_framing_is_told_by_the_captions(page: Page) -> None:
     titles = re.findall(r"<h3>(.*?) <span class=\"muted num\">(\d+)</span></h3>", _section(page.html, "framing"))
     assert [title for title, _ in titles] == ["head", "upper body", "full body", "nothing says"]
@@ -181,7 +198,7 @@ def test_framing_is_told_by_the_captions(page: Page) -> None:
 @pytest.mark.parametrize(
     ("caption", "kind"),
     [
-        ("zxq, 1girl, full_body, portrait", "full-body"), ("zxq, cowboy shot", "upper-body"), ("zxq, close-up", "head"),
+        ("zxq, 1girl, full_body", "full-body"), ("zxq, full_body, portrait", "unsaid"), ("zxq, cowboy shot", "upper-body"), ("zxq, close-up", "head"),
         ("zxq, no humans, city", "no-person"), ("A portrait of zxq, who looks at the moon.", "head"),
         ("A full-length photograph of zxq in the rain, her face is wet.", "full-body"), ("zxq from the waist up, smiling at us", "upper-body"),
         ("zxq, face paint, smile", "unsaid"), ("", "unsaid"),
@@ -336,7 +353,9 @@ def test_a_browser_complains_of_nothing_sorts_and_needs_no_more_than_a_phone(pag
     assert console == []
     assert dom.count('<button type="button" title="sort by') == 11
     sort = "document.querySelectorAll('#tags th button')[2].click(); const first = document.querySelector('#tags tbody tr td');"
-    told = f"<script>{sort} document.body.dataset.told = `${{first.textContent}} ${{document.documentElement.scrollWidth - innerWidth}}`;</script></body>"
+    wide = "Math.max(document.documentElement.scrollWidth - innerWidth, ...Array.from(document.querySelectorAll('.evidence'), (table) => table.offsetWidth - table.parentElement.clientWidth))"
+    opened = "document.querySelectorAll('details').forEach((one) => { one.open = true; });"
+    told = f"<script>{sort} {opened} document.body.dataset.told = `${{first.textContent}} ${{{wide}}}`;</script></body>"
     free = re.sub(r"<meta http-equiv=[^>]*>", "", page.html).replace("</body>", told)
     frame = f'<!doctype html><body style="margin:0"><iframe style="border:0;width:390px;height:3000px" srcdoc="{escape(free)}"></iframe>'
     seen = "<script>setTimeout(() => { document.body.dataset.seen = frames[0].document.body.dataset.told; }, 1500)</script>"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from orchestrator.dataset.caption_models.captioner import Captioner, Described
     from orchestrator.dataset.caption_models.existing import WriteCaption
+    from orchestrator.dataset.caption_models.files import HubModel
     from orchestrator.dataset.caption_models.session import Device
     from orchestrator.dataset.model import Folder, Picture
 
@@ -90,9 +91,10 @@ def caption_folder(
     Raises InputError for a model or files that do not fit, EnvironmentFault for what is missing or cannot be written. What was written
     by then stays, and the next run goes on from there.
     """
+    named = None if options.model is None else parse_model(options.model)
     if options.existing == "skip" and not _is_any_left(folder):
         return run_captioner(folder, None, options, progress=progress, write_caption=write_caption)
-    captioner = _open(options)
+    captioner = _open(named, options)
     return run_captioner(folder, captioner, options, progress=progress, write_caption=write_caption)
 
 
@@ -101,12 +103,12 @@ def _is_any_left(folder: Folder) -> bool:
     return any(p.caption_path is None or (p.caption_problem and not p.caption) for p in folder.pictures)
 
 
-def _open(options: CaptionOptions) -> Captioner:
+def _open(named: Path | HubModel | None, options: CaptionOptions) -> Captioner:
     if options.kind == "blip":
-        named = None if options.model is None else parse_model(options.model)
         return open_blip(named, options.sentences, download=options.download, device=options.device)
-    model = DEFAULT if options.model is None else parse_model(options.model)
-    return open_tagger(model, options.tagger, download=options.download, device=options.device)
+    return open_tagger(
+        DEFAULT if named is None else named, options.tagger, download=options.download, device=options.device
+    )
 
 
 def run_captioner(

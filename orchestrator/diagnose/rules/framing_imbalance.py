@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
+from orchestrator.dataset.pixels.faces import why_not
 from orchestrator.dataset.vocabulary import FEWEST
 from orchestrator.diagnose.facts import NO_DATASET, kind
 from orchestrator.diagnose.framed import Framed, framed
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
     from orchestrator.dataset.pixels.framing import Kind
 
 KINDS: Final = ("character", "person", None)
-KNOWN_FROM: Final = 0.4
-"""Confidence from which a framing counts as known: a word, or a face on a photograph; not a face on a drawing, nor two words that
-contradict each other."""
 KNOWN_SHARE: Final = 0.5
 SURE_SHARE: Final = 0.8
 """Share of the pictures whose framing must be known for a verdict of medium confidence; down to `KNOWN_SHARE` it is of low one."""
@@ -75,7 +73,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield SAYS.not_applicable(Text("The subject is no character or person.", "主体不是角色或人物。"))
         return
     people = [one for one in framed(case) if one.framing.kind != "none" or not one.framing.confidence]
-    known = [one for one in people if one.framing.confidence >= KNOWN_FROM]
+    known = [one for one in people if one.framing.confidence]
     if len(people) < FEWEST:
         yield SAYS.not_applicable(Text("Too few pictures of a person for shares.", "人物图片太少，比例没有意义。"))
     elif not known and kind(case) is None:
@@ -93,8 +91,12 @@ def _unknown(case: Case, known: int, total: int) -> Finding:
     en = f"Words such as `portrait`, `upper body`, `full body` in {more} more captions"
     zh = f"再有 {more} 个标注写明 `portrait`、`upper body`、`full body` 之类的词"
     if kind(case) == "person" and not has_faces:
-        en += '; or `pip install "lora-orchestrator[faces]"` and `lora-run dataset check`, which then finds faces'
-        zh += '；或 `pip install "lora-orchestrator[faces]"` 后用 `lora-run dataset check` 查找人脸'
+        if why_not():
+            en += '; or `pip install "lora-orchestrator[faces]"` and `lora-run dataset check`, which then finds faces'
+            zh += '；或 `pip install "lora-orchestrator[faces]"` 后用 `lora-run dataset check` 查找人脸'
+        else:
+            en += "; or `lora-run dataset check`, which finds faces"
+            zh += "；或用 `lora-run dataset check` 查找人脸"
     return SAYS.inconclusive(
         Text(
             f"How much of the person is shown is known of {known} of {total} pictures only.",

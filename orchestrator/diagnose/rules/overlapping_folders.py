@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.dataset.overlap import find_overlaps
-from orchestrator.diagnose.facts import NO_DATASET, names
+from orchestrator.diagnose.facts import NO_DATASET, file_name, names
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.plan.holdout import held_out_files
 
@@ -105,9 +105,9 @@ def _fired(role: str, found: Sequence[Overlap]) -> Finding:
                 Text("the same file is trained on as", "相同的文件也用于训练")
                 if overlap.is_exact
                 else Text("a copy is trained on as", "其副本也用于训练"),
-                ", ".join(path.name for path in overlap.trained[:3]),
+                ", ".join(file_name(path, overlap.paths) for path in overlap.trained[:3]),
                 None,
-                overlap.apart[0].name,
+                file_name(overlap.apart[0], overlap.paths),
             )
             for overlap in found[:MOST_SHOWN]
         ],

@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
 def sentence(dataset: Dataset, verdict: Verdict, problems: int = 0) -> Text:
     """Return what there is and how much of it is to be looked at, for somebody who never saw such a report. `problems`: what refuses it."""
-    pictures = sum(len(folder.pictures) for folder in dataset.folders)
-    captions = sum(folder.captioned for folder in dataset.folders)
+    subject = [folder for folder in dataset.folders if not folder.is_reg]
+    pictures = sum(len(folder.pictures) for folder in subject)
+    captions = sum(folder.captioned for folder in subject)
+    reg = sum(len(folder.pictures) for folder in dataset.folders if folder.is_reg)
+    and_reg = f", and {plural(reg, 'regularisation picture', 'regularisation pictures')}" if reg else ""
     first = Text(
-        f"{plural(pictures, 'picture', 'pictures')} with {plural(captions, 'caption', 'captions')}",
-        f"共 {pictures} 张图片、{captions} 个标注",
+        f"{plural(pictures, 'picture', 'pictures')} with {plural(captions, 'caption', 'captions')}{and_reg}",
+        f"共 {pictures} 张图片、{captions} 个标注" + (f"，另有 {reg} 张正则图片" if reg else ""),
     )
     same, wrong = _copies(dataset), _findings(verdict, problems)
-    if not pictures:
+    if not pictures and not reg:
         return Text(f"There is no picture. {wrong.en}", f"没有图片。{wrong.zh}")
     return Text(f"{first.en}; {same.en}. {wrong.en}", f"{first.zh}；{same.zh}。{wrong.zh}")
 

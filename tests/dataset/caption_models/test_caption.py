@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.dataset.caption_models.caption import CaptionOptions, caption_folder, run_captioner
 from orchestrator.dataset.caption_models.existing import captioned, write_atomically
 from orchestrator.dataset.caption_models.unfinished import NAME
@@ -79,6 +79,12 @@ def test_nothing_to_do_opens_no_model(tmp_path: Path, paint: Make) -> None:
     paint("a.png", caption="mine")
     result = run(tmp_path, CaptionOptions(model="nobody/nothing"))
     assert (result.model, len(result.kept)) == ("", 1)
+
+
+def test_a_model_that_cannot_be_is_refused_though_nothing_is_to_do(tmp_path: Path, paint: Make) -> None:
+    paint("a.png", caption="mine")
+    with pytest.raises(InputError):
+        run(tmp_path, CaptionOptions(model=str(tmp_path / "nomodel")))
 
 
 def test_the_trigger_stands_first_and_once(tmp_path: Path, paint: Make, options: CaptionOptions) -> None:

@@ -241,6 +241,23 @@ def test_what_is_no_video_is_refused(tmp_path: Path, measures: Measures, content
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("name", ["issue.txt", "issue.nfo"])
+def test_text_is_not_drawn(tmp_path: Path, measures: Measures, name: str) -> None:
+    (tmp_path / name).write_text("The quick brown fox jumps over the lazy dog.\n" * 400)
+    with pytest.raises(InputError) as caught:
+        take_frames(tmp_path / name, tmp_path / "new", ALL, measures=measures)
+    assert caught.value.problems[0].code == "video-unreadable"
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+def test_a_picture_is_no_video(tmp_path: Path, draw: Draw, measures: Measures, name: str) -> None:
+    Image.fromarray(draw(1)).save(tmp_path / name)
+    with pytest.raises(InputError) as caught:
+        take_frames(tmp_path / name, tmp_path / "new", ALL, measures=measures)
+    assert caught.value.problems[0].code == "video-is-a-picture"
+
+
 def test_a_playlist_opens_nothing(tmp_path: Path, film: Film, draw: Draw, measures: Measures) -> None:
     video = film("v.mp4", [draw(1)])
     (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{video}\n#EXT-X-ENDLIST\n")
