@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import pytest
 
@@ -18,7 +20,7 @@ from orchestrator.usage import usage_problem
         (click.FloatRange(max=1), "2", "a number of at most 1", "不大于 1 的数字"),
     ],
 )
-def test_what_a_number_may_be_is_said(kind: click.ParamType, given: str, en: str, zh: str) -> None:
+def test_what_a_number_may_be_is_said(kind: click.ParamType[Any], given: str, en: str, zh: str) -> None:
     command = click.Command("verb", params=[click.Option(["--side"], type=kind)])
     with pytest.raises(click.BadParameter) as caught:
         command.make_context("verb", ["--side", given])

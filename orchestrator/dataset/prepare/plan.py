@@ -9,7 +9,6 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, plural
 from orchestrator.dataset.below import scan_below
-from orchestrator.dataset.layout import folder_roles
 from orchestrator.dataset.looked import look_and_keep
 from orchestrator.dataset.new_folder import check_free
 from orchestrator.dataset.prepare.balance import give_repeats
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from orchestrator.dataset.layout import Role
-    from orchestrator.dataset.model import Dataset, Folder
+    from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.prepare.model import Bucket, PrepareOptions, Size
 
     Progress = Callable[[int, int], None]
@@ -63,15 +62,10 @@ def _scanned(root: Path, options: PrepareOptions) -> Dataset:
     dataset = scan_below(root)
     if not any(folder.pictures for folder in dataset.folders):
         raise InputError([_no_pictures(root)])
-    trained = [folder.image_dir.name for folder, role in _with_roles(dataset) if role == "train"]
+    trained = [folder.image_dir.name for folder in dataset.folders if folder.role == "train"]
     if options.concept is not None and len(trained) > 1:
         raise InputError([_several_concepts(trained)])
     return dataset
-
-
-def _with_roles(dataset: Dataset) -> list[tuple[Folder, Role]]:
-    roles = folder_roles([folder.image_dir for folder in dataset.folders])
-    return list(zip(dataset.folders, roles, strict=True))
 
 
 def _decide(
@@ -120,8 +114,8 @@ def _decide(
 def _drafts(dataset: Dataset) -> list[Draft]:
     assert dataset.looked is not None  # noqa: S101  it was looked at just now
     return [
-        Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension, role=role)
-        for folder, role in _with_roles(dataset)
+        Draft(picture, dataset.looked.facts[picture.path], folder.image_dir, folder.caption_extension, role=folder.role)
+        for folder in dataset.folders
         for picture in folder.pictures
     ]
 
