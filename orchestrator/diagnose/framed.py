@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.dataset.layout import parse_folder_name
-from orchestrator.dataset.pixels.framing import Framing, framing
+from orchestrator.dataset.pixels.framing import KNOWN_FROM, Framing, framing
 from orchestrator.diagnose.facts import kind, subject_folders
 
 if TYPE_CHECKING:
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 
     from orchestrator.dataset.model import Folder
     from orchestrator.diagnose.rule import Case
-
-KNOWN_FROM: Final = 0.4
-"""Confidence from which a framing counts as known: a word, or a face on a photograph; not a face on a drawing, nor two words that
-contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     """
     from orchestrator.dataset.looked import recalled
     from orchestrator.dataset.model import Dataset
+    from orchestrator.dataset.pairs import find_pairs
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
 
     subsets = [*plan.subsets, *([plan.validation] if plan.validation else [])]
@@ -149,7 +150,7 @@ def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     held = folders.pop().pictures if plan.validation else ()
     equal = tuple(sorted(tuple(sorted(targets.get(path, path) for path in group)) for group in seen.equal_files))
     whole = tuple(_with_held_out(folder, held) for folder in folders)
-    return recalled(Dataset(whole, seen.not_looked_at, equal))
+    return recalled(Dataset(whole, seen.not_looked_at, equal, pairs=find_pairs(whole)))
 
 
 def _at_home(folder: Folder, targets: Mapping[Path, Path]) -> Folder:

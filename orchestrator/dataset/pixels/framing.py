@@ -23,6 +23,9 @@ class Framing:
     source: Literal["caption", "face", "both", ""] = ""
 
 
+KNOWN_FROM: Final = 0.4
+"""Confidence from which a framing counts as known: a word, or a face on a photograph; not a face on a drawing, nor two words that
+contradict each other."""
 HEAD_SHARE: Final = 0.30
 """A face box as high as this share of the picture: head and shoulders. An adult is 7 to 8 heads tall (Loomis, Figure Drawing for All It's
 Worth, 1943) and the cascade's box is about three quarters of a head: a head that fills 0.4 of the height leaves room for

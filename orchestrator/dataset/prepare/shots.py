@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.dataset.pixels.framing import framing_from_tags
+from orchestrator.dataset.pixels.framing import KNOWN_FROM, framing_from_tags
 from orchestrator.dataset.tags import caption_style, normal, split_tags
 from orchestrator.dataset.vocabulary import vocabulary, written
 
@@ -24,8 +24,6 @@ SHOTS: Final[Mapping[str, tuple[str, ...]]] = {
 """Kind -> words as our list writes them, beside those that `framing_from_tags` knows. A full body from behind is a back."""
 _FRAMINGS: Final[Mapping[Kind, str]] = {"head": "close-up", "upper-body": "upper-body", "full-body": "full-body"}
 _BEFORE_FRAMING: Final = ("back", "detail")
-_KNOWN_FROM: Final = 0.4
-"""Confidence of a framing; less is a caption that names two."""
 UNNAMED: Final = "unnamed"
 """The kind of captions that say none of it, and of pictures without one."""
 RARE_BY: Final = frozenset(("framing", "view", "pose", "expression", "clothing"))
@@ -40,7 +38,7 @@ def kind_of_shot(caption: str | None) -> str:
         return named[0] if named else UNNAMED
     framing = framing_from_tags([caption])
     if framing.confidence:
-        return _FRAMINGS.get(framing.kind, UNNAMED) if framing.confidence >= _KNOWN_FROM else UNNAMED
+        return _FRAMINGS.get(framing.kind, UNNAMED) if framing.confidence >= KNOWN_FROM else UNNAMED
     return named[0] if named else UNNAMED
 
 
