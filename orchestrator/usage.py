@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.core.finding import Problem
+from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -96,21 +97,17 @@ def _wrong_value(error: click.BadParameter, param: click.Parameter) -> Problem:
 
 def _numbers(kind: click.IntRange | click.FloatRange) -> Text:
     """Say which numbers are taken, as words behind the noun in English and before it in Chinese."""
-    low, high = kind.min, kind.max
+    low, high = (None if end is None else short_number(end) for end in (kind.min, kind.max))
     if low is not None and high is not None and not kind.min_open and not kind.max_open:
-        return Text(f" from {low:g} to {high:g}", f" {low:g} 到 {high:g} 的")
+        return Text(f" from {low} to {high}", f" {low} 到 {high} 的")
     words = []
     if low is not None:
         words.append(
-            Text(f" above {low:g}", f"大于 {low:g} ")
-            if kind.min_open
-            else Text(f" of at least {low:g}", f"不小于 {low:g} ")
+            Text(f" above {low}", f"大于 {low} ") if kind.min_open else Text(f" of at least {low}", f"不小于 {low} ")
         )
     if high is not None:
         words.append(
-            Text(f" below {high:g}", f"小于 {high:g} ")
-            if kind.max_open
-            else Text(f" of at most {high:g}", f"不大于 {high:g} ")
+            Text(f" below {high}", f"小于 {high} ") if kind.max_open else Text(f" of at most {high}", f"不大于 {high} ")
         )
     zh = "且".join(word.zh for word in words)
     return Text(" and".join(word.en for word in words), f"{zh}的" if zh else "")
