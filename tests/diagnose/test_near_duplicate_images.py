@@ -7,8 +7,9 @@ from typing import get_args
 from orchestrator.core.finding import Severity, Status
 from orchestrator.dataset.looked import Copy, CopyGroup, Looked
 from orchestrator.dataset.near import Relation
+from orchestrator.dataset.relations import RELATIONS
 from orchestrator.diagnose.rule import Case
-from orchestrator.diagnose.rules.near_duplicate_images import RELATIONS, RULE
+from orchestrator.diagnose.rules.near_duplicate_images import RULE
 from orchestrator.report.dataset_page.copies import copy_counts
 from orchestrator.report.tell_dataset import groups_record
 from tests.diagnose.cases import catches, catches_not, folder, picture

@@ -153,7 +153,7 @@ def test_copies_are_groups_with_the_one_to_keep_first(page: Page) -> None:
     assert told[0][0] == "03.png"
     assert all(one.index(">keep<") < one.index("</figure>") for one in clusters)
     assert "the same file" in clusters[0] + clusters[1]
-    assert re.search(r"another size, \d+\.\d % alike", clusters[0] + clusters[1])
+    assert re.search(r"resized, \d+\.\d % alike", clusters[0] + clusters[1])
 
 
 def test_buckets_hold_every_picture_as_the_trainer_sorts_them(page: Page) -> None:

@@ -141,15 +141,15 @@ def test_folders_below_are_one_set_and_paths_are_seen_from_the_folder_asked_for(
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("work/rec/set/a.png", "set/a.png"),
-        ("work/rec/../set/a.png", "../set/a.png"),
+        ("projects/rec/set/a.png", "set/a.png"),
+        ("projects/rec/../set/a.png", "../set/a.png"),
         ("home/someone/set/a.png", "set/a.png"),
     ],
 )
 def test_no_private_folder_is_told(path: str, told: str) -> None:
-    root = Path("/secret/work/rec")
+    root = Path("/secret/projects/rec")
     assert shown(root, Path("/secret") / path) == told
-    assert shown(Path("/secret/work/x/../rec"), Path("/secret") / path) == told
+    assert shown(Path("/secret/projects/x/../rec"), Path("/secret") / path) == told
     assert shown(Path("/rec"), Path("/home/someone/set/a.png")) == "set/a.png"
 
 

@@ -13,6 +13,7 @@ from orchestrator.dataset.pixels.measure import measure
 from orchestrator.dataset.pixels.model import FINGERPRINT
 from orchestrator.dataset.prepare.model import Reason
 from orchestrator.dataset.prepare.shots import shot_words
+from orchestrator.dataset.relations import RELATIONS
 from orchestrator.dataset.worth import SLANTED, worth
 
 if TYPE_CHECKING:
@@ -29,18 +30,6 @@ if TYPE_CHECKING:
 
 OTHER_CONTENT: Final[frozenset[Relation]] = frozenset(("crop", "turned", "altered", "flip"))
 """Relations of copies that may show something the kept one does not; all others are the same picture."""
-RELATIONS: Final[dict[Relation, Text]] = {
-    "exact": Text("the same file", "同一文件"),
-    "same-pixels": Text("the same pixels", "像素相同"),
-    "recompressed": Text("recompressed", "重新压缩"),
-    "resized": Text("resized", "缩放"),
-    "brightness": Text("lightened or darkened", "亮度不同"),
-    "framed": Text("with or without a frame", "有无边框"),
-    "altered": Text("marked or slightly changed", "有标记或略有改动"),
-    "crop": Text("cropped", "裁切"),
-    "turned": Text("turned a little", "略微旋转"),
-    "flip": Text("mirrored", "镜像"),
-}
 LIKE_A_COPY: Final = Text(
     "stays: like a picture that is left out, but not like one that stays",
     "保留：与某张未带入的图片相似，但与保留的图片都不相同",

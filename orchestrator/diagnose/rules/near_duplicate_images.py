@@ -32,10 +32,11 @@ domain-rules D3. Labelled pictures, seeds that the limits had not seen: precisio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text, plural
+from orchestrator.dataset.relations import RELATIONS
 from orchestrator.dataset.subject_copies import contents_of, near_copies, near_groups_in_subject
 from orchestrator.diagnose.facts import NO_DATASET, names
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.dataset.looked import CopyGroup
-    from orchestrator.dataset.near import Relation
 
 
 SAYS = Says("R117", "near-duplicate-images")
@@ -54,20 +54,6 @@ MOST_NAMED = 3
 """Copies of one group named in one line."""
 MOST_SHOWN = 20
 """Groups listed as evidence; the count and the paths say the rest."""
-RELATIONS: Final[Mapping[Relation, Text]] = {
-    "crop": Text("cropped", "裁剪"),
-    "flip": Text("mirrored", "左右翻转"),
-    "turned": Text("turned a little", "略微旋转"),
-    "framed": Text("framed", "加了边框"),
-    "altered": Text("altered or marked", "有改动或标记"),
-    "brightness": Text("lightened or darkened", "亮度不同"),
-    "resized": Text("resized", "缩放"),
-    "recompressed": Text("recompressed", "重新压缩"),
-    "same-pixels": Text("of the same pixels", "像素相同"),
-    "exact": Text("the same file", "同一文件"),
-    "through-another": Text("like another copy", "与另一副本相近"),
-}
-"""How a copy differs from the one to keep; told in this order."""
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text, plural, same
+from orchestrator.dataset.relations import RELATIONS
 from orchestrator.dataset.subject_copies import contents_of, groups_in_subject, near_copies, near_groups_in_subject
 from orchestrator.report.dataset_page.model import Group, Sheet, Shot, sides
 
@@ -13,25 +14,11 @@ if TYPE_CHECKING:
 
     from orchestrator.dataset.looked import Copy, CopyGroup
     from orchestrator.dataset.model import Dataset
-    from orchestrator.dataset.near import Relation
     from orchestrator.report.dataset_page.gallery import Gallery
 
 MOST_GROUPS: Final = 120
 MOST_EACH: Final = 12
 KEEP: Final = Text("keep this one", "保留这一张")
-RELATIONS: Final[dict[Relation, Text]] = {
-    "exact": Text("the same file", "文件完全相同"),
-    "same-pixels": Text("the same pixels", "像素相同"),
-    "recompressed": Text("saved once more", "重新压缩"),
-    "resized": Text("another size", "尺寸不同"),
-    "brightness": Text("lighter or darker", "亮度不同"),
-    "framed": Text("one of the two has a frame", "其一带边框"),
-    "altered": Text("something put on or changed", "有添加或改动"),
-    "crop": Text("another crop", "裁切不同"),
-    "turned": Text("turned a little", "略有旋转"),
-    "flip": Text("mirrored", "镜像"),
-    "through-another": Text("like another of this group", "与组内另一张相同"),
-}
 NOTE: Final = Text(
     "Each group is one picture. The first is the sharpest and largest: keep it and take the others out by hand, or keep them knowing "
     "that what they show is learned that many times as fast. Nothing was removed.",
