@@ -133,7 +133,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     job.journal.attempt = start.attempt
     job.journal.add("attempt-started", first_step=start.first_step, state=start.state, why=why)
     plan = job.plan
-    keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, _verify)
+    keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, verify)
     watch = AttemptWatch(job, rundir, start.first_step, listener, keeper, may_stop=may_stop)
     stop = SafeStop(rundir, lambda: keeper.saved_states, watch.ahead, watch.on_stop_asked)
     if not rundir.inputs_json.exists():
@@ -151,7 +151,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     return Done(launched, watch, rundir)
 
 
-def _verify(path: Path) -> Verdict:
+def verify(path: Path) -> Verdict:
     """Read a network file whole; say what it is, and what is wrong with it."""
     from orchestrator.core.safetensors_header import TensorFileError, read_header
     from orchestrator.observe.files import read_checkpoint
