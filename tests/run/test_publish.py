@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,6 @@ from safetensors.numpy import save_file
 
 from orchestrator.attempts import verify
 from orchestrator.core.rundir import RunDir
-from orchestrator.run import publish
 from orchestrator.run.create import claim_attempt
 from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
 
@@ -119,7 +119,7 @@ def test_without_hard_links_it_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(publish.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     run = attempt(tmp_path / "run")
     source = network(run.output / "a.safetensors")
     (found,) = Publisher(run, 0, verify).settle()
