@@ -9,7 +9,6 @@ from safetensors.numpy import save_file
 
 from orchestrator.attempts import verify
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.create import claim_attempt
 from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
 
 if TYPE_CHECKING:
@@ -36,8 +35,9 @@ def network(path: Path, value: float = 1.0, name: str = "lora_unet_a", **metadat
 
 
 def attempt(root: Path, number: int = 1) -> RunDir:
-    root.mkdir(exist_ok=True)
-    return claim_attempt(RunDir(root), number, {})
+    run = RunDir(root, number)
+    run.output.mkdir(parents=True)
+    return run
 
 
 def test_a_file_that_rests_is_published_once_with_its_sum(tmp_path: Path) -> None:
