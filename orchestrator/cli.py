@@ -39,8 +39,15 @@ cli.add_command(dataset)
     "--runs-dir", type=click.Path(path_type=Path), help="Where runs lie (default: the recipe's, else `runs`)."
 )
 @click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
+@click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
 def run(
-    recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, runs_dir: Path | None, no_stop: bool
+    recipe: Path,
+    overrides: tuple[str, ...],
+    form: str,
+    lang: Language,
+    runs_dir: Path | None,
+    no_stop: bool,
+    share_gpu: bool,
 ) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
     from orchestrator import pipeline
@@ -49,7 +56,9 @@ def run(
 
     watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
-        done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
+        done = pipeline.run_recipe(
+            recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop, shares_gpu=share_gpu
+        )
     if isinstance(done, Prepared):
         return _checked(done, form, lang)
     from orchestrator.report import tell
@@ -63,6 +72,29 @@ def _checked(done: Prepared, form: str, lang: Language) -> int:
     return tell.checked(
         done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, done.unseen, form, lang
     )
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--from-scratch", is_flag=True, help="Begin anew, where no saved state is whole.")
+@click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
+@click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
+@in_form
+@in_language
+def resume(run: Path, from_scratch: bool, no_stop: bool, share_gpu: bool, form: str, lang: Language) -> int:
+    """Go on with a run from its newest saved state."""
+    from orchestrator import pipeline
+    from orchestrator.report import tell, tell_runs
+    from orchestrator.report.watcher import Watcher
+
+    watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
+    with watcher:
+        done = pipeline.resume_run(
+            run, watcher, lang, from_scratch=from_scratch, may_stop=not no_stop, shares_gpu=share_gpu
+        )
+    if done is None:
+        return tell_runs.nothing_left(run, form, lang)
+    return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
 @cli.command()

@@ -22,6 +22,41 @@ class RunDir:
         return self.root / "run.json"
 
     @property
+    def journal(self) -> Path:
+        """What happened, one JSON object a line, only ever added to. See `run/journal.py`."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def inputs_json(self) -> Path:
+        """What the run was begun with: marks of pictures, captions, models and compiled settings."""
+        return self.root / "inputs.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains here; free at once when that process is gone, however it went."""
+        return self.root / "run.lock"
+
+    @property
+    def owner_json(self) -> Path:
+        """Who holds or last held the lock, for messages only."""
+        return self.root / "owner.json"
+
+    @property
+    def stop_request(self) -> Path:
+        """Written by `lora-run stop`, read by the process that trains here."""
+        return self.root / "stop.request"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Network files that were read whole and found good. A name in it is never written twice."""
+        return self.root / "checkpoints"
+
+    @property
+    def quarantine(self) -> Path:
+        """Torn or broken files of the trainer, kept and never used."""
+        return self.root / "quarantine"
+
+    @property
     def recipe(self) -> Path:
         """The user's recipe, byte for byte."""
         return self.root / "recipe.yaml"

@@ -52,7 +52,7 @@ class Launched:
     stopped_because: str | None = None
     """What `should_stop` answered, or `no-output`."""
     interrupted: bool = False
-    """The user pressed Ctrl-C, or somebody asked this process to end."""
+    """The user pressed Ctrl-C, or somebody asked this process or the run to end."""
     first_step_s: float | None = None
     longest_silence_s: float = 0.0
     oom_kills: int = 0
@@ -93,9 +93,13 @@ class _Watch:
     on_line: Callable[[str, float], None] | None
     should_stop: Callable[[], str | None] | None
     on_silence: Callable[[float], None] | None
+    is_due: Callable[[int], bool] | None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     first_step_s: float | None = None
     stop_asked_at: float | None = None
+    signals_then: int = 0
+    """Signals that had come when stopping began."""
+    is_interrupted: bool = False
     stopped_because: str | None = None
     pushes: int = 0
     silence_told_s: float = 0.0
@@ -112,6 +116,7 @@ def launch(
     patience: Patience = Patience(),
     on_start: Callable[[], None] | None = None,
     on_silence: Callable[[float], None] | None = None,
+    is_due: Callable[[int], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Launched:
     """Start `command` in the run folder and return when it and everything it started has ended.
@@ -120,7 +125,8 @@ def launch(
     a text it returns ends the run and is kept as the reason. `on_silence(seconds)` is called when the trainer has been silent
     for longer than `patience` allows, and again whenever that time doubles. `on_start()` is called once, before the first line
     is handed on: the trainer loads for seconds, so whatever is only needed to watch it belongs there. An error in it ends the
-    run. All four are called on this thread.
+    run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
+    run is ended for the user. Without it the first signal ends the run. All are called on this thread.
 
     Raises EnvironmentFault when the program cannot be started.
     """
@@ -133,7 +139,7 @@ def launch(
         waiting = Waiting()
         pump = _make_pump(process, command, rundir, waiting, clock)
         watch = _Watch(
-            process, token, noted, pump, waiting, patience, clock, started_at, on_line, should_stop, on_silence
+            process, token, noted, pump, waiting, patience, clock, started_at, on_line, should_stop, on_silence, is_due
         )
         try:
             pump.start()
@@ -173,7 +179,7 @@ def _sum_up(watch: _Watch, exit_code: int | None, seconds: float, oom_kills: int
         seconds,
         None if first is None else first - watch.started_at,
         watch.stopped_because,
-        interrupted=bool(watch.noted),
+        interrupted=watch.is_interrupted,
         first_step_s=watch.first_step_s,
         longest_silence_s=watch.longest_silence_s,
         oom_kills=max(0, oom_kills),
@@ -214,10 +220,11 @@ def _stay(watch: _Watch) -> None:
         now = watch.clock()
         if watch.stop_asked_at is None:
             _look_at_silence(watch, now)
-            reason = None if watch.noted else watch.stopped_because or _ask(watch)
-            if watch.noted or reason:
+            watch.is_interrupted = _is_due(watch)
+            reason = None if watch.is_interrupted else watch.stopped_because or _ask(watch)
+            if watch.is_interrupted or reason:
                 watch.stopped_because = reason
-                watch.stop_asked_at = now
+                watch.stop_asked_at, watch.signals_then = now, len(watch.noted)
         if watch.stop_asked_at is not None:
             _climb(watch, now - watch.stop_asked_at)
 
@@ -232,8 +239,9 @@ def _is_still_stopping(watch: _Watch) -> bool:
 
 
 def _climb(watch: _Watch, waited_s: float) -> None:
-    """Send what is due. A second Ctrl-C means: now."""
-    while watch.pushes < len(LADDER) and (waited_s >= LADDER[watch.pushes][0] or len(watch.noted) > 1):
+    """Send what is due. Another Ctrl-C means: all of it, now."""
+    is_urgent = len(watch.noted) > watch.signals_then
+    while watch.pushes < len(LADDER) and (waited_s >= LADDER[watch.pushes][0] or is_urgent):
         process_group.push(watch.process, watch.token, LADDER[watch.pushes][1])
         watch.pushes += 1
 
@@ -252,6 +260,18 @@ def _hand_on(lines: list[Line], watch: _Watch) -> None:
             except Exception:  # noqa: BLE001 - watching must never cost a training run; it is told in the result
                 watch.errors.append(traceback.format_exc())
                 watch.on_line = None
+
+
+def _is_due(watch: _Watch) -> bool:
+    """Whether the user's wish to end is to be followed now."""
+    if watch.is_due is None:
+        return bool(watch.noted)
+    try:
+        return watch.is_due(len(watch.noted))
+    except Exception:  # noqa: BLE001 - as below; what decides is gone, so the wish is followed at once
+        watch.errors.append(traceback.format_exc())
+        watch.is_due = None
+        return bool(watch.noted)
 
 
 def _ask(watch: _Watch) -> str | None:

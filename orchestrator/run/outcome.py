@@ -35,16 +35,21 @@ class _Said(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-def judge_outcome(launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None) -> Outcome:
+def judge_outcome(
+    launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None, planned_steps: int | None = None
+) -> Outcome:
     """Return how the run ended.
 
-    `checkpoint`: what reading the final file gave; without it only its existence counts. Causes: `ok`, `exit-error` (trained
+    `checkpoint`: what reading the final file gave; without it only its existence counts. `planned_steps` are compared with its
+    own, where it tells them. Causes: `ok`, `exit-error` (trained
     and saved, then failed), `interrupted`,
-    `nothing-trained` (interrupted before the first step), `no-output`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
+    `nothing-trained` (interrupted before the first step), `no-output`, `steps-short`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
     `zero-model`, `out-of-memory` (GPU), `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
     Runs are shown to others: the user's home folder stands as `~` in what is quoted.
     """
     said = _judge(launched, rundir, checkpoint)
+    if said.ending is Ending.SUCCEEDED:
+        said = _steps_short(checkpoint, planned_steps) or said
     # nobody asks why after pressing Ctrl-C himself: the traceback of it would only look like a fault
     needs_no_words = said.ending in (Ending.SUCCEEDED, Ending.INTERRUPTED)
     lines = said.lines or (() if needs_no_words else _last(launched.tail))
@@ -79,11 +84,28 @@ def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) ->
     return _failed(launched)
 
 
+def _steps_short(checkpoint: Checkpoint | None, planned: int | None) -> _Said | None:
+    """Return what is wrong where the final file is from an earlier step than the planned last one."""
+    if checkpoint is None or planned is None or checkpoint.step is None or checkpoint.step >= planned:
+        return None
+    return _Said(
+        Ending.FAILED,
+        "steps-short",
+        Text(
+            f"the final file is from step {checkpoint.step} of {planned}: the trainer ended early and called it done",
+            f"最终文件来自第 {checkpoint.step} 步，而计划是 {planned} 步：训练器提前结束却称已完成",
+        ),
+    )
+
+
 def _interrupted(*, is_started: bool) -> _Said:
     if not is_started:
         nothing = Text("interrupted before the first step: nothing was trained", "第一步之前就被中断：没有训练任何内容")
         return _Said(Ending.INTERRUPTED, NOTHING_TRAINED, nothing)
-    kept = Text("interrupted; what was saved until then is kept", "已中断；此前保存的文件都保留")
+    kept = Text(
+        "interrupted; what was saved until then is kept, and `lora-run resume` goes on from it",
+        "已中断；此前保存的文件都保留，`lora-run resume` 可从那里继续",
+    )
     return _Said(Ending.INTERRUPTED, "interrupted", kept)
 
 

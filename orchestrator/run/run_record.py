@@ -64,6 +64,8 @@ class RunRecord:
     outcome: Outcome | None = None
     recipe_dir: str = "."
     """Folder that relative paths of recipe.yaml start at, relative to the run folder where that is possible."""
+    recipe_name: str = ""
+    """File in that folder; empty: written by a version that did not keep it."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What `--set` wrote, by dotted recipe key."""
 
@@ -124,6 +126,7 @@ def _record_of(body: Mapping[str, Any]) -> RunRecord:
         body["machine"],
         _outcome_of(body["outcome"]),
         body.get("recipe_dir", "."),
+        body.get("recipe_name", ""),
         body.get("overrides", {}),
     )
 
