@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.backends.network_size import network_size
-from orchestrator.plan.disk import disk_need, need_line
-from orchestrator.run.keeper import KEPT_STATES
+from orchestrator.plan.disk import need_line
+from orchestrator.run.disk import run_need
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
 
 def disk_line(plan: Plan) -> Text:
     """Return the need of a plan in one line."""
-    return need_line(disk_need(plan, network_size(plan), keep_states=KEPT_STATES))
+    return need_line(run_need(plan))
 
 
 def disk_record(plan: Plan | None, language: Language) -> dict[str, Any] | None:
     """Return the need of a plan for programs; `bytes` is null where the size of the network is not known."""
     if plan is None:
         return None
-    need = disk_need(plan, network_size(plan), keep_states=KEPT_STATES)
+    need = run_need(plan)
     return {
         "bytes": need.size_bytes if need.is_known else None,
         "files": need.files,

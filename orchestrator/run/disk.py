@@ -16,7 +16,8 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.number_text import size
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
-from orchestrator.plan.disk import parts_line, ways_to_save
+from orchestrator.plan.disk import disk_need, parts_line, ways_to_save
+from orchestrator.run.keeper import KEPT_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +69,13 @@ class Shortage:
     def short_files(self) -> int:
         """File names that are missing."""
         return 0 if self.room.free_files is None else max(0, self.files - self.room.free_files)
+
+
+def run_need(plan: Plan) -> DiskNeed:
+    """Return what a run of `plan` writes at most, old states let go as this tool does. Reads the headers of the base model's files."""
+    from orchestrator.backends.network_size import network_size
+
+    return disk_need(plan, network_size(plan), keep_states=KEPT_STATES)
 
 
 def room_at(folder: Path) -> Room:
