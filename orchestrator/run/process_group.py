@@ -61,6 +61,22 @@ def push(process: subprocess.Popen[bytes], token: str, how: Push) -> None:
     reaper.signal_all(process.pid, token, number)
 
 
+def hold(process: subprocess.Popen[bytes], token: str) -> bool:
+    """Stop the whole group where it is, without ending it. Returns False on a system that cannot (Windows).
+
+    A held group does not hear that it is asked to end: let it go first.
+    """
+    if sys.platform == "win32":
+        return False
+    return reaper.signal_all(process.pid, token, signal.SIGSTOP)
+
+
+def let_go(process: subprocess.Popen[bytes], token: str) -> None:
+    """Let a held group go on."""
+    if sys.platform != "win32":
+        reaper.signal_all(process.pid, token, signal.SIGCONT)
+
+
 def is_any_left(process: subprocess.Popen[bytes], token: str) -> bool:
     """Return whether a process of the run still lives after its leader ended. Zombies carry no mark and do not count."""
     return sys.platform != "win32" and process.poll() is not None and bool(reaper.members(token))
