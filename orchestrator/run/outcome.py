@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.core.text import Text
 from orchestrator.run import last_words
-from orchestrator.run.launch import NO_OUTPUT
+from orchestrator.run.launched import NO_OUTPUT
 from orchestrator.run.model import NOTHING_TRAINED, Ending, Outcome
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.observation import Checkpoint
     from orchestrator.core.rundir import RunDir
-    from orchestrator.run.launch import Launched
+    from orchestrator.run.launched import Launched
 
 LAST_LINES = 20
 TRACEBACK_LINES = 60
