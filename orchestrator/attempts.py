@@ -123,7 +123,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     plan = job.plan
     changes = {"changes": dict(plan.changes)} if plan.changes else {}
     job.journal.add("attempt-started", first_step=start.first_step, state=start.state, why=why, **changes)
-    keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, _verify)
+    keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, verify)
     watch = AttemptWatch(job, rundir, start.first_step, listener, keeper, may_stop=may_stop)
     stop = SafeStop(rundir, lambda: keeper.saved_states, watch.ahead, watch.on_stop_asked)
     if not rundir.inputs_json.exists():
@@ -153,7 +153,7 @@ def _plan_file(job: Job, start: Start) -> dict[str, str]:
     return {job.rundir.relative(path): record_text("plan", PLAN_RECORD_VERSION, plan_record(job.plan))}
 
 
-def _verify(path: Path) -> Verdict:
+def verify(path: Path) -> Verdict:
     """Read a network file whole; say what it is, and what is wrong with it."""
     from orchestrator.core.safetensors_header import TensorFileError, read_header
     from orchestrator.observe.files import read_checkpoint
