@@ -7,17 +7,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import Job, start_of
+from orchestrator.attempts import start_of
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
+from orchestrator.job import Job
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from orchestrator.attempts import Listener
     from orchestrator.backends.attempt import Start
+    from orchestrator.job import Listener
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
     from orchestrator.run.run_record import RunRecord
@@ -30,7 +31,7 @@ def open_run(path: Path, held: ExitStack, *, shares_gpu: bool = False) -> Job:
     EnvironmentFault when the trainer is not there.
     """
     from orchestrator.backends.registry import compile_plan
-    from orchestrator.plan.saved import read_plan
+    from orchestrator.plan.saved import read_newest_plan, read_plan
     from orchestrator.recipe.load import load_recipe
     from orchestrator.report.judged import rescan
     from orchestrator.report.run_facts import no_run
@@ -51,6 +52,7 @@ def open_run(path: Path, held: ExitStack, *, shares_gpu: bool = False) -> Job:
     if changed:
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
+    plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
     build = compile_plan(plan, trainer)
     if build.problems:
         raise InputError(build.problems)
@@ -73,7 +75,7 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     if any(p.is_final and p.step is not None and p.step >= total for p in history.published):
         return None
     number = newest_attempt(job.rundir) + 1
-    start = Start(number) if from_scratch else start_of(job, number)
+    start = Start(number, is_replanned=bool(job.plan.changes)) if from_scratch else start_of(job, number)
     if start.state is None and not from_scratch:
         raise InputError([_no_state(job, history)])
     lost = max(0, reached(job.rundir, history) - start.first_step)

@@ -153,3 +153,5 @@ class Plan:
     that did not say."""
     target: Resolved | None = None
     """The steps that somebody asked for; None: nobody did, or a plan of a version that did not keep it."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Recipe keys that the run changed itself, for lack of memory -> their value; what was asked for stands in the recipe."""
