@@ -100,7 +100,7 @@ def resume_run(
     from orchestrator.resume import open_run, start_again
 
     with ExitStack() as held:
-        job = open_run(path, held, shares_gpu=shares_gpu)
+        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
             return None
