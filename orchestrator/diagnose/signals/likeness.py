@@ -59,7 +59,8 @@ def largest_group(points: Floats, radius: float) -> list[int]:
 
     best: list[int] = []
     for centre in points[:: -(-len(points) // CENTRES) or 1]:
-        near = np.flatnonzero(np.sqrt(((points - centre) ** 2).mean(axis=1)) <= radius)
+        away = points - centre
+        near = np.flatnonzero(np.einsum("ij,ij->i", away, away) <= radius**2 * points.shape[1])
         if len(near) > len(best):
             best = near.tolist()
     return best
