@@ -11,6 +11,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.cli_dataset import dataset
+from orchestrator.cli_trust import trust
 from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def cli() -> None:
 
 
 cli.add_command(dataset)
+cli.add_command(trust)
 
 
 @cli.command()

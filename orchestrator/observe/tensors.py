@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from orchestrator.core.observation import GroupWeights
-    from orchestrator.observe.safetensors_header import Header, Tensor
+    from orchestrator.core.safetensors_header import Header, Tensor
 
 BLOCK_BYTES: Final = 32 * 1024 * 1024
 _UP = re.compile(r"\.(?:lora_up|lora\.up|lora_B(?:\.\w+)?|lora_linear_layer\.up)\.weight$")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from orchestrator.core.safetensors_header import MAX_HEADER_BYTES, TensorFileError, read_header
 from orchestrator.observe.files import read_checkpoint
-from orchestrator.observe.safetensors_header import MAX_HEADER_BYTES, TensorFileError, read_header
 from orchestrator.observe.tensors import decode, group_of, is_up, scan
 
 REAL = Path(__file__).parents[1] / "logs" / "untouched" / "model" / "lora.safetensors"
