@@ -48,7 +48,9 @@ def run(
     from orchestrator import pipeline
     from orchestrator.prepared import Prepared
     from orchestrator.report.watcher import Watcher
+    from orchestrator.run.private import keep_private
 
+    keep_private()
     watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
         done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
