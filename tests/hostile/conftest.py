@@ -9,6 +9,7 @@ from PIL import Image
 
 from orchestrator.recipe.dump import to_yaml
 from tests.hostile.files import tensors
+from tests.report.conftest import make_data, make_recorded  # noqa: F401  fixtures of the report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
