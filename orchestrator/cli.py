@@ -11,6 +11,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.cli_dataset import dataset
+from orchestrator.cli_trust import trust
 from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def cli() -> None:
 
 
 cli.add_command(dataset)
+cli.add_command(trust)
 
 
 @cli.command()
@@ -53,7 +55,9 @@ def run(
     from orchestrator import pipeline
     from orchestrator.prepared import Prepared
     from orchestrator.report.watcher import Watcher
+    from orchestrator.run.private import keep_private
 
+    keep_private()
     watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
         done = pipeline.run_recipe(

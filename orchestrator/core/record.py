@@ -70,15 +70,22 @@ def to_plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file.
 
-    What is no UTF-8, bytes of a file's name, is written as an escape.
+    `mode`: rights of the file before the umask takes its own from them. What is no UTF-8, bytes of a file's name, is written as an escape.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
-        # "x": never through a link that somebody put there; the mode honours the umask
-        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        # "x": never through a link that somebody put there
+        with open(
+            temporary,
+            "x",
+            encoding="utf-8",
+            errors="backslashreplace",
+            newline="\n",
+            opener=lambda name, flags: os.open(name, flags, mode),
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -41,7 +41,7 @@ def can_show(stream: TextIO, text: str) -> bool:
 
 def safe(text: str) -> str:
     """Text of others without escapes that would drive the terminal, and without secrets."""
-    return scrub(visible(text))
+    return scrub(visible(text).replace("\r", "\\x0d"))  # a carriage return writes over what stands there
 
 
 class LiveLine:
