@@ -166,5 +166,13 @@ def left_of(rundir: RunDir) -> list[psutil.Process]:
 
 
 def helper_of(pid: int) -> list[int]:
-    """Return the helpers of process `pid`."""
-    return [c.pid for c in psutil.Process(pid).children() if any(w.endswith(Path(reaper.__file__).name) for w in c.cmdline())]
+    """Return the living helpers of process `pid`."""
+    name = os.path.basename(reaper.__file__)  # noqa: PTH119
+    found = []
+    for child in psutil.Process(pid).children():
+        try:
+            if any(word.endswith(name) for word in child.cmdline()):
+                found.append(child.pid)
+        except psutil.Error:  # a zombie has no command line
+            continue
+    return found

@@ -95,7 +95,7 @@ def train(output: str, plan: dict, fault: dict, step_s: float, first: int) -> No
         total -= per_epoch
     for step in range(first + 1, total + 1):
         if fault.get("at") == step:
-            go_wrong(fault["do"])
+            go_wrong(fault["do"], fault.get("s", 120))
         time.sleep(step_s)
         bar(step - first, left)
         if step % per_epoch == 0 and step < total:
@@ -112,7 +112,7 @@ def bar(step: int, total: int) -> None:
     sys.stderr.write(f"\rsteps: {100 * step // total:3d}%|###   | {step}/{total} [00:01<00:02,  9.00it/s, avr_loss=0.100]")
 
 
-def go_wrong(what: str) -> None:
+def go_wrong(what: str, seconds: float) -> None:
     """End, or hang, as the fault says."""
     print()
     if what in ("oom", "passing", "mistake"):
@@ -123,7 +123,7 @@ def go_wrong(what: str) -> None:
     if number is not None:
         os.kill(os.getpid(), number)
     if what == "hang":
-        time.sleep(120)
+        time.sleep(seconds)
 
 
 def final(path: str, name: str, step: int, epoch: int, fault: str) -> None:
