@@ -51,8 +51,14 @@ def launcher() -> None:
     trainer = subprocess.Popen([sys.executable, "-S", "-E", "-u", __file__, "--as-trainer", *sys.argv[1:]])
     code = trainer.wait()
     if code:
-        how = f"died with <Signals.{signal.Signals(-code).name}: {-code}>." if code < 0 else f"returned non-zero exit status {code}."
-        print(f"Traceback (most recent call last):\n  x\nsubprocess.CalledProcessError: Command '[...]' {how}", flush=True)
+        how = (
+            f"died with <Signals.{signal.Signals(-code).name}: {-code}>."
+            if code < 0
+            else f"returned non-zero exit status {code}."
+        )
+        print(
+            f"Traceback (most recent call last):\n  x\nsubprocess.CalledProcessError: Command '[...]' {how}", flush=True
+        )
         sys.exit(1)
 
 
@@ -68,7 +74,9 @@ def trainer() -> None:
         faults = json.load(file)
     fault = faults.get(str(attempt), {})
     worker = subprocess.Popen(
-        [sys.executable, "-S", "-E", "-c", "import time; time.sleep(120)"], start_new_session=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-S", "-E", "-c", "import time; time.sleep(120)"],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
     )
     with open("pids.part", "w", encoding="utf-8") as file:
         file.write(json.dumps({"launcher": os.getppid(), "trainer": os.getpid(), "worker": worker.pid}))
@@ -109,7 +117,9 @@ def train(output: str, plan: dict, fault: dict, step_s: float, first: int) -> No
 
 def bar(step: int, total: int) -> None:
     """Draw the progress bar."""
-    sys.stderr.write(f"\rsteps: {100 * step // total:3d}%|###   | {step}/{total} [00:01<00:02,  9.00it/s, avr_loss=0.100]")
+    sys.stderr.write(
+        f"\rsteps: {100 * step // total:3d}%|###   | {step}/{total} [00:01<00:02,  9.00it/s, avr_loss=0.100]"
+    )
 
 
 def go_wrong(what: str, seconds: float) -> None:
@@ -130,7 +140,9 @@ def final(path: str, name: str, step: int, epoch: int, fault: str) -> None:
     """Write the final file, or what a fault leaves of it."""
     print(f"\nsaving checkpoint: {path}")
     if fault != "no-file":
-        network(path, name, step, epoch, value=float("nan") if fault == "nan" else 0.5, is_empty=fault == "zero-tensors")
+        network(
+            path, name, step, epoch, value=float("nan") if fault == "nan" else 0.5, is_empty=fault == "zero-tensors"
+        )
     if fault == "stale":
         os.utime(path, (time.time() - 1e6,) * 2)
     print("model saved.")

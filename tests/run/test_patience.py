@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.run.patience import CACHING_MOST_S, DRAWING_S, START_S, STEP_S, Limits, Patience, limits_for, silence_text
+from orchestrator.run.patience import (
+    CACHING_MOST_S,
+    DRAWING_S,
+    START_S,
+    STEP_S,
+    Limits,
+    Patience,
+    limits_for,
+    silence_text,
+)
 
 RELIABILITY = {
     "A23": "ten minutes of silence while a model of 30 GB is hashed: not told, not ended (fake clock)",
