@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.text import Text
+from orchestrator.run.process_group import Hold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
     from orchestrator.dataset.model import Dataset
     from orchestrator.diagnose.looking import Looking
     from orchestrator.diagnose.watching import Watching
     from orchestrator.job import Job, Listener
-    from orchestrator.plan.model import Plan
+    from orchestrator.run.disk_gate import DiskGate
     from orchestrator.run.keeper import Keeper
     from orchestrator.run.launched import Launched
     from orchestrator.run.patience import Patience
@@ -47,10 +47,31 @@ class AttemptWatch:
         self._may_stop, self._first_step = may_stop, first_step
         self._step = first_step
         self.patience = patience_for(job)
+        self.hold = Hold()
+        self._gate = self._make_gate()
         self._seconds = 0.0
         self._noted_at = time.monotonic()
         self._pace: tuple[float, int] | None = None
         """When the first step was seen, and which."""
+
+    def _make_gate(self) -> DiskGate:
+        """Return what looks at the disk before each save. It is told in steps of the whole run."""
+        from orchestrator.backends.network_size import network_size
+        from orchestrator.plan.saves import saves_of
+        from orchestrator.run.ballast import free_ballast
+        from orchestrator.run.disk_gate import DiskGate, Pushes
+
+        output, ballast = self._rundir.output, self._rundir.ballast
+        pushes = Pushes(
+            lambda: shutil.disk_usage(output).free, self.hold.hold, self.hold.let_go, lambda: free_ballast(ballast),
+            self._tell_of_disk,
+        )  # fmt: skip
+        saves = saves_of(self._job.plan, network_size(self._job.plan))
+        return DiskGate(saves.next_after, pushes, first_step=self._first_step)
+
+    def _tell_of_disk(self, text: Text) -> None:
+        self._job.journal.add("disk", told=text.en, is_held=self.hold.is_held)
+        self._listener.told(text)
 
     def begin(self) -> None:
         """Tell that the attempt has begun, load what understands its lines, and begin to look at the pictures."""
@@ -83,7 +104,10 @@ class AttemptWatch:
         self._listener.event(event)
 
     def stop_reason(self) -> str | None:
-        """Return why the run should be stopped now, if it should. What the pictures say is told, and stops nothing."""
+        """Return why the run should be stopped now, if it should. What the pictures say is told, and stops nothing.
+
+        Where the disk has no room for the next save, the trainer is held here until there is.
+        """
         news = self._looking.news()
         if news is not None:
             self._listener.told(news)
@@ -92,7 +116,7 @@ class AttemptWatch:
         if now - self._noted_at >= STEP_EVERY_S:
             self._noted_at = now
             self._job.journal.add("step", step=self._step)
-        return self._watch.stop_reason()
+        return self._gate.tick(now, self._step) or self._watch.stop_reason()
 
     def write_down(self, found: list[tuple[str, dict[str, Any]]]) -> None:
         """Write what the keeper found into the journal."""
@@ -118,7 +142,7 @@ class AttemptWatch:
         from orchestrator.run.stop import Ahead
 
         plan = self._job.plan
-        every = state_every_steps(plan)
+        every = plan.state_every_n_epochs and plan.state_every_n_epochs * plan.steps.steps_per_epoch
         if every is None or self._step <= self._first_step:
             return None
         to_go = min(every - self._step % every, plan.steps.total_steps - self._step)
@@ -151,15 +175,6 @@ class AttemptWatch:
     def end(self, launched: Launched) -> tuple[Dataset | None, tuple[Text, ...]]:
         """Return the data set with what was seen of it meanwhile, and what is to be said of that."""
         return self._looking.end(0.0) if launched.interrupted else self._looking.end()
-
-
-def state_every_steps(plan: Plan) -> int | None:
-    """Return the steps from one saved state to the next, None where the run saves none at epoch ends."""
-    options: Mapping[str, Any] = {name: decided.value for name, decided in plan.train.items()}
-    every = options.get("save_every_n_epochs")
-    if not options.get("save_state") or not every:
-        return None
-    return int(every) * plan.steps.steps_per_epoch
 
 
 def patience_for(job: Job) -> Patience:

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.core.text import Text
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -110,6 +112,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     """One launch of the trainer, from its folder to its settled files."""
     from orchestrator.attempt_watch import AttemptWatch
     from orchestrator.backends.attempt import attempt_build
+    from orchestrator.run.ballast import free_ballast, make_ballast
     from orchestrator.run.create import claim_attempt
     from orchestrator.run.inputs import start_marking
     from orchestrator.run.keeper import Keeper
@@ -126,6 +129,9 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, verify)
     watch = AttemptWatch(job, rundir, start.first_step, listener, keeper, may_stop=may_stop)
     stop = SafeStop(rundir, lambda: keeper.saved_states, watch.ahead, watch.on_stop_asked)
+    no_ballast = make_ballast(rundir.ballast)
+    if no_ballast is not None:
+        listener.told(no_ballast)
     if not rundir.inputs_json.exists():
         start_marking(plan, rundir, job.record.trainer)
     keeper.start()
@@ -133,12 +139,45 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     try:
         launched = launch(
             command, rundir, watch.on_line, watch.stop_reason, patience=watch.patience, on_start=watch.begin,
-            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=stop.is_due,
+            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=stop.is_due, hold=watch.hold,
         )  # fmt: skip
     finally:
+        free_ballast(rundir.ballast)  # what is still to be written now needs its room
+        watch.write_down(keeper.finish())
+    if not launched.interrupted and _rescue(job, rundir, start, listener):
         watch.write_down(keeper.finish())
     watch.settle(launched)
     return Done(job, launched, watch, rundir)
+
+
+def _rescue(job: Job, rundir: RunDir, start: Start, listener: Listener) -> bool:
+    """Make the final file again from the final state, where the trainer saved that and only the file failed. Return whether."""
+    from orchestrator.run.history import read_history
+    from orchestrator.run.rescue import CannotRescue, rescue_network
+    from orchestrator.run.whole_state import state_problem
+
+    plan = job.plan
+    target, state = (rundir.output / f"{plan.output_name}{end}" for end in (".safetensors", "-state"))
+    if target.exists() or not state.is_dir() or state_problem(state) is not None:
+        return False
+    published = read_history(rundir).published
+    precision = plan.train.get("save_precision")
+    try:
+        rescue_network(
+            state, target, step=plan.steps.total_steps - start.first_step, epoch=plan.steps.epochs,
+            save_precision=None if precision is None else precision.value, like=rundir.checkpoints / published[-1].file if published else None,
+        )  # fmt: skip
+    except CannotRescue as error:
+        job.journal.add("not-rescued", reason=error.reason.en)
+        return False
+    job.journal.add("rescued", file=rundir.relative(target), state=rundir.relative(state))
+    listener.told(
+        Text(
+            f"the final file could not be written; it was made from the last saved state: {target.name}",
+            f"最终文件未能写入；已用最后保存的状态生成：{target.name}",
+        )
+    )
+    return True
 
 
 def _plan_file(job: Job, start: Start) -> dict[str, str]:

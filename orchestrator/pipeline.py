@@ -102,7 +102,7 @@ def resume_run(
     from orchestrator.resume import open_run, start_again
 
     with ExitStack() as held:
-        job = open_run(path, held, shares_gpu=shares_gpu)
+        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
             return None
@@ -118,6 +118,7 @@ def _create(
     from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
     from orchestrator.recipe.dump import dump_resolved, overridden
     from orchestrator.run.create import create_run
+    from orchestrator.run.disk import require_room, run_need
     from orchestrator.run.journal import Journal
     from orchestrator.run.locks import run_locked
     from orchestrator.run.run_record import start_record, write_run_record
@@ -130,6 +131,7 @@ def _create(
         "plan.json": record_text("plan", PLAN_RECORD_VERSION, plan_record(plan)),
     }
     folder = runs_dir or Path(loaded.recipe.save.runs_dir or "runs")
+    require_room(folder.absolute(), plan, run_need(plan), listener.told)
     rundir = create_run(folder.absolute(), plan.name, build, extra_files=own, tell=listener.told)
     held.enter_context(run_locked(rundir))
     record = replace(

@@ -15,6 +15,7 @@ from orchestrator.core.text import Text, plural
 from orchestrator.job import Job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
 
     from orchestrator.backends.attempt import Start
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from orchestrator.run.run_record import RunRecord
 
 
-def open_run(path: Path, held: ExitStack, *, shares_gpu: bool = False) -> Job:
+def open_run(
+    path: Path, held: ExitStack, *, shares_gpu: bool = False, tell: Callable[[Text], None] = lambda _text: None
+) -> Job:
     """Take hold of the run folder at `path` and its GPUs; what is held is let go with `held`.
+
+    What an earlier attempt left running is ended, and told.
 
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
     EnvironmentFault when the trainer is not there.
@@ -37,6 +42,7 @@ def open_run(path: Path, held: ExitStack, *, shares_gpu: bool = False) -> Job:
     from orchestrator.report.run_facts import no_run
     from orchestrator.run.inputs import changed_inputs
     from orchestrator.run.journal import Journal
+    from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
     from orchestrator.run.run_record import read_run_record
     from orchestrator.run.trainers import find_trainer, verify_trainer
@@ -45,6 +51,9 @@ def open_run(path: Path, held: ExitStack, *, shares_gpu: bool = False) -> Job:
     if not rundir.run_json.is_file():
         raise InputError([no_run(path)])
     held.enter_context(run_locked(rundir))
+    left = end_leftovers(rundir)
+    if left:
+        tell(_ended_leftovers(left))
     record, plan = read_run_record(rundir), read_plan(rundir.plan_json)
     trainer = find_trainer(plan.family)
     verify_trainer(trainer)
@@ -159,6 +168,13 @@ def _no_state(job: Job, history: History) -> Problem:
             "用 `--from-scratch` 从头开始；已发布的文件会保留",
         ),
     )  # fmt: skip
+
+
+def _ended_leftovers(count: int) -> Text:
+    return Text(
+        f"{plural(count, 'process', 'processes')} of an earlier attempt still lived and had to be ended",
+        f"之前的尝试还有 {count} 个进程在运行，已将其结束",
+    )
 
 
 def _from(start: Start, total: int, lost: int) -> Text:

@@ -127,6 +127,11 @@ class RunDir:
         return self.attempt_dir / "telemetry"
 
     @property
+    def ballast(self) -> Path:
+        """A file that is deleted when the disk is full, so that the last words can be written."""
+        return self.root / ".ballast"
+
+    @property
     def report_json(self) -> Path:
         """The same facts for programs."""
         return self.root / "report.json"

@@ -290,7 +290,7 @@ class SaveOptions(Section):
     save_precision: Literal["float", "fp16", "bf16"] | None = None
     """Number format of the file."""
     save_state: bool | None = None
-    """Keep optimizer states, to go on later."""
+    """Save the whole state of the training beside each checkpoint, so that a crashed or stopped run can be resumed. Left out: true."""
     runs_dir: OneLine | None = None
     """Folder of the run folders; relative paths start at the working directory. Left out: `runs`."""
 

@@ -24,6 +24,7 @@ from orchestrator.run.launched import NO_OUTPUT, Launched
 from orchestrator.run.lifeline import lifeline
 from orchestrator.run.oom_kills import count_oom_kills
 from orchestrator.run.patience import Patience
+from orchestrator.run.process_group import Hold
 from orchestrator.run.pump import Line, Pump, Waiting, secret_values
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _Watch:
     on_silence: Callable[[float, int], None] | None
     on_lost_helper: Callable[[], None] | None
     is_due: Callable[[int], bool] | None
+    hold: Hold
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     first_step_s: float | None = None
     stop_asked_at: float | None = None
@@ -91,6 +93,7 @@ def launch(
     on_silence: Callable[[float, int], None] | None = None,
     on_lost_helper: Callable[[], None] | None = None,
     is_due: Callable[[int], bool] | None = None,
+    hold: Hold | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Launched:
     """Start `command` in the run folder and return when it and everything it started has ended.
@@ -101,7 +104,8 @@ def launch(
     where they stand. `on_lost_helper()` is called when the helper had died and another was started. `on_start()` is called once, before the first line
     is handed on: the trainer loads for seconds, so whatever is only needed to watch it belongs there. An error in it ends the
     run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
-    run is ended for the user. Without it the first signal ends the run. All are called on this thread.
+    run is ended for the user. Without it the first signal ends the run. All are called on this thread. `hold` is handed the
+    processes; while they are held their silence means nothing.
 
     Raises EnvironmentFault when the program cannot be started.
     """
@@ -115,8 +119,9 @@ def launch(
         pump = _make_pump(process, command, rundir, waiting, clock)
         watch = _Watch(
             process, token, line, noted, pump, waiting, patience or Patience(), clock, started_at, on_line, should_stop,
-            on_silence, on_lost_helper, is_due, heard_at=started_at,
+            on_silence, on_lost_helper, is_due, hold or Hold(), heard_at=started_at,
         )  # fmt: skip
+        watch.hold.bind(process, token)
         try:
             pump.start()
             if on_start is not None:
@@ -219,6 +224,7 @@ def _is_still_stopping(watch: _Watch) -> bool:
 def _climb(watch: _Watch, waited_s: float) -> None:
     """Send what is due. Another Ctrl-C means: all of it, now."""
     is_urgent = len(watch.noted) > watch.signals_then
+    watch.hold.let_go()  # a held process does not hear that it is to end
     while watch.pushes < len(LADDER) and (waited_s >= LADDER[watch.pushes][0] or is_urgent):
         process_group.push(watch.process, watch.token, LADDER[watch.pushes][1])
         watch.pushes += 1
@@ -264,6 +270,9 @@ def _ask(watch: _Watch) -> str | None:
 
 
 def _look_at_silence(watch: _Watch, now: float) -> None:
+    if watch.hold.is_held:
+        watch.heard_at = now
+        return
     last, asked_at = watch.pump.last_byte_at, watch.asked_for_stacks_at
     if last is not None and (asked_at is None or not asked_at <= last <= asked_at + ANSWER_S):
         watch.heard_at = last

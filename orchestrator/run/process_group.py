@@ -61,6 +61,45 @@ def push(process: subprocess.Popen[bytes], token: str, how: Push) -> None:
     reaper.signal_all(process.pid, token, number)
 
 
+def hold(process: subprocess.Popen[bytes], token: str) -> bool:
+    """Stop the whole group where it is, without ending it. Returns False on a system that cannot (Windows).
+
+    A held group does not hear that it is asked to end: let it go first.
+    """
+    if sys.platform == "win32":
+        return False
+    return reaper.signal_all(process.pid, token, signal.SIGSTOP)
+
+
+def let_go(process: subprocess.Popen[bytes], token: str) -> None:
+    """Let a held group go on."""
+    if sys.platform != "win32":
+        reaper.signal_all(process.pid, token, signal.SIGCONT)
+
+
+class Hold:
+    """Stops the processes of one launch where they are, and lets them go on. Without a launch it can do neither."""
+
+    def __init__(self) -> None:
+        self._of: tuple[subprocess.Popen[bytes], str] | None = None
+        self.is_held = False
+
+    def bind(self, process: subprocess.Popen[bytes], token: str) -> None:
+        """Hear which launch it is for."""
+        self._of = (process, token)
+
+    def hold(self) -> bool:
+        """Stop them; False where that cannot be done."""
+        self.is_held = self._of is not None and hold(*self._of)
+        return self.is_held
+
+    def let_go(self) -> None:
+        """Let them go on; nothing where they are not held."""
+        if self._of is not None and self.is_held:
+            let_go(*self._of)
+        self.is_held = False
+
+
 def is_any_left(process: subprocess.Popen[bytes], token: str) -> bool:
     """Return whether a process of the run still lives after its leader ended. Zombies carry no mark and do not count."""
     return sys.platform != "win32" and process.poll() is not None and bool(reaper.members(token))

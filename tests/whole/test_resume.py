@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from orchestrator.run.history import read_history
 from orchestrator.run.publish import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +72,7 @@ def marked(token_of: Path) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if Path(os.readlink(entry / "cwd")) == token_of:
+                if (entry / "cwd").readlink() == token_of:
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -163,7 +162,7 @@ def test_other_files_are_refused_with_both_marks(home: Path, stopped: Path, name
 
 
 @pytest.fixture(scope="module")
-def finished(home: Path, stopped: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+def finished(home: Path, stopped: Path) -> tuple[Path, dict[str, str]]:
     """The same run, killed in its second attempt and gone on with to its end."""
     first = {p.name: sha256_of(p) for p in (stopped / "checkpoints").iterdir()}
     process = start(home, "resume", "runs/tiny-001")
@@ -175,7 +174,7 @@ def finished(home: Path, stopped: Path) -> Iterator[tuple[Path, dict[str, str]]]
     output = process.communicate(timeout=240)[0]
     assert process.returncode in (0, 1), output
     assert "going on from step" in output
-    yield stopped, first
+    return stopped, first
 
 
 def test_all_attempts_make_the_planned_run(home: Path, finished: tuple[Path, dict[str, str]]) -> None:
