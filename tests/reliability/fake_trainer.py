@@ -5,6 +5,7 @@ trainer proper as a child, and that a data worker in a session of its own. The e
 attempt number -> {"at": step, "do": what}. Nothing but the standard library, so that it starts in 20 ms.
 """
 
+# ruff: noqa: T201, PTH103, PTH105, PTH110, PTH123 - it prints for a living, and pathlib would cost its start-up
 from __future__ import annotations
 
 import contextlib
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from typing import Any
 
 OOM = (
     "Traceback (most recent call last):\n"
@@ -88,7 +90,7 @@ def trainer() -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def train(output: str, plan: dict, fault: dict, step_s: float, first: int) -> None:
+def train(output: str, plan: dict[str, Any], fault: dict[str, Any], step_s: float, first: int) -> None:
     """Take the steps after `first`, save at the ends of epochs, and write the final file."""
     per_epoch, epochs = plan["steps"]["steps_per_epoch"], plan["steps"]["epochs"]
     total, name = per_epoch * epochs, plan["output_name"]

@@ -18,9 +18,9 @@ RELIABILITY = {
 }
 
 
-def in_step(seconds_per_step: float = 1.0, **settings: bool) -> Patience:
+def in_step(seconds_per_step: float = 1.0, *, is_ending: bool = False) -> Patience:
     """Return the patience with a trainer that has taken ten steps."""
-    patience = Patience(**settings)
+    patience = Patience(is_ending=is_ending)
     for step in range(11):
         patience.hear_step(step, step * seconds_per_step)
     return patience
