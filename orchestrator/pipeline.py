@@ -71,14 +71,16 @@ def run_recipe(
         return prepared
     from orchestrator.backends.attempt import Start
     from orchestrator.run.locks import gpus_locked
-    from orchestrator.run.trainers import find_trainer, verify_trainer
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
 
     if prepared.trainer_fault is not None:
         raise EnvironmentFault([prepared.trainer_fault])
-    verify_trainer(find_trainer(prepared.plan.family))
-    for note in (*prepared.plan.notes, *prepared.unseen):
-        listener.told(note)
     with ExitStack() as held:
+        trainer = find_trainer(prepared.plan.family)
+        held.enter_context(trainer_held(trainer, prepared.plan.name))
+        verify_trainer(trainer)
+        for note in (*prepared.plan.notes, *prepared.unseen):
+            listener.told(note)
         held.enter_context(gpus_locked(prepared.plan, is_shared=shares_gpu))
         job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener, held)
         done = train(job, listener, Start(1), why="start", may_stop=may_stop)
