@@ -45,7 +45,7 @@ def open_run(
     from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
     from orchestrator.run.run_record import read_run_record
-    from orchestrator.run.trainers import find_trainer, verify_trainer
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
@@ -56,6 +56,7 @@ def open_run(
         tell(_ended_leftovers(left))
     record, plan = read_run_record(rundir), read_plan(rundir.plan_json)
     trainer = find_trainer(plan.family)
+    held.enter_context(trainer_held(trainer, rundir.root.name))
     verify_trainer(trainer)
     changed = [*changed_inputs(plan, rundir, trainer), *_changed_recipe(rundir, record)]
     if changed:
