@@ -9,66 +9,27 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.attempt_watch import AttemptWatch
     from orchestrator.backends.attempt import Start
-    from orchestrator.backends.protocol import Build
-    from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
-    from orchestrator.core.text import Text
-    from orchestrator.dataset.model import Dataset
-    from orchestrator.diagnose.looking import Looking
-    from orchestrator.diagnose.watching import Watching
-    from orchestrator.plan.model import Plan
-    from orchestrator.recipe.load import LoadedRecipe
-    from orchestrator.run.journal import Journal
-    from orchestrator.run.keeper import Keeper
-    from orchestrator.run.launch import Launched
+    from orchestrator.job import Job, Listener
+    from orchestrator.run.launched import Launched
     from orchestrator.run.publish import Verdict
-    from orchestrator.run.run_record import RunRecord
-    from orchestrator.run.stop import Ahead, How
-
-STEP_EVERY_S = 30.0
-"""How often the journal notes how far the run has come."""
-
-
-class Listener(Protocol):
-    """Who watches a run while it goes on."""
-
-    def begins(self, rundir: RunDir, total_steps: int) -> None:
-        """Hear where the run lies and how long it will be."""
-
-    def told(self, text: Text) -> None:
-        """Hear about a decision or a finding on the way."""
-
-    def event(self, event: LogEvent) -> None:
-        """Hear about a line of the trainer that means something. Steps are those of the whole run."""
-
-    def silence(self, seconds: float) -> None:
-        """Hear that the trainer has printed nothing for so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A run folder with what went into it."""
-
-    loaded: LoadedRecipe
-    dataset: Dataset | None
-    plan: Plan
-    build: Build
-    rundir: RunDir
-    record: RunRecord
-    journal: Journal
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """How the last attempt went."""
 
+    job: Job
+    """As that attempt trained it: its plan may be another one than that of the run's beginning."""
     launched: Launched
     watch: AttemptWatch
     rundir: RunDir
@@ -76,21 +37,48 @@ class Done:
 
 
 def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
-    """Launch the trainer, and once more where the end was of the kind that passes. Returns how the last attempt went."""
-    from orchestrator.run.history import read_history
-    from orchestrator.run.outcome import judge_outcome
-    from orchestrator.run.retry import next_try
-
+    """Launch the trainer, and again where that may help: see run/retry.py and replan.py. Returns how the last attempt went."""
     while True:
         done = _attempt(job, listener, start, why=why, may_stop=may_stop)
-        outcome = judge_outcome(done.launched, done.rundir)
-        again = next_try(read_history(job.rundir), outcome, done.launched)
-        if again is None:
+        following = _what_follows(job, done, listener)
+        if following is None or not waited(following.wait_s):
             return done
+        job, why = following.job, following.why
+        start = start_of(job, done.rundir.attempt + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """A further attempt."""
+
+    job: Job
+    why: str
+    wait_s: float = 0.0
+
+
+def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None:
+    """Decide and tell what comes after an attempt; None: nothing."""
+    from orchestrator.replan import with_less_memory
+    from orchestrator.run.history import read_history
+    from orchestrator.run.outcome import judge_outcome
+    from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
+
+    history, outcome = read_history(job.rundir), judge_outcome(done.launched, done.rundir)
+    wishes = job.loaded.recipe.train
+    again = next_try(history, outcome, done.launched, may_restart=wishes.on_hang == "restart")
+    if again is not None:
         listener.told(again.told)
-        if not _waited(again.wait_s):
-            return done
-        start, why = start_of(job, done.rundir.attempt + 1), again.why
+        return _Following(job, again.why, again.wait_s)
+    if wishes.on_oom == "adapt":
+        smaller = with_less_memory(job.plan, job.record, job.rundir, outcome, rungs=rungs_climbed(history))
+        if smaller is not None:
+            listener.told(smaller.told)
+            steps = smaller.plan.steps
+            job.journal.add("planned", total_steps=steps.total_steps, steps_per_epoch=steps.steps_per_epoch)
+            return _Following(replace(job, plan=smaller.plan, build=smaller.build), "out-of-memory")
+    if outcome.ending.value == "failed" and (step := fails_there_again(history)):
+        listener.told(poison_text(step))
+    return None
 
 
 def start_of(job: Job, attempt: int) -> Start:
@@ -102,12 +90,14 @@ def start_of(job: Job, attempt: int) -> Start:
     for one in damaged:
         quarantine(one.state.path, job.rundir.root, one.problem.en)
         job.journal.add("quarantined", file=job.rundir.relative(one.state.path), reason=one.problem.en)
+    is_replanned = bool(job.plan.changes)
     if state is None:
-        return Start(attempt)
-    return Start(attempt, state.epoch * job.plan.steps.steps_per_epoch, job.rundir.relative(state.path))
+        return Start(attempt, is_replanned=is_replanned)
+    first_step = state.epoch * job.plan.steps.steps_per_epoch
+    return Start(attempt, first_step, job.rundir.relative(state.path), is_replanned)
 
 
-def _waited(seconds: float) -> bool:
+def waited(seconds: float) -> bool:
     """Wait; False where the user wants to end meanwhile."""
     from orchestrator.run.process_group import signals_noted
 
@@ -120,35 +110,86 @@ def _waited(seconds: float) -> bool:
 
 def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
     """One launch of the trainer, from its folder to its settled files."""
+    from orchestrator.attempt_watch import AttemptWatch
     from orchestrator.backends.attempt import attempt_build
+    from orchestrator.run.ballast import free_ballast, make_ballast
     from orchestrator.run.create import claim_attempt
     from orchestrator.run.inputs import start_marking
     from orchestrator.run.keeper import Keeper
-    from orchestrator.run.launch import Patience, launch
+    from orchestrator.run.launch import launch
     from orchestrator.run.stop import SafeStop, forget_request
 
     build = attempt_build(job.build, start)
-    rundir = claim_attempt(job.rundir, start.attempt, build.files)
+    rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})
     forget_request(rundir)
     job.journal.attempt = start.attempt
-    job.journal.add("attempt-started", first_step=start.first_step, state=start.state, why=why)
     plan = job.plan
+    changes = {"changes": dict(plan.changes)} if plan.changes else {}
+    job.journal.add("attempt-started", first_step=start.first_step, state=start.state, why=why, **changes)
     keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, verify)
     watch = AttemptWatch(job, rundir, start.first_step, listener, keeper, may_stop=may_stop)
     stop = SafeStop(rundir, lambda: keeper.saved_states, watch.ahead, watch.on_stop_asked)
+    no_ballast = make_ballast(rundir.ballast)
+    if no_ballast is not None:
+        listener.told(no_ballast)
     if not rundir.inputs_json.exists():
         start_marking(plan, rundir, job.record.trainer)
     keeper.start()
     (command,) = build.commands
     try:
         launched = launch(
-            command, rundir, watch.on_line, watch.stop_reason, patience=Patience(), on_start=watch.begin,
-            on_silence=watch.on_silence, is_due=stop.is_due,
+            command, rundir, watch.on_line, watch.stop_reason, patience=watch.patience, on_start=watch.begin,
+            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=stop.is_due, hold=watch.hold,
         )  # fmt: skip
     finally:
+        free_ballast(rundir.ballast)  # what is still to be written now needs its room
+        watch.write_down(keeper.finish())
+    if not launched.interrupted and _rescue(job, rundir, start, listener):
         watch.write_down(keeper.finish())
     watch.settle(launched)
-    return Done(launched, watch, rundir)
+    return Done(job, launched, watch, rundir)
+
+
+def _rescue(job: Job, rundir: RunDir, start: Start, listener: Listener) -> bool:
+    """Make the final file again from the final state, where the trainer saved that and only the file failed. Return whether."""
+    from orchestrator.run.history import read_history
+    from orchestrator.run.rescue import CannotRescue, rescue_network
+    from orchestrator.run.whole_state import state_problem
+
+    plan = job.plan
+    target, state = (rundir.output / f"{plan.output_name}{end}" for end in (".safetensors", "-state"))
+    if target.exists() or not state.is_dir() or state_problem(state) is not None:
+        return False
+    published = read_history(rundir).published
+    precision = plan.train.get("save_precision")
+    try:
+        rescue_network(
+            state, target, step=plan.steps.total_steps - start.first_step, epoch=plan.steps.epochs,
+            save_precision=None if precision is None else precision.value, like=rundir.checkpoints / published[-1].file if published else None,
+        )  # fmt: skip
+    except CannotRescue as error:
+        job.journal.add("not-rescued", reason=error.reason.en)
+        return False
+    job.journal.add("rescued", file=rundir.relative(target), state=rundir.relative(state))
+    listener.told(
+        Text(
+            f"the final file could not be written; it was made from the last saved state: {target.name}",
+            f"最终文件未能写入；已用最后保存的状态生成：{target.name}",
+        )
+    )
+    return True
+
+
+def _plan_file(job: Job, start: Start) -> dict[str, str]:
+    """Return the attempt's own plan by its path in the run folder; none where it is the run's."""
+    from orchestrator.core.record import record_text
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
+
+    if not start.is_replanned:
+        return {}
+    path = RunDir(job.rundir.root, start.attempt).attempt_plan
+    return {job.rundir.relative(path): record_text("plan", PLAN_RECORD_VERSION, plan_record(job.plan))}
 
 
 def verify(path: Path) -> Verdict:
@@ -169,119 +210,3 @@ def verify(path: Path) -> Verdict:
     except (OSError, TensorFileError) as error:
         return Verdict(str(error))
     return Verdict("", keys, seen.step, seen.epoch, seen.is_final)
-
-
-class AttemptWatch:
-    """Reads along while an attempt goes on, looks at the pictures, and writes the journal.
-
-    What reads along is made ready once the trainer is started: it loads for seconds, nobody waits for this.
-    """
-
-    _watch: Watching
-    _looking: Looking
-
-    def __init__(
-        self, job: Job, rundir: RunDir, first_step: int, listener: Listener, keeper: Keeper, *, may_stop: bool
-    ) -> None:
-        self._job, self._rundir, self._listener, self._keeper = job, rundir, listener, keeper
-        self._may_stop, self._first_step = may_stop, first_step
-        self._step = first_step
-        self._noted_at = time.monotonic()
-        self._pace: tuple[float, int] | None = None
-        """When the first step was seen, and which."""
-
-    def begin(self) -> None:
-        """Tell that the attempt has begun, load what understands its lines, and begin to look at the pictures."""
-        from orchestrator.diagnose.case import make_case
-        from orchestrator.diagnose.looking import Looking
-        from orchestrator.diagnose.watching import Watching
-
-        job, listener = self._job, self._listener
-        listener.begins(self._rundir, job.plan.steps.total_steps)
-        case = make_case(job.loaded, None, job.plan)
-        stop_on = job.plan.stop_on if self._may_stop else ()
-        self._watch = Watching(case, stop_on, self._rundir.telemetry, self._on_event, listener.told)
-        self._looking = Looking(replace(case, dataset=job.dataset))
-        self._looking.begin()
-
-    def on_line(self, line: str, _seconds: float) -> None:
-        """Take one line of the trainer."""
-        self._watch.on_line(line)
-
-    def _on_event(self, event: LogEvent) -> None:
-        if event.kind == "progress":
-            event = replace(event, values={**event.values, "step": event.values["step"] + self._first_step})
-            self._step = max(self._step, int(event.values["step"]))
-            if self._pace is None and self._step > self._first_step:
-                self._pace = (time.monotonic(), self._step)
-        self._listener.event(event)
-
-    def stop_reason(self) -> str | None:
-        """Return why the run should be stopped now, if it should. What the pictures say is told, and stops nothing."""
-        news = self._looking.news()
-        if news is not None:
-            self._listener.told(news)
-        self.write_down(self._keeper.take())
-        now = time.monotonic()
-        if now - self._noted_at >= STEP_EVERY_S:
-            self._noted_at = now
-            self._job.journal.add("step", step=self._step)
-        return self._watch.stop_reason()
-
-    def write_down(self, found: list[tuple[str, dict[str, Any]]]) -> None:
-        """Write what the keeper found into the journal."""
-        for event, facts in found:
-            self._job.journal.add(event, **facts)
-
-    def on_silence(self, seconds: float) -> None:
-        """Note that the trainer has been silent for long."""
-        self._job.journal.add("silent", seconds=round(seconds))
-        self._listener.silence(seconds)
-
-    def ahead(self) -> Ahead | None:
-        """Return what lies before the next saved state, None where none will come."""
-        from orchestrator.run.stop import Ahead
-
-        plan = self._job.plan
-        every = state_every_steps(plan)
-        if every is None or self._step <= self._first_step:
-            return None
-        to_go = min(every - self._step % every, plan.steps.total_steps - self._step)
-        saved = max(self._first_step, self._step - self._step % every)
-        return Ahead(to_go, self._seconds_for(to_go), self._step - saved)
-
-    def _seconds_for(self, steps: int) -> float | None:
-        if self._pace is None or self._step <= self._pace[1]:
-            return None
-        seconds = time.monotonic() - self._pace[0]
-        return steps * seconds / (self._step - self._pace[1])
-
-    def on_stop_asked(self, how: How, ahead: Ahead | None) -> None:
-        """Note and tell that the run is to end."""
-        from orchestrator.run.stop import asked_text
-
-        self._job.journal.add("stop-asked", how=how, step=self._step)
-        self._listener.told(asked_text(how, ahead))
-
-    def settle(self, launched: Launched) -> None:
-        """Write down how the attempt ended."""
-        from orchestrator.run.outcome import judge_outcome
-
-        outcome = judge_outcome(launched, self._rundir)
-        self._job.journal.add(
-            "attempt-ended", step=self._step, ending=outcome.ending.value, cause=outcome.cause,
-            exit_code=launched.exit_code,
-        )  # fmt: skip
-
-    def end(self, launched: Launched) -> tuple[Dataset | None, tuple[Text, ...]]:
-        """Return the data set with what was seen of it meanwhile, and what is to be said of that."""
-        return self._looking.end(0.0) if launched.interrupted else self._looking.end()
-
-
-def state_every_steps(plan: Plan) -> int | None:
-    """Return the steps from one saved state to the next, None where the run saves none at epoch ends."""
-    options: Mapping[str, Any] = {name: decided.value for name, decided in plan.train.items()}
-    every = options.get("save_every_n_epochs")
-    if not options.get("save_state") or not every:
-        return None
-    return int(every) * plan.steps.steps_per_epoch

@@ -337,7 +337,11 @@ def main() -> None:
         from orchestrator.report import tell
         from orchestrator.report.make import refused_by_system
 
-        sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        try:
+            sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        except OSError:  # the terminal was closed: nobody can be told
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(EXIT_ENVIRONMENT)
     except Exception:  # noqa: BLE001  the last line of defence: a bug of ours, with what is needed to report it
         import traceback
 

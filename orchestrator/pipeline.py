@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import Done, Job, Listener, train
+from orchestrator.attempts import Done, train
 from orchestrator.core.errors import EnvironmentFault
+from orchestrator.job import Job, Listener
 from orchestrator.prepared import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run_recipe(
         held.enter_context(gpus_locked(prepared.plan, is_shared=shares_gpu))
         job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener, held)
         done = train(job, listener, Start(1), why="start", may_stop=may_stop)
-        return _finish(job, done, language)
+        return _finish(done, language)
 
 
 def resume_run(
@@ -99,12 +100,12 @@ def resume_run(
     from orchestrator.resume import open_run, start_again
 
     with ExitStack() as held:
-        job = open_run(path, held, shares_gpu=shares_gpu)
+        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
             return None
         done = train(job, listener, start, why="resume", may_stop=may_stop)
-        return _finish(job, done, language)
+        return _finish(done, language)
 
 
 def _create(
@@ -143,8 +144,9 @@ def _create(
     return Job(loaded, prepared.dataset, plan, build, rundir, record, journal)
 
 
-def _finish(job: Job, done: Done, language: Language) -> Finished:
+def _finish(done: Done, language: Language) -> Finished:
     """Read back what the run left, write down how it ended, judge and report it."""
+    job = done.job
     from orchestrator.diagnose.case import make_case
     from orchestrator.observe.read import read_run
     from orchestrator.report.judged import report_own
@@ -155,7 +157,7 @@ def _finish(job: Job, done: Done, language: Language) -> Finished:
     final = next((c for c in seen.checkpoints if c.is_final), None)
     outcome = judge_outcome(done.launched, done.rundir, checkpoint=final, planned_steps=job.plan.steps.total_steps)
     job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
-    record = end_record(job.record, outcome)
+    record = end_record(job.record, outcome, job.plan.changes)
     dataset, told = done.watch.end(done.launched)
     case = make_case(job.loaded, dataset, job.plan, seen, outcome)
     return report_own(

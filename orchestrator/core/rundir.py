@@ -72,6 +72,11 @@ class RunDir:
         return self.root / "plan.json"
 
     @property
+    def attempt_plan(self) -> Path:
+        """The plan of this attempt, where it is not the run's: something was changed for lack of memory."""
+        return self.attempt_dir / "plan.json"
+
+    @property
     def train_toml(self) -> Path:
         """What `--config_file` points at."""
         return self.root / "train.toml"

@@ -43,8 +43,10 @@ def read_run(rundir_root: Path) -> Observations:
     """
     history = _history(rundir_root)
     numbers = [a.number for a in history.attempts if RunDir(rundir_root, a.number).attempt_dir.is_dir()]
-    if not numbers:
-        return _read_attempt(RunDir(rundir_root, max(1, newest_attempt(RunDir(rundir_root)))), history)
+    if not numbers:  # from a version that kept no journal: only the newest attempt can be told
+        newest = max(1, newest_attempt(RunDir(rundir_root)))
+        seen = _read_attempt(RunDir(rundir_root, newest), history)
+        return seen if newest == 1 else replace(seen, facts={**seen.facts, "attempts": newest})
     firsts = {a.number: a.first_step for a in history.attempts}
     parts = []
     for place, number in enumerate(numbers):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.text import Text
-    from orchestrator.run.launch import Launched
+    from orchestrator.run.launched import Launched
 
     Mount = Callable[[str], Path]
 

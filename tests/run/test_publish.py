@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +9,6 @@ from safetensors.numpy import save_file
 
 from orchestrator.attempts import verify
 from orchestrator.core.rundir import RunDir
-from orchestrator.run import publish
-from orchestrator.run.create import claim_attempt
 from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
 
 if TYPE_CHECKING:
@@ -36,8 +35,9 @@ def network(path: Path, value: float = 1.0, name: str = "lora_unet_a", **metadat
 
 
 def attempt(root: Path, number: int = 1) -> RunDir:
-    root.mkdir(exist_ok=True)
-    return claim_attempt(RunDir(root), number, {})
+    run = RunDir(root, number)
+    run.output.mkdir(parents=True)
+    return run
 
 
 def test_a_file_that_rests_is_published_once_with_its_sum(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_without_hard_links_it_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(publish.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     run = attempt(tmp_path / "run")
     source = network(run.output / "a.safetensors")
     (found,) = Publisher(run, 0, verify).settle()
