@@ -83,8 +83,10 @@ def rescue_network(
         said["ss_training_finished_at"] = str(source.stat().st_mtime)
         return _write(source, tensors, target, dtype, said)
     except (TensorFileError, ValueError) as error:
-        said = error.text if isinstance(error, TensorFileError) else same(str(error))
-        raise CannotRescue(Text(f"{state.name}/{NETWORK}: {said.en}", f"{state.name}/{NETWORK}：{said.zh}")) from error
+        words = error.text if isinstance(error, TensorFileError) else same(str(error))
+        raise CannotRescue(
+            Text(f"{state.name}/{NETWORK}: {words.en}", f"{state.name}/{NETWORK}：{words.zh}")
+        ) from error
     except FileExistsError as error:
         raise CannotRescue(Text(f"{target.name} is there already", f"{target.name} 已存在")) from error
     except OSError as error:
