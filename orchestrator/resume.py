@@ -48,6 +48,7 @@ def open_run(
     from orchestrator.run.private import refuse_foreign
     from orchestrator.run.run_record import read_run_record
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.trusted import trust_of
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
