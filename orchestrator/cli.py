@@ -41,8 +41,15 @@ cli.add_command(trust)
     "--runs-dir", type=click.Path(path_type=Path), help="Where runs lie (default: the recipe's, else `runs`)."
 )
 @click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
+@click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
 def run(
-    recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, runs_dir: Path | None, no_stop: bool
+    recipe: Path,
+    overrides: tuple[str, ...],
+    form: str,
+    lang: Language,
+    runs_dir: Path | None,
+    no_stop: bool,
+    share_gpu: bool,
 ) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
     from orchestrator import pipeline
@@ -53,7 +60,9 @@ def run(
     keep_private()
     watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
     with watcher:
-        done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
+        done = pipeline.run_recipe(
+            recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop, shares_gpu=share_gpu
+        )
     if isinstance(done, Prepared):
         return _checked(done, form, lang)
     from orchestrator.report import tell
@@ -67,6 +76,31 @@ def _checked(done: Prepared, form: str, lang: Language) -> int:
     return tell.checked(
         done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, done.unseen, form, lang
     )
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--from-scratch", is_flag=True, help="Begin anew, where no saved state is whole.")
+@click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
+@click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
+@in_form
+@in_language
+def resume(run: Path, from_scratch: bool, no_stop: bool, share_gpu: bool, form: str, lang: Language) -> int:
+    """Go on with a run from its newest saved state."""
+    from orchestrator import pipeline
+    from orchestrator.report import tell, tell_runs
+    from orchestrator.report.watcher import Watcher
+    from orchestrator.run.private import keep_private
+
+    keep_private()
+    watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
+    with watcher:
+        done = pipeline.resume_run(
+            run, watcher, lang, from_scratch=from_scratch, may_stop=not no_stop, shares_gpu=share_gpu
+        )
+    if done is None:
+        return tell_runs.nothing_left(run, form, lang)
+    return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
 @cli.command()
@@ -309,7 +343,11 @@ def main() -> None:
         from orchestrator.report import tell
         from orchestrator.report.make import refused_by_system
 
-        sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        try:
+            sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        except OSError:  # the terminal was closed: nobody can be told
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(EXIT_ENVIRONMENT)
     except Exception:  # noqa: BLE001  the last line of defence: a bug of ours, with what is needed to report it
         import traceback
 

@@ -53,13 +53,14 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     from orchestrator.backends.registry import compile_plan, known_options
     from orchestrator.dataset.looked import recalled
     from orchestrator.diagnose.engine import check_ignores
+    from orchestrator.plan.owned import OWNED
     from orchestrator.plan.resolve import make_plan
     from orchestrator.recipe.load import read_recipe
     from orchestrator.run.packages import look_for
     from orchestrator.run.trainers import expected_trainer
     from orchestrator.run.trusted import trust_of
 
-    loaded = read_recipe(recipe_path, overrides, known_options())
+    loaded = read_recipe(recipe_path, overrides, known_options() - OWNED.keys())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
     trust = trust_of(loaded)
     dataset, plan, build = recalled(scan(loaded)), None, None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
+from orchestrator.core.source_unreadable import why_unreadable
 from orchestrator.core.text import Text
 from orchestrator.dataset.captions import CAPTION_EXTENSIONS, caption_name, read_caption
 from orchestrator.dataset.equal_files import equal_files
@@ -237,13 +238,9 @@ def _unusable(image_dir: Path, error: OSError, where: Location | None) -> Proble
             Text(f"write the folder that holds it: {image_dir.parent}", f"请写它所在的文件夹：{image_dir.parent}"),
             where,
         )
-    reason = error.strerror or type(error).__name__
-    return Problem(
-        "image-dir-unreadable",
-        Text(f"`image_dir` cannot be read: {image_dir} ({reason})", f"`image_dir` 无法读取：{image_dir}（{reason}）"),
-        fix=Text("give yourself the right to read the folder", "请给自己读取该文件夹的权限"),
-        where=where,
-    )
+    why, fix = why_unreadable(error)
+    what = Text(f"`image_dir` cannot be read: {image_dir}", f"`image_dir` 无法读取：{image_dir}")
+    return Problem("image-dir-unreadable", what, why, fix, where)
 
 
 def _missing(image_dir: Path, where: Location | None) -> Problem:
@@ -271,7 +268,8 @@ def _missing(image_dir: Path, where: Location | None) -> Problem:
 def _nearest(image_dir: Path) -> Path | None:
     """Return the folder beside the missing one whose name is nearest."""
     try:
-        names = [e.name for e in os.scandir(image_dir.parent) if e.is_dir()]
+        with os.scandir(image_dir.parent) as entries:
+            names = [entry.name for entry in entries if _is(entry.is_dir)]
     except OSError:
         return None
     near = difflib.get_close_matches(image_dir.name, names, n=1, cutoff=0.6)
@@ -299,8 +297,7 @@ def _refuse_parent(image_dir: Path, listing: _Listing, where: Location | None) -
                 "here each concept names the folder with its pictures; the repeats are a key of the recipe",
                 "在这里每个 concept 直接写放图片的文件夹；重复次数是配方里的键",
             ),
-            Text(f"write one concept per folder: {concepts}", f"每个文件夹写一个 concept：{concepts}"),
-            where,
+            Text(f"write one concept per folder: {concepts}", f"每个文件夹写一个 concept：{concepts}"), where,
         )
     ])  # fmt: skip
 

@@ -22,6 +22,7 @@ from orchestrator.plan.optimise import decide_optimizer, decide_warmup
 from orchestrator.plan.prepare import decide_dataset_options
 from orchestrator.plan.recording import decide_recording
 from orchestrator.plan.samples import decide_samples, decide_saving
+from orchestrator.plan.state_points import decide_states, state_every, tell_possible_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,7 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
         refuse_many_files(draft, steps, prompts)
     if draft.problems or length is None:
         raise InputError(draft.problems)
+    tell_possible_loss(draft, steps, trained, length.repeats)
     subsets = make_subsets(draft, trained, length.repeats, length.reasons)
     return replace(
         _plan(draft, steps, prompts, output_name),
@@ -130,6 +132,7 @@ def _decide_rest(
     prompts = decide_samples(draft, steps.epochs)
     output_name = decide_metadata(draft)
     merge_trainer_args(draft)
+    decide_states(draft, steps)
     tell_other_count(draft, steps)
     return prompts, output_name
 
@@ -155,5 +158,6 @@ def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_nam
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
         unused=tuple(draft.unused),
         telemetry=recording,
+        state_every_n_epochs=state_every(draft, steps),
         target=None if target is None else draft.given(target, "train.target_steps"),
     )

@@ -120,7 +120,8 @@ def read_recipe(
     problems = [problem for document in documents for problem in document.problems]
     unread = _keys_at(problems, documents, layers)
     for link in chain:
-        problems += lay_over(layers, link.document, link.source, link.path.parent)
+        problems += lay_over(layers, link.document, link.source, link.path.parent, unread)
+    unread += _keys_at(problems, documents, layers)
     names = [override_name(number, len(overrides)) for number in range(1, len(overrides) + 1)]
     lost: list[str] = []
     for override, name in zip(overrides, names, strict=True):

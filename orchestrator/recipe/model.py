@@ -234,6 +234,10 @@ class Train(Section):
     """Guidance given to the model while training (flux): 1.0 for dev."""
     stop_on: list[Literal["nan", "collapse", "divergence"]] | None = None
     """What may stop a run early; left out: nan. An empty list never stops."""
+    on_oom: Literal["stop", "adapt"] | None = None
+    """When memory runs out: `stop` (the default), or `adapt`: try again with less, up to four times, each change told. First what only costs time (gradient checkpointing, cached latents), then half the batch with twice the accumulation, then 8 bit and block swap where the family has them."""
+    on_hang: Literal["warn", "restart"] | None = None
+    """When the trainer says nothing for far longer than its work can take: `warn` (the default) tells it and writes where it stands into the console log; `restart` also ends it and goes on once from the newest saved state."""
 
 
 class Validate(Section):
@@ -289,7 +293,7 @@ class SaveOptions(Section):
     save_precision: Literal["float", "fp16", "bf16"] | None = None
     """Number format of the file."""
     save_state: bool | None = None
-    """Keep optimizer states, to go on later."""
+    """Save the whole state of the training beside each checkpoint, so that a crashed or stopped run can be resumed. Left out: true."""
     runs_dir: OneLine | None = None
     """Folder of the run folders; relative paths start at the working directory. Left out: `runs`."""
 

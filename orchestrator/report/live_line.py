@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, TextIO
@@ -125,8 +126,10 @@ class LiveLine:
         self._write(_CLEAR + cut_columns(told, width))
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        # A terminal that was closed, or a pipe that nobody reads any more, costs the run nothing: its log has everything.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def cut_columns(text: str, width: int) -> str:

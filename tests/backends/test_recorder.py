@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.backends.protocol import LAUNCHER
-from orchestrator.backends.registry import COMPILERS, trainer_of
+from orchestrator.backends.registry import compile_plan, trainer_of
 from orchestrator.core.provenance import Source
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
@@ -25,7 +25,7 @@ def build(family: str, mode: str | None) -> Build:
     name = trainer_of(family)
     decided = None if mode is None else Recording(Resolved(mode, Source.RECIPE, same("said")), 10)
     plan = make_plan(family, plan={"telemetry": decided})
-    return COMPILERS[name](plan, POCKET if name == "pocket" else TRAINER)
+    return compile_plan(plan, POCKET if name == "pocket" else TRAINER)
 
 
 @pytest.mark.parametrize("family", FAMILY_VALUES)

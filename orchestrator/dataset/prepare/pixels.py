@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
 from orchestrator.dataset.header import known_formats
-from orchestrator.dataset.pixels.decode import BIG_PIXELS, quiet
+from orchestrator.dataset.pixels.decode import BIG_PIXELS
+from orchestrator.dataset.pixels.quiet import quiet
 from orchestrator.dataset.prepare.model import Reason
 
 if TYPE_CHECKING:
