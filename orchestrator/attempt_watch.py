@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -59,11 +58,12 @@ class AttemptWatch:
         from orchestrator.backends.network_size import network_size
         from orchestrator.plan.saves import saves_of
         from orchestrator.run.ballast import free_ballast
+        from orchestrator.run.disk import free_bytes_at
         from orchestrator.run.disk_gate import DiskGate, Pushes
 
         output, ballast = self._rundir.output, self._rundir.ballast
         pushes = Pushes(
-            lambda: shutil.disk_usage(output).free, self.hold.hold, self.hold.let_go, lambda: free_ballast(ballast),
+            lambda: free_bytes_at(output), self.hold.hold, self.hold.let_go, lambda: free_ballast(ballast),
             self._tell_of_disk,
         )  # fmt: skip
         saves = saves_of(self._job.plan, network_size(self._job.plan))

@@ -38,18 +38,22 @@ def open_run(
     from orchestrator.backends.registry import compile_plan
     from orchestrator.plan.saved import read_newest_plan, read_plan
     from orchestrator.recipe.load import load_recipe
+    from orchestrator.replan import own_recipe
     from orchestrator.report.judged import rescan
     from orchestrator.report.run_facts import no_run
     from orchestrator.run.inputs import changed_inputs
     from orchestrator.run.journal import Journal
     from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
+    from orchestrator.run.private import refuse_foreign
     from orchestrator.run.run_record import read_run_record
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.trusted import trust_of
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
         raise InputError([no_run(path)])
+    refuse_foreign(rundir.root)
     held.enter_context(run_locked(rundir))
     left = end_leftovers(rundir)
     if left:
@@ -63,7 +67,7 @@ def open_run(
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
     plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
-    build = compile_plan(plan, trainer)
+    build = compile_plan(plan, trainer, trust_of(own_recipe(rundir, record)))
     if build.problems:
         raise InputError(build.problems)
     journal = held.enter_context(closing(Journal(rundir.journal)))

@@ -35,7 +35,8 @@ class Picture:
     caption: str | None = None
     """First line, as the trainer reads it (a BOM stays). None: no caption file, or one that is no text."""
     caption_problem: str = ""
-    """`empty-caption` (no bytes at all: the trainer dies), `caption-not-utf8` (it dies), `caption-unreadable`,
+    """`empty-caption` (no bytes at all: the trainer dies), `caption-not-utf8` (it dies), `caption-unreadable`, `caption-link-outside` (a link to
+    a text that is no caption: it is not read),
     `caption-bom`, `caption-multiline`, `blank-caption` (a first line of blanks); empty when fine."""
     traits: tuple[str, ...] = ()
     """What the header says besides the size: `alpha`, `gray-16-bit`, `cmyk`, `animated`."""

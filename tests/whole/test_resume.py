@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ CHANGES = {
 RELIABILITY = {
     "A01": "kill -9 of lora-run: nothing of the run lives 10 s later, resumed to the planned steps",
     "A07": "Ctrl-C once: ends at the next saved state, no step lost",
+    "A09": "the terminal closed: as Ctrl-C once, and the report is written all the same",
     "A10": "stopped, killed, resumed twice: steps exact, rates equal to the uninterrupted run",
     "A13": f"resumed with another {', '.join(CHANGES)}, picture, caption, compiled setting: refused with both values",
     "A14": "resume of a finished run: nothing to do, exit 0",
@@ -205,6 +208,37 @@ def test_nothing_is_left_to_do(home: Path, finished: tuple[Path, dict[str, str]]
     assert process.returncode == 0
     assert "nothing to do" in output
     assert (finished[0] / "journal.jsonl").read_bytes() == before
+
+
+def test_a_closed_terminal_counts_as_ctrl_c_once(home: Path) -> None:
+    import fcntl
+    import pty
+    import termios
+
+    ours, its = pty.openpty()
+    command = [*LORA_RUN, "tiny.yaml", "--set", "name=closed"]
+    process = subprocess.Popen(
+        command, cwd=home, stdin=its, stdout=its, stderr=its, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else runs here
+    )  # fmt: skip
+    os.close(its)
+    run = home / "runs" / "closed-001"
+    try:
+        limit = time.monotonic() + 180
+        while not states(run, 1):
+            assert time.monotonic() < limit
+            assert process.poll() is None
+            if select.select([ours], [], [], 0.1)[0]:
+                os.read(ours, 65536)  # as a terminal does
+        os.close(ours)
+        process.wait(timeout=180)
+    finally:
+        process.kill()
+    history = read_history(RunDir(run))
+    assert history.ending in ("interrupted", "succeeded")  # it may have been at its last state
+    assert len(states(run, 1)) >= 2 or history.ending == "succeeded"
+    assert (run / "report.html").is_file()
+    assert not marked(run)
 
 
 def test_without_a_whole_state_it_begins_anew_only_when_told(home: Path) -> None:

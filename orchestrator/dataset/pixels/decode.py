@@ -8,16 +8,14 @@ import hashlib
 import os
 import stat
 import threading
-import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from orchestrator.dataset.pixels.jpeg import JpegStream
+from orchestrator.dataset.pixels.quiet import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
@@ -269,39 +267,3 @@ def _alpha_facts(alpha: NDArray[np.uint8], trained: Image.Image) -> tuple[float,
         return share, 0.0, 0.0
     hidden = np.asarray(trained)[is_hidden]
     return share, float(255 - hidden.mean()), float(hidden.mean(axis=1).std())
-
-
-class _Quiet:
-    """Pillow's warnings off while any thread decodes. `warnings.catch_warnings` alone undoes what another thread set."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._saved: Any = None
-
-    def enter(self) -> None:
-        with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.simplefilter("ignore")
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                self._saved.__exit__(None, None, None)
-
-
-_quiet_state = _Quiet()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Pillow's warnings to itself while any thread decodes."""
-    _quiet_state.enter()
-    try:
-        yield
-    finally:
-        _quiet_state.leave()

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
-from orchestrator.dataset.pixels.decode import BIG_PIXELS, FORMATS, quiet
+from orchestrator.dataset.pixels.decode import BIG_PIXELS, FORMATS
+from orchestrator.dataset.pixels.quiet import quiet
 from orchestrator.dataset.prepare.model import Reason
 
 if TYPE_CHECKING:
