@@ -60,6 +60,11 @@ class LiveLine:
         self._shown_at: float | None = None
         self._shown_step = 0
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the line is redrawn in its place."""
+        return self._is_live
+
     def update(self, step: int, loss: float | None = None) -> None:
         """Note a finished step and show it when it is time. A bar that stands at its beginning says nothing yet."""
         now = self._clock()

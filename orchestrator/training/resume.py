@@ -7,22 +7,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import start_of
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
-from orchestrator.job import Job
+from orchestrator.training.attempts import start_of
+from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
     from orchestrator.backends.attempt import Start
-    from orchestrator.job import Listener
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
     from orchestrator.run.run_record import RunRecord
+    from orchestrator.training.job import Listener
 
 
 def open_run(
