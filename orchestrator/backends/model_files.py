@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.backends.model_family import LABELS, LARGEST_HEADER_BYTES, family_of_file, family_of_folder
 from orchestrator.backends.pickles import FILE_OPTIONS, LIST_OPTIONS, PICKLE_SUFFIXES, suffix_of
 from orchestrator.core.finding import Problem
+from orchestrator.core.source_unreadable import why_unreadable
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def not_looked_at(plan: Plan) -> tuple[Text, ...]:
             f"`{option}`：{value} 视为 Hugging Face 上的模型，未作检查；由训练器下载",
         )
         for option, _, value in _named(plan)
-        if plan.family != "pocket" and not Path(value).exists() and _is_hub_id(value)
+        if plan.family != "pocket" and _is_hub_id(value) and not os.path.exists(value)  # noqa: PTH110  never raises
     )
 
 
@@ -69,7 +71,7 @@ def _is_hub_id(value: str) -> bool:
 def _other_family(family: str, value: str) -> str | None:
     """What the base model looks like, where that is clearly not `family`."""
     path = Path(value)
-    if family == "pocket" or not path.exists():
+    if family == "pocket" or not os.path.exists(path):  # noqa: PTH110
         return None
     try:
         looks = family_of_folder(path) if path.is_dir() else family_of_file(path)
@@ -104,12 +106,20 @@ def _trouble(family: str, value: str) -> Text | None:
     path = Path(value)
     if family == "pocket" and value == "pocket":
         return None
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
+    except OSError as error:  # a name too long for any file, a link to itself, a folder that may not be looked into
+        return why_unreadable(error)[0]
+    except ValueError:
+        return Text("no file can have this name", "这不是合法的文件名")
     if path.is_dir():
         if (path / "model_index.json").is_file() or (path / "config.json").is_file() or family == "pocket":
             return None
         return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
     if not path.is_file():
-        return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
+        return Text("it is no file", "它不是文件")
     return _bad_safetensors(path) if path.suffix.lower() == ".safetensors" else None
 
 
