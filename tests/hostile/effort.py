@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import re
 from pathlib import Path
@@ -28,11 +28,8 @@ def note(test: str, tried: str, result: str) -> None:
     """Write the outcome of a full run into docs/fuzz.md, in the place of this test's last one."""
     if not IS_FULL:
         return
-    rows = {}
-    if _PAGE.is_file():
-        found = re.findall(r"^\| ([A-Z]\d\d[^|]*?) \|.*$", _PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-        lines = [line for line in _PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| [A-Z]\d\d", line)]
-        rows = dict(zip(found, lines, strict=True))
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    rows[test] = f"| {test} | {tried} | {result} | {today} |"
+    found = _PAGE.read_text(encoding="utf-8").splitlines() if _PAGE.is_file() else []
+    rows = {line.split(" | ")[0]: line for line in found if re.match(r"\| [A-Z]\d\d", line)}
+    today = dt.datetime.now(dt.timezone.utc).date().isoformat()
+    rows[f"| {test}"] = f"| {test} | {tried} | {result} | {today} |"
     _PAGE.write_text(_HEAD + "".join(f"{rows[name]}\n" for name in sorted(rows)), encoding="utf-8")

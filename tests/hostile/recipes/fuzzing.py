@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from hypothesis import strategies as st
@@ -97,12 +98,12 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
     for part in path.split("."):
         name, bracket, _ = part.partition("[")
         parts += [name, 0] if bracket else [name]
-    for part, following in zip(parts, parts[1:], strict=False):
-        inner = here.get(part) if isinstance(here, dict) else here[0] if here else None
+    for key, following in pairwise(parts):
+        inner = here.get(key) if isinstance(here, dict) else here[0] if here else None
         if not isinstance(inner, list if isinstance(following, int) else dict):
             inner = [{}] if isinstance(following, int) else {}
             if isinstance(here, dict):
-                here[part] = inner
+                here[key] = inner
             else:
                 here[:] = [inner]
         here = inner
