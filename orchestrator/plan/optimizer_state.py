@@ -107,9 +107,11 @@ def _more(name: str, args: Mapping[str, object]) -> int:
     }.get(name, 0)
 
 
-def _literals(items: Iterable[str]) -> dict[str, object]:
+def _literals(items: Iterable[object]) -> dict[str, object]:
     found: dict[str, object] = {}
     for item in items:
+        if not isinstance(item, str):
+            continue
         key, _, text = item.partition("=")
         try:
             found[key.strip()] = ast.literal_eval(text.strip())
@@ -119,4 +121,5 @@ def _literals(items: Iterable[str]) -> dict[str, object]:
 
 
 def _number(value: object, otherwise: float) -> float:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else otherwise  # type: ignore[return-value]
