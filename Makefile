@@ -23,7 +23,7 @@ test:
 	$(PYTHON) -m pytest -q
 
 golden:
-	LORA_GOLDEN=write $(PYTHON) -m pytest -q tests/golden
+	LORA_GOLDEN=write $(PYTHON) -m pytest -q tests/golden tests/hostile/recipes/test_corpus.py
 
 docs:
 	$(PYTHON) scripts/make_docs.py

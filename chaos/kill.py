@@ -33,6 +33,8 @@ from safetensors import SafetensorError, safe_open
 
 GONE_S = 10.0
 KILLS_PER_RUN = 6
+MOST_WAIT_S = 8.0
+"""After the first step; about as long as a run takes."""
 STATE_FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl", "train_state.json")
 VICTIMS = ("tool", "trainer", "accelerate", "helper", "all")
 MOMENTS = ("any", "any", "state", "network")
@@ -162,8 +164,11 @@ class Victim:
         for pid in self._processes(victim, process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if victim != "tool":  # the tool would try again, or go on looking after the rest
+        if victim == "helper":
+            time.sleep(2.0)  # the tool starts another one within a second; both at once is `all`
+        elif victim != "tool":
             time.sleep(self._chance.uniform(0.0, 1.0))
+        if victim != "tool":  # it would try again
             process.kill()
         process.communicate()
         began = time.monotonic()
@@ -190,7 +195,7 @@ class Victim:
                 break
             time.sleep(0.05)
         if moment == "any":
-            until = time.monotonic() + self._chance.uniform(0.0, 12.0)
+            until = time.monotonic() + self._chance.uniform(0.0, MOST_WAIT_S)
             while time.monotonic() < until and process.poll() is None:
                 time.sleep(0.02)
             return

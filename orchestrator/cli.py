@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator import __version__
+from orchestrator import __version__, cli_runs
 from orchestrator.cli_dataset import dataset
+from orchestrator.cli_trust import trust
 from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def cli() -> None:
 
 
 cli.add_command(dataset)
+cli.add_command(trust)
+for verb in cli_runs.VERBS:
+    cli.add_command(verb)
 
 
 @cli.command()
@@ -40,6 +44,7 @@ cli.add_command(dataset)
 )
 @click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
 @click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
+@cli_runs.in_background
 def run(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -48,22 +53,28 @@ def run(
     runs_dir: Path | None,
     no_stop: bool,
     share_gpu: bool,
+    detach: bool,
 ) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
-    from orchestrator import pipeline
-    from orchestrator.prepared import Prepared
-    from orchestrator.report.watcher import Watcher
 
-    watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
-    with watcher:
-        done = pipeline.run_recipe(
-            recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop, shares_gpu=share_gpu
-        )
-    if isinstance(done, Prepared):
-        return _checked(done, form, lang)
-    from orchestrator.report import tell
+    def work(on_begin: cli_runs.OnBegin) -> int:
+        from orchestrator import pipeline
+        from orchestrator.prepared import Prepared
+        from orchestrator.report.watcher import Watcher
+        from orchestrator.run.private import keep_private
 
-    return tell.finished(done.report, done.files, done.problems, form, lang)
+        keep_private()
+        with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
+            done = pipeline.run_recipe(
+                recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop, shares_gpu=share_gpu
+            )
+        if isinstance(done, Prepared):
+            return _checked(done, form, lang)
+        from orchestrator.report import tell
+
+        return tell.finished(done.report, done.files, done.problems, form, lang)
+
+    return cli_runs.detached(work, form, lang) if detach else work(cli_runs.stay)
 
 
 def _checked(done: Prepared, form: str, lang: Language) -> int:
@@ -72,29 +83,6 @@ def _checked(done: Prepared, form: str, lang: Language) -> int:
     return tell.checked(
         done.verdict, done.problems, done.dataset, done.plan, done.trainer_fault, done.unseen, form, lang
     )
-
-
-@cli.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--from-scratch", is_flag=True, help="Begin anew, where no saved state is whole.")
-@click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
-@click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
-@in_form
-@in_language
-def resume(run: Path, from_scratch: bool, no_stop: bool, share_gpu: bool, form: str, lang: Language) -> int:
-    """Go on with a run from its newest saved state."""
-    from orchestrator import pipeline
-    from orchestrator.report import tell, tell_runs
-    from orchestrator.report.watcher import Watcher
-
-    watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
-    with watcher:
-        done = pipeline.resume_run(
-            run, watcher, lang, from_scratch=from_scratch, may_stop=not no_stop, shares_gpu=share_gpu
-        )
-    if done is None:
-        return tell_runs.nothing_left(run, form, lang)
-    return tell.finished(done.report, done.files, done.problems, form, lang)
 
 
 @cli.command()

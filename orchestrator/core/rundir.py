@@ -47,6 +47,11 @@ class RunDir:
         return self.root / "stop.request"
 
     @property
+    def supervisor_log(self) -> Path:
+        """What `lora-run` said of a run that no terminal watched (`--detach`)."""
+        return self.root / "supervisor.log"
+
+    @property
     def checkpoints(self) -> Path:
         """Network files that were read whole and found good. A name in it is never written twice."""
         return self.root / "checkpoints"

@@ -73,7 +73,8 @@ def _joined_series(tag: str, parts: Sequence[Part], steps_per_epoch: int) -> Ser
             if part.counts((step + shift) * scale) and (step or not part.first_step):
                 steps.append(step + shift)
                 values.append(one.values[place])
-                times.append(one.times[place])
+                if place < len(one.times):  # the console's bar has none
+                    times.append(one.times[place])
     note = next((s.note for part in reversed(parts) if (s := part.seen.series.get(tag)) is not None), "")
     return Series(tag, steps, values, times, ", ".join(dict.fromkeys(sources)), note)
 

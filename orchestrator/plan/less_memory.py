@@ -56,7 +56,7 @@ def rungs_left(plan: Plan, *, is_host: bool, has_state: bool) -> Iterator[Rung]:
                 "每张图片在训练前只编码一次并存到磁盘",
             ),
         )
-    batch, accumulation = int(settings["train_batch_size"]), int(settings["gradient_accumulation_steps"])
+    batch, accumulation = int(settings["train_batch_size"]), int(settings.get("gradient_accumulation_steps") or 1)
     if batch > 1 and not has_state:
         smaller = batch // 2 if batch % 2 == 0 else 1
         more = accumulation * (batch // smaller)

@@ -9,6 +9,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.plan.checkpoints import tell_other_count
 from orchestrator.plan.computing import decide_computing
 from orchestrator.plan.concepts import list_concepts
+from orchestrator.plan.enormous import is_too_long, refuse_many_files
 from orchestrator.plan.families import facts_of, start_of
 from orchestrator.plan.folders import make_subsets, make_validation
 from orchestrator.plan.given import Draft
@@ -52,8 +53,12 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     _decide_form(draft, concepts)
     trained, held = hold_out(draft, concepts, dataset.equal_files, dataset.pairs)
     length = _length(draft, trained)
+    if length is not None and is_too_long(draft, length.steps):
+        length = None
     steps = _ANY_LENGTH if length is None else length.steps
     prompts, output_name = _decide_rest(draft, trained, steps, is_validated=bool(held))
+    if length is not None:
+        refuse_many_files(draft, steps, prompts)
     if draft.problems or length is None:
         raise InputError(draft.problems)
     tell_possible_loss(draft, steps, trained, length.repeats)

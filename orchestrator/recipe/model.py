@@ -29,9 +29,12 @@ MOST_SIDE = 8192
 """Pixels; eight times the side that the largest family here was made for. More is a slip: no trainer holds such a picture."""
 MOST_BATCH = 1024
 """Pictures per forward pass: a thousand with their activations fit no device; `gradient_accumulation_steps` makes larger steps."""
+MOST_PROCESSES = 64
+"""GPUs of one machine; the largest machines have sixteen."""
 Dropout = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Rank = Annotated[int, Field(ge=1, le=MOST_RANK)]
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
+Processes = Annotated[int, Field(ge=1, le=MOST_PROCESSES)]
 BatchSize = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 
 
@@ -167,7 +170,7 @@ class Train(Section):
     """Pictures per forward pass and device."""
     gradient_accumulation_steps: PositiveInt | None = None
     """Forward passes per optimizer step."""
-    num_processes: PositiveInt | None = None
+    num_processes: Processes | None = None
     """Training processes (GPUs) of one machine."""
     learning_rate: NonNegativeFloat | None = None
     """Stands in where `unet_lr` or `text_encoder_lr` is left out."""
@@ -255,9 +258,9 @@ class SamplePrompt(Section):
     """What to draw."""
     negative_prompt: OneLine | None = None
     """What not to draw."""
-    width: PositiveInt | None = None
+    width: Side | None = None
     """Pixels."""
-    height: PositiveInt | None = None
+    height: Side | None = None
     """Pixels."""
     sample_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Denoising steps."""

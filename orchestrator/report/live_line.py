@@ -41,7 +41,7 @@ def can_show(stream: TextIO, text: str) -> bool:
 
 def safe(text: str) -> str:
     """Text of others without escapes that would drive the terminal, and without secrets."""
-    return scrub(visible(text))
+    return scrub(visible(text).replace("\r", "\\x0d"))  # a carriage return writes over what stands there
 
 
 class LiveLine:
@@ -59,6 +59,11 @@ class LiveLine:
         self._finding = self._phase = ""
         self._shown_at: float | None = None
         self._shown_step = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the line is redrawn in its place."""
+        return self._is_live
 
     def update(self, step: int, loss: float | None = None) -> None:
         """Note a finished step and show it when it is time. A bar that stands at its beginning says nothing yet."""

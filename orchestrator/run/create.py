@@ -16,6 +16,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
+from orchestrator.run.private import folder_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,14 +131,14 @@ def folder_name(name: str, *, is_windows: bool = sys.platform == "win32") -> str
 
 
 def _next_folder(runs_dir: Path, name: str) -> Path:
-    """Make and return the folder with the next number. Two calls at the same moment get two folders."""
+    """Make and return the folder with the next number, the user's alone. Two calls at the same moment get two folders."""
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         number = 1 + max((_number_of(entry.name, name) for entry in runs_dir.iterdir()), default=0)
         while True:
             folder = runs_dir / f"{name}-{number:03d}"
             try:
-                folder.mkdir()
+                folder.mkdir(folder_mode())
             except FileExistsError:
                 number += 1
             else:

@@ -53,6 +53,16 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptState:
+    """One saved state that was found whole."""
+
+    path: str
+    """Relative to the run folder."""
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that a journal tells."""
 
@@ -62,6 +72,10 @@ class History:
     published: tuple[Published, ...] = ()
     quarantined: Mapping[str, str] = field(default_factory=dict)
     """The trainer's own file or state, relative to the run folder -> why it is not used."""
+    states: tuple[KeptState, ...] = ()
+    """Whole ones that were neither let go nor set apart since, in the order they came."""
+    stop_asked: str = ""
+    """How the newest attempt was last asked to end: `safe`, `now`; empty: it was not."""
     ending: str = ""
     """Of the run; empty: not finished."""
     cause: str = ""
@@ -112,7 +126,7 @@ def _attempt_started(history: History, entry: Entry) -> History:
         entry.attempt, first, first, facts.get("state"), str(facts.get("why", "start")), facts.get("changes", {}),
         started_at=entry.at,
     )  # fmt: skip
-    return replace(history, attempts=(*history.attempts, attempt), ending="", cause="")
+    return replace(history, attempts=(*history.attempts, attempt), ending="", cause="", stop_asked="")
 
 
 def _step(history: History, entry: Entry) -> History:
@@ -129,9 +143,27 @@ def _published(history: History, entry: Entry) -> History:
 
 
 def _quarantined(history: History, entry: Entry) -> History:
-    return replace(
-        history, quarantined={**history.quarantined, str(entry.facts["file"]): str(entry.facts.get("reason", ""))}
-    )
+    file = str(entry.facts["file"])
+    apart = {**history.quarantined, file: str(entry.facts.get("reason", ""))}
+    return replace(_without_state(history, file), quarantined=apart)
+
+
+def _state(history: History, entry: Entry) -> History:
+    f = entry.facts
+    kept = KeptState(str(f["path"]), int(f["epoch"]), int(f["step"]))
+    return replace(history, states=(*_without_state(history, kept.path).states, kept))
+
+
+def _state_removed(history: History, entry: Entry) -> History:
+    return _without_state(history, str(entry.facts["path"]))
+
+
+def _without_state(history: History, path: str) -> History:
+    return replace(history, states=tuple(state for state in history.states if state.path != path))
+
+
+def _stop_asked(history: History, entry: Entry) -> History:
+    return replace(history, stop_asked=str(entry.facts.get("how", "safe")))
 
 
 def _attempt_ended(history: History, entry: Entry) -> History:
@@ -158,6 +190,9 @@ _TELLS = {
     "step": _step,
     "published": _published,
     "quarantined": _quarantined,
+    "state": _state,
+    "state-removed": _state_removed,
+    "stop-asked": _stop_asked,
     "attempt-ended": _attempt_ended,
     "run-ended": _run_ended,
 }

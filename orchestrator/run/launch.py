@@ -275,7 +275,7 @@ def _look_at_silence(watch: _Watch, now: float) -> None:
         return
     last, asked_at = watch.pump.last_byte_at, watch.asked_for_stacks_at
     if last is not None and (asked_at is None or not asked_at <= last <= asked_at + ANSWER_S):
-        watch.heard_at = last
+        watch.heard_at = max(watch.heard_at, last)
     silent_s = now - watch.heard_at
     watch.longest_silence_s = max(watch.longest_silence_s, silent_s)
     answer = watch.patience.look(silent_s)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.safetensors_header import DTYPE_BYTES, Header, Tensor, TensorFileError, read_header
 from orchestrator.core.tensor_numbers import decode
-from orchestrator.core.text import Text
+from orchestrator.core.text import Text, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +83,10 @@ def rescue_network(
         said["ss_training_finished_at"] = str(source.stat().st_mtime)
         return _write(source, tensors, target, dtype, said)
     except (TensorFileError, ValueError) as error:
-        raise CannotRescue(Text(f"{state.name}/{NETWORK}: {error}", f"{state.name}/{NETWORK}：{error}")) from error
+        words = error.text if isinstance(error, TensorFileError) else same(str(error))
+        raise CannotRescue(
+            Text(f"{state.name}/{NETWORK}: {words.en}", f"{state.name}/{NETWORK}：{words.zh}")
+        ) from error
     except FileExistsError as error:
         raise CannotRescue(Text(f"{target.name} is there already", f"{target.name} 已存在")) from error
     except OSError as error:
@@ -98,9 +101,9 @@ def _renamed(header: Header) -> dict[str, Tensor]:
         tensors = {name.removeprefix(_PARALLEL): tensor for name, tensor in tensors.items()}
     unknown = sorted({t.dtype for t in tensors.values()} - set(DTYPES.values()))
     if unknown:
-        raise TensorFileError(f"holds numbers of type {', '.join(unknown)}")
+        raise TensorFileError(f"holds numbers of type {', '.join(unknown)}", f"含有类型为 {', '.join(unknown)} 的数值")
     if len({t.dtype for t in tensors.values()}) > 1:
-        raise TensorFileError("holds numbers of several types")
+        raise TensorFileError("holds numbers of several types", "含有多种类型的数值")
     return dict(sorted(tensors.items()))
 
 
@@ -108,9 +111,12 @@ def _check_same(tensors: Mapping[str, Tensor], earlier: Header | None) -> None:
     """Some network modules save other tensors than they train (`split_qkv`): those cannot be made from a state."""
     if earlier is not None:
         if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in earlier.tensors.items()}:
-            raise TensorFileError("its tensors are not those of the files before it")
+            raise TensorFileError("its tensors are not those of the files before it", "其张量与之前的文件不同")
     elif not all(name.startswith("lora_") and ".lora_up.0." not in name for name in tensors):
-        raise TensorFileError("no earlier file says which tensors belong into a network file of this kind")
+        raise TensorFileError(
+            "no earlier file says which tensors belong into a network file of this kind",
+            "没有之前的文件说明此类网络文件应包含哪些张量",
+        )
 
 
 def _write(
@@ -186,7 +192,7 @@ def _data(read: BinaryIO, tensors: Mapping[str, Tensor], dtype: str) -> Iterator
         while left:
             raw = read.read(min(left, _BLOCK_VALUES) * each)
             if not raw or len(raw) % each:
-                raise TensorFileError("cut off")
+                raise TensorFileError("cut off", "不完整")
             left -= len(raw) // each
             yield _converted(raw, tensor.dtype, dtype, name)
 
@@ -196,7 +202,7 @@ def _converted(raw: bytes, old: str, new: str, name: str) -> bytes:
 
     numbers = decode(np.frombuffer(raw, np.uint8), old).astype("<f4", copy=False)
     if not np.isfinite(numbers).all():
-        raise TensorFileError(f"{name} holds NaN or infinity")
+        raise TensorFileError(f"{name} holds NaN or infinity", f"{name} 含 NaN 或无穷")
     if old == new:
         return raw
     if new == "BF16":  # the upper half of a float32; to the nearest, halves to even, as torch rounds
@@ -207,7 +213,7 @@ def _converted(raw: bytes, old: str, new: str, name: str) -> bytes:
         with np.errstate(over="ignore", under="ignore"):
             made = numbers.astype({"F32": "<f4", "F16": "<f2"}[new])
     if not np.isfinite(decode(made.view(np.uint8), new)).all():
-        raise TensorFileError(f"{name} holds numbers too large for {new}")
+        raise TensorFileError(f"{name} holds numbers too large for {new}", f"{name} 含有 {new} 无法表示的大数")
     return bytes(made.tobytes())
 
 

@@ -116,7 +116,7 @@ def asked_text(how: How, ahead: Ahead | None) -> Text:
     """Say what will happen now."""
     if how == "now" or ahead is None:
         return Text("stopping now", "正在立即停止")
-    when = _when(ahead)
+    when = when_text(ahead)
     loses = plural(ahead.lost_steps, "step", "steps")
     return Text(
         f"stopping at the next saved state, {when.en}; asked again, it stops at once and loses {loses}",
@@ -124,7 +124,8 @@ def asked_text(how: How, ahead: Ahead | None) -> Text:
     )
 
 
-def _when(ahead: Ahead) -> Text:
+def when_text(ahead: Ahead) -> Text:
+    """Say when the next state will be saved: `in 12 steps, about 5 s`."""
     steps = Text(f"in {plural(ahead.steps, 'step', 'steps')}", f"还需 {ahead.steps} 步")
     if ahead.seconds is None:
         return steps

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.plan.model import Plan
 
-    PlanOf = Callable[[str], Plan]
+    PlanOf = Callable[..., Plan]
     Pictures = Callable[..., Path]
 
 LENGTHS = [

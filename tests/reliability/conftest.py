@@ -8,20 +8,21 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 import pytest
 from PIL import Image
 
-from orchestrator import attempts, pipeline
+from orchestrator import pipeline
 from orchestrator.backends.attempt import Start
 from orchestrator.core.rundir import RunDir
 from orchestrator.prepared import prepare
-from orchestrator.run import trainers
+from orchestrator.report.judged import Finished
+from orchestrator.run import reaper, trainers
 from orchestrator.run.history import History, read_history
 from orchestrator.run.journal import read_journal
-from orchestrator.run.process_group import reaper
+from orchestrator.training import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Text
     from orchestrator.run.journal import Entry
 
+T = TypeVar("T")
 FAKE = Path(__file__).with_name("fake_trainer.py")
 RECIPE = """
 recipe_version: 1
@@ -107,13 +109,13 @@ class Runs:
             job = pipeline._create(prepared, prepared.plan, prepared.build, self.folder / "runs", self.heard, held)
             return attempts.train(job, self.heard, Start(1), why="start", may_stop=True)
 
-    def whole(self, faults: Mapping[str, Any], *settings: str) -> pipeline.Finished:
+    def whole(self, faults: Mapping[str, Any], *settings: str) -> Finished:
         """Train, judge and report a new run."""
         self.plan_faults(faults)
         done = pipeline.run_recipe(
             self.folder / "tiny.yaml", settings, self.heard, "en", runs_dir=self.folder / "runs"
         )  # fmt: skip
-        assert not isinstance(done, pipeline.Prepared), done.problems
+        assert isinstance(done, Finished)
         return done
 
 
@@ -152,19 +154,22 @@ def make_runs(folder: Path, set_variable: Callable[[str, str], None]) -> Runs:
     return Runs(folder, folder / "faults.json", [])
 
 
-def left_of(rundir: RunDir) -> list[psutil.Process]:
-    """Return the living processes that work in the run folder, and the helpers of such runs."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            is_in_run = process.cwd() == str(rundir.root)
-            if is_in_run and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+def left_of(rundir: RunDir) -> list[int]:
+    """Return the living processes that work in the run folder."""
+    return [p.pid for p in psutil.process_iter() if _told(p.cwd, "") == str(rundir.root)]
 
 
 def helper_of(pid: int) -> list[int]:
-    """Return the helpers of process `pid`."""
-    return [c.pid for c in psutil.Process(pid).children() if any(w.endswith(Path(reaper.__file__).name) for w in c.cmdline())]
+    """Return the living helpers of process `pid`."""
+    name = os.path.basename(reaper.__file__)  # noqa: PTH119
+    none: list[str] = []
+    children = psutil.Process(pid).children()
+    return [c.pid for c in children if any(word.endswith(name) for word in _told(c.cmdline, none))]
+
+
+def _told(ask: Callable[[], T], otherwise: T) -> T:
+    """Return what the system tells about a process, `otherwise` where it is gone, a zombie, or somebody else's."""
+    try:
+        return ask()
+    except psutil.Error:
+        return otherwise

@@ -5,6 +5,7 @@ trainer proper as a child, and that a data worker in a session of its own. The e
 attempt number -> {"at": step, "do": what}. Nothing but the standard library, so that it starts in 20 ms.
 """
 
+# ruff: noqa: T201, PTH103, PTH105, PTH110, PTH123 - it prints for a living, and pathlib would cost its start-up
 from __future__ import annotations
 
 import contextlib
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from typing import Any
 
 OOM = (
     "Traceback (most recent call last):\n"
@@ -51,8 +53,14 @@ def launcher() -> None:
     trainer = subprocess.Popen([sys.executable, "-S", "-E", "-u", __file__, "--as-trainer", *sys.argv[1:]])
     code = trainer.wait()
     if code:
-        how = f"died with <Signals.{signal.Signals(-code).name}: {-code}>." if code < 0 else f"returned non-zero exit status {code}."
-        print(f"Traceback (most recent call last):\n  x\nsubprocess.CalledProcessError: Command '[...]' {how}", flush=True)
+        how = (
+            f"died with <Signals.{signal.Signals(-code).name}: {-code}>."
+            if code < 0
+            else f"returned non-zero exit status {code}."
+        )
+        print(
+            f"Traceback (most recent call last):\n  x\nsubprocess.CalledProcessError: Command '[...]' {how}", flush=True
+        )
         sys.exit(1)
 
 
@@ -68,7 +76,9 @@ def trainer() -> None:
         faults = json.load(file)
     fault = faults.get(str(attempt), {})
     worker = subprocess.Popen(
-        [sys.executable, "-S", "-E", "-c", "import time; time.sleep(120)"], start_new_session=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-S", "-E", "-c", "import time; time.sleep(120)"],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
     )
     with open("pids.part", "w", encoding="utf-8") as file:
         file.write(json.dumps({"launcher": os.getppid(), "trainer": os.getpid(), "worker": worker.pid}))
@@ -80,7 +90,7 @@ def trainer() -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def train(output: str, plan: dict, fault: dict, step_s: float, first: int) -> None:
+def train(output: str, plan: dict[str, Any], fault: dict[str, Any], step_s: float, first: int) -> None:
     """Take the steps after `first`, save at the ends of epochs, and write the final file."""
     per_epoch, epochs = plan["steps"]["steps_per_epoch"], plan["steps"]["epochs"]
     total, name = per_epoch * epochs, plan["output_name"]
@@ -95,7 +105,7 @@ def train(output: str, plan: dict, fault: dict, step_s: float, first: int) -> No
         total -= per_epoch
     for step in range(first + 1, total + 1):
         if fault.get("at") == step:
-            go_wrong(fault["do"])
+            go_wrong(fault["do"], fault.get("s", 120))
         time.sleep(step_s)
         bar(step - first, left)
         if step % per_epoch == 0 and step < total:
@@ -109,10 +119,12 @@ def train(output: str, plan: dict, fault: dict, step_s: float, first: int) -> No
 
 def bar(step: int, total: int) -> None:
     """Draw the progress bar."""
-    sys.stderr.write(f"\rsteps: {100 * step // total:3d}%|###   | {step}/{total} [00:01<00:02,  9.00it/s, avr_loss=0.100]")
+    sys.stderr.write(
+        f"\rsteps: {100 * step // total:3d}%|###   | {step}/{total} [00:01<00:02,  9.00it/s, avr_loss=0.100]"
+    )
 
 
-def go_wrong(what: str) -> None:
+def go_wrong(what: str, seconds: float) -> None:
     """End, or hang, as the fault says."""
     print()
     if what in ("oom", "passing", "mistake"):
@@ -123,14 +135,16 @@ def go_wrong(what: str) -> None:
     if number is not None:
         os.kill(os.getpid(), number)
     if what == "hang":
-        time.sleep(120)
+        time.sleep(seconds)
 
 
 def final(path: str, name: str, step: int, epoch: int, fault: str) -> None:
     """Write the final file, or what a fault leaves of it."""
     print(f"\nsaving checkpoint: {path}")
     if fault != "no-file":
-        network(path, name, step, epoch, value=float("nan") if fault == "nan" else 0.5, is_empty=fault == "zero-tensors")
+        network(
+            path, name, step, epoch, value=float("nan") if fault == "nan" else 0.5, is_empty=fault == "zero-tensors"
+        )
     if fault == "stale":
         os.utime(path, (time.time() - 1e6,) * 2)
     print("model saved.")

@@ -60,6 +60,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
     from orchestrator.prepared import scan
     from orchestrator.recipe.dump import scalar_text
     from orchestrator.recipe.load import load_recipe
+    from orchestrator.run.trusted import trust_of_run
 
     kept = {"train.max_train_epochs": plan.steps.epochs}
     kept |= {f"concepts[{n}].num_repeats": s.num_repeats for n, s in enumerate(plan.subsets) if not s.is_reg}
@@ -75,7 +76,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
         dataset_general=_explained(again.dataset_general, plan.dataset_general, changes),
         changes=dict(changes),
     )
-    build = compile_plan(again, record.trainer)
+    build = compile_plan(again, record.trainer, trust_of_run(record.recipe_sha256, again))
     if build.problems:
         raise InputError(build.problems)
     return again, build

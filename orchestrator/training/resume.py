@@ -7,22 +7,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import start_of
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
-from orchestrator.job import Job
+from orchestrator.training.attempts import start_of
+from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
     from orchestrator.backends.attempt import Start
-    from orchestrator.job import Listener
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
     from orchestrator.run.run_record import RunRecord
+    from orchestrator.training.job import Listener
 
 
 def open_run(
@@ -33,7 +33,7 @@ def open_run(
     What an earlier attempt left running is ended, and told.
 
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
-    EnvironmentFault when the trainer is not there.
+    EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
     """
     from orchestrator.backends.registry import compile_plan
     from orchestrator.plan.saved import read_newest_plan, read_plan
@@ -44,25 +44,29 @@ def open_run(
     from orchestrator.run.journal import Journal
     from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
+    from orchestrator.run.private import refuse_foreign
     from orchestrator.run.run_record import read_run_record
-    from orchestrator.run.trainers import find_trainer, verify_trainer
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.trusted import trust_of_run
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
         raise InputError([no_run(path)])
+    refuse_foreign(rundir.root)
     held.enter_context(run_locked(rundir))
     left = end_leftovers(rundir)
     if left:
         tell(_ended_leftovers(left))
     record, plan = read_run_record(rundir), read_plan(rundir.plan_json)
     trainer = find_trainer(plan.family)
+    held.enter_context(trainer_held(trainer, rundir.root.name))
     verify_trainer(trainer)
     changed = [*changed_inputs(plan, rundir, trainer), *_changed_recipe(rundir, record)]
     if changed:
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
     plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
-    build = compile_plan(plan, trainer)
+    build = compile_plan(plan, trainer, trust_of_run(record.recipe_sha256, plan))
     if build.problems:
         raise InputError(build.problems)
     journal = held.enter_context(closing(Journal(rundir.journal)))
