@@ -11,6 +11,7 @@ import click
 
 from orchestrator import __version__, cli_runs
 from orchestrator.cli_dataset import dataset
+from orchestrator.cli_trust import trust
 from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def cli() -> None:
 
 
 cli.add_command(dataset)
+cli.add_command(trust)
 for verb in cli_runs.VERBS:
     cli.add_command(verb)
 
@@ -59,7 +61,9 @@ def run(
         from orchestrator import pipeline
         from orchestrator.prepared import Prepared
         from orchestrator.report.watcher import Watcher
+        from orchestrator.run.private import keep_private
 
+        keep_private()
         with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
             done = pipeline.run_recipe(
                 recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop, shares_gpu=share_gpu
@@ -321,7 +325,11 @@ def main() -> None:
         from orchestrator.report import tell
         from orchestrator.report.make import refused_by_system
 
-        sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        try:
+            sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        except OSError:  # the terminal was closed: nobody can be told
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(EXIT_ENVIRONMENT)
     except Exception:  # noqa: BLE001  the last line of defence: a bug of ours, with what is needed to report it
         import traceback
 

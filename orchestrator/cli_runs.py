@@ -68,7 +68,9 @@ def resume(
         from orchestrator import pipeline
         from orchestrator.report import tell, tell_runs
         from orchestrator.report.watcher import Watcher
+        from orchestrator.run.private import keep_private
 
+        keep_private()
         with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
             done = pipeline.resume_run(
                 run, watcher, lang, from_scratch=from_scratch, may_stop=not no_stop, shares_gpu=share_gpu

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from orchestrator.attempts import Listener
     from orchestrator.observe.console_tail import Shown
     from orchestrator.observe.present import Present
     from orchestrator.run.listed import Listed
+    from orchestrator.training.job import Listener
 
 POLL_S = 0.25
 
@@ -178,13 +178,13 @@ def _on_the_way(now: Present, before: Present, every: int | None, how: How) -> T
 
 
 def _state_every_steps(rundir: RunDir) -> int | None:
-    from orchestrator.attempts import state_every_steps
     from orchestrator.plan.saved import read_plan
 
     try:
-        return state_every_steps(read_plan(rundir.plan_json))
+        plan = read_plan(rundir.plan_json)
     except RecordError:
         return None
+    return plan.state_every_n_epochs and plan.state_every_n_epochs * plan.steps.steps_per_epoch
 
 
 def _does_not_go_on(present: Present) -> Problem:

@@ -14,17 +14,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import Done, Job, Listener, train
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.prepared import Prepared, prepare
+from orchestrator.training.attempts import Done, train
+from orchestrator.training.job import Job, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.backends.protocol import Build
+    from orchestrator.core.observation import Observations
     from orchestrator.core.text import Language, Text
     from orchestrator.plan.model import Plan
     from orchestrator.report.judged import Finished
+    from orchestrator.run.model import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,20 @@ def run_recipe(
         return prepared
     from orchestrator.backends.attempt import Start
     from orchestrator.run.locks import gpus_locked
-    from orchestrator.run.trainers import find_trainer, verify_trainer
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
 
     if prepared.trainer_fault is not None:
         raise EnvironmentFault([prepared.trainer_fault])
-    verify_trainer(find_trainer(prepared.plan.family))
-    for note in (*prepared.plan.notes, *prepared.unseen):
-        listener.told(note)
     with ExitStack() as held:
+        trainer = find_trainer(prepared.plan.family)
+        held.enter_context(trainer_held(trainer, prepared.plan.name))
+        verify_trainer(trainer)
+        for note in (*prepared.plan.notes, *prepared.unseen):
+            listener.told(note)
         held.enter_context(gpus_locked(prepared.plan, is_shared=shares_gpu))
         job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener, held)
         done = train(job, listener, Start(1), why="start", may_stop=may_stop)
-        return _finish(job, done, language)
+        return _finish(done, language)
 
 
 def resume_run(
@@ -96,15 +101,15 @@ def resume_run(
     Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
     whole and `from_scratch` is not said.
     """
-    from orchestrator.resume import open_run, start_again
+    from orchestrator.training.resume import open_run, start_again
 
     with ExitStack() as held:
-        job = open_run(path, held, shares_gpu=shares_gpu)
+        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
             return None
         done = train(job, listener, start, why="resume", may_stop=may_stop)
-        return _finish(job, done, language)
+        return _finish(done, language)
 
 
 def _create(
@@ -115,6 +120,7 @@ def _create(
     from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
     from orchestrator.recipe.dump import dump_resolved, overridden
     from orchestrator.run.create import create_run
+    from orchestrator.run.disk import require_room, run_need
     from orchestrator.run.journal import Journal
     from orchestrator.run.locks import run_locked
     from orchestrator.run.run_record import start_record, write_run_record
@@ -127,6 +133,7 @@ def _create(
         "plan.json": record_text("plan", PLAN_RECORD_VERSION, plan_record(plan)),
     }
     folder = runs_dir or Path(loaded.recipe.save.runs_dir or "runs")
+    require_room(folder.absolute(), plan, run_need(plan), listener.told)
     rundir = create_run(folder.absolute(), plan.name, build, extra_files=own, tell=listener.told)
     held.enter_context(run_locked(rundir))
     record = replace(
@@ -141,19 +148,28 @@ def _create(
     return Job(loaded, prepared.dataset, plan, build, rundir, record, journal)
 
 
-def _finish(job: Job, done: Done, language: Language) -> Finished:
-    """Read back what the run left, write down how it ended, judge and report it."""
-    from orchestrator.diagnose.case import make_case
+def read_end(done: Done) -> tuple[Observations, Outcome]:
+    """Read back what a run left, and judge from that how it ended: exit code 0 alone is no success."""
     from orchestrator.observe.read import read_run
+    from orchestrator.run.outcome import judge_outcome
+
+    seen = read_run(done.rundir.root)
+    final = next((c for c in seen.checkpoints if c.is_final), None)
+    planned = done.job.plan.steps.total_steps
+    return seen, judge_outcome(done.launched, done.rundir, checkpoint=final, planned_steps=planned)
+
+
+def _finish(done: Done, language: Language) -> Finished:
+    """Write down how the run ended, judge and report it."""
+    from orchestrator.diagnose.case import make_case
     from orchestrator.report.judged import report_own
-    from orchestrator.run.outcome import judge_outcome, what_went_wrong
+    from orchestrator.run.outcome import what_went_wrong
     from orchestrator.run.run_record import end_record, write_run_record
 
-    seen = read_run(job.rundir.root)
-    final = next((c for c in seen.checkpoints if c.is_final), None)
-    outcome = judge_outcome(done.launched, done.rundir, checkpoint=final, planned_steps=job.plan.steps.total_steps)
+    job = done.job
+    seen, outcome = read_end(done)
     job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
-    record = end_record(job.record, outcome)
+    record = end_record(job.record, outcome, job.plan.changes)
     dataset, told = done.watch.end(done.launched)
     case = make_case(job.loaded, dataset, job.plan, seen, outcome)
     return report_own(

@@ -98,7 +98,9 @@ def option_problems(
         if wrong is not None:
             what = Text(f"`{name}` {wrong.en}", f"`{name}` {wrong.zh}")
             why = _STOPS if trainer == plan.family else _UNCHECKED
-            problems.append(Problem("wrong-option-value", what, why, _value_fix(name, option), location_of(plan, name)))
+            problems.append(
+                Problem("wrong-option-value", what, why, _value_fix(name, option, value), location_of(plan, name))
+            )
     for name, wrong in order_problems(values):
         what = Text(f"`{name}` {wrong.en}", f"`{name}` {wrong.zh}")
         problems.append(
@@ -115,8 +117,12 @@ _UNCHECKED = Text(
 )
 
 
-def _value_fix(name: str, option: Option) -> Text:
+def _value_fix(name: str, option: Option, value: Any = None) -> Text:
     """What to write instead of a wrong value."""
+    words = [word for word in option.choices or () if isinstance(word, str)]
+    near = difflib.get_close_matches(value.lower(), words, n=1) if isinstance(value, str) else []
+    if near:
+        return Text(f"write `{near[0]}`", f"请写 `{near[0]}`")
     if option.default in (None, "", False):
         return Text(f"correct the value, or leave out `{name}`", f"请更正该值，或去掉 `{name}`")
     return Text(

@@ -77,6 +77,11 @@ class RunDir:
         return self.root / "plan.json"
 
     @property
+    def attempt_plan(self) -> Path:
+        """The plan of this attempt, where it is not the run's: something was changed for lack of memory."""
+        return self.attempt_dir / "plan.json"
+
+    @property
     def train_toml(self) -> Path:
         """What `--config_file` points at."""
         return self.root / "train.toml"
@@ -125,6 +130,11 @@ class RunDir:
     def telemetry(self) -> Path:
         """What that recorder wrote: `rank0.jsonl` and one more file for each further process."""
         return self.attempt_dir / "telemetry"
+
+    @property
+    def ballast(self) -> Path:
+        """A file that is deleted when the disk is full, so that the last words can be written."""
+        return self.root / ".ballast"
 
     @property
     def report_json(self) -> Path:

@@ -19,6 +19,7 @@ from orchestrator.core import source_problems as problems
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
 from orchestrator.core.scalars import NumberOutOfRangeError, plain_value
+from orchestrator.core.source_syntax import foreign_sign, syntax_problem
 from orchestrator.core.source_unreadable import unreadable_file
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class _Walk:
                 self._expect_end(next(self.events))
             self.is_whole = True
         except yaml.MarkedYAMLError as error:
-            self.problems.append(problems.syntax(error, self.here))
+            self.problems.append(self._stumbled(error))
             return data
         except _TooMuchError:
             return data
@@ -183,6 +184,11 @@ class _Walk:
             end = max((child.end for child in self._children(path, data)), default=spot.end)
         self.spots[path] = replace(spot, end=end, is_block=not event.flow_style)
         return data
+
+    def _stumbled(self, error: yaml.MarkedYAMLError) -> Problem:
+        told = syntax_problem(error, self.here)
+        sign = foreign_sign(self.lines, told.where.line, self.location) if told.where is not None else None
+        return sign or told
 
     def location(self, line: int, column: int, length: int = 1) -> Location:
         """Return a place; `line` and `column` from 1."""

@@ -27,6 +27,10 @@ def unreadable_file(file: str, error: OSError | ValueError) -> Problem:
     if not isinstance(error, OSError):
         why = Text("no file can have this name", "这不是合法的文件名")
         return Problem("unreadable-file", what, why, Text("check the name", "请检查文件名"))
+    return Problem("unreadable-file", what, *why_unreadable(error))
+
+
+def why_unreadable(error: OSError) -> tuple[Text, Text]:
+    """Return the system's reason and what to do about it."""
     reason_zh, fix = _READING.get(error.errno or 0, _READING_ELSE)
-    reason = (error.strerror or str(error)).lower()
-    return Problem("unreadable-file", what, Text(reason, reason_zh), fix)
+    return Text((error.strerror or str(error)).lower(), reason_zh), fix

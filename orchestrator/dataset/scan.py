@@ -7,17 +7,19 @@ import gc
 import os
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
+from orchestrator.core.source_unreadable import why_unreadable
 from orchestrator.core.text import Text
 from orchestrator.dataset.captions import CAPTION_EXTENSIONS, caption_name, read_caption
 from orchestrator.dataset.equal_files import equal_files
 from orchestrator.dataset.header import Header, read_header
 from orchestrator.dataset.layout import parse_folder_name
+from orchestrator.dataset.links import leads_out
 from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.dataset.repeated_folders import repeated_folders
 
@@ -32,6 +34,7 @@ _PICTURE_LIKE = frozenset((*_LOWER, *_OTHER))
 _NO_CAPTION_STEMS = frozenset(("readme", "license", "licence", "notes"))
 _DEEPEST = 4
 _NOT_A_FILE = Header(0, 0, 0, "", "not-a-file")
+_STRANGE_CAPTION = (None, "caption-link-outside")
 UNKNOWN_FOLDER = Folder(Path(), (), CAPTION_EXTENSIONS[0], is_unread=True)
 """Stands for a folder that nobody could name."""
 
@@ -55,6 +58,8 @@ class _Listing:
     files: set[str]
     """Other regular files."""
     folders: list[str]
+    links: set[str] = field(default_factory=set)
+    """Those of `files` that are links."""
 
 
 def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
@@ -124,6 +129,8 @@ def _list_folder(image_dir: Path, where: Location | None) -> _Listing:
                     found.pictures[name] = is_file or _is_broken_link(entry)
                 elif is_file:
                     found.files.add(name)
+                    if entry.is_symlink():
+                        found.links.add(name)
                 elif _is(entry.is_dir):
                     found.folders.append(name)
     except OSError as error:
@@ -168,7 +175,10 @@ def _read_pictures(root: str, listing: _Listing, stems: dict[str, str], extensio
             pictures.append(Picture(Path(path), *header[:6], None, None, "", *header[6:]))
             continue
         if caption_file not in captions:
-            captions[caption_file] = read_caption(prefix + caption_file)
+            is_strange = caption_file in listing.links and leads_out(
+                Path(root), Path(path), Path(prefix + caption_file), extension
+            )
+            captions[caption_file] = _STRANGE_CAPTION if is_strange else read_caption(prefix + caption_file)
         caption, problem = captions[caption_file]
         pictures.append(Picture(Path(path), *header[:6], Path(prefix + caption_file), caption, problem, *header[6:]))
     return tuple(pictures)
@@ -228,13 +238,9 @@ def _unusable(image_dir: Path, error: OSError, where: Location | None) -> Proble
             Text(f"write the folder that holds it: {image_dir.parent}", f"请写它所在的文件夹：{image_dir.parent}"),
             where,
         )
-    reason = error.strerror or type(error).__name__
-    return Problem(
-        "image-dir-unreadable",
-        Text(f"`image_dir` cannot be read: {image_dir} ({reason})", f"`image_dir` 无法读取：{image_dir}（{reason}）"),
-        fix=Text("give yourself the right to read the folder", "请给自己读取该文件夹的权限"),
-        where=where,
-    )
+    why, fix = why_unreadable(error)
+    what = Text(f"`image_dir` cannot be read: {image_dir}", f"`image_dir` 无法读取：{image_dir}")
+    return Problem("image-dir-unreadable", what, why, fix, where)
 
 
 def _missing(image_dir: Path, where: Location | None) -> Problem:
@@ -262,7 +268,8 @@ def _missing(image_dir: Path, where: Location | None) -> Problem:
 def _nearest(image_dir: Path) -> Path | None:
     """Return the folder beside the missing one whose name is nearest."""
     try:
-        names = [e.name for e in os.scandir(image_dir.parent) if e.is_dir()]
+        with os.scandir(image_dir.parent) as entries:
+            names = [entry.name for entry in entries if _is(entry.is_dir)]
     except OSError:
         return None
     near = difflib.get_close_matches(image_dir.name, names, n=1, cutoff=0.6)
@@ -290,8 +297,7 @@ def _refuse_parent(image_dir: Path, listing: _Listing, where: Location | None) -
                 "here each concept names the folder with its pictures; the repeats are a key of the recipe",
                 "在这里每个 concept 直接写放图片的文件夹；重复次数是配方里的键",
             ),
-            Text(f"write one concept per folder: {concepts}", f"每个文件夹写一个 concept：{concepts}"),
-            where,
+            Text(f"write one concept per folder: {concepts}", f"每个文件夹写一个 concept：{concepts}"), where,
         )
     ])  # fmt: skip
 

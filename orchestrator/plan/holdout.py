@@ -43,7 +43,8 @@ def hold_out(
 
     The same pictures, recipe and seed give the same choice. No concept loses its last picture. `equal_files`: groups of files that are
     the same; where one of them is trained on, its held-out twin would show learning by heart as learning, so they are taken only where
-    nothing else is left, and never alone. `pairs`: their halves stay together, on either side.
+    nothing else is left, and never alone. Near copies are not asked for: they are known only once somebody looked at the pixels, and
+    one recipe would make two plans, before the look and after it; `overlapping-folders` (R137) tells them. `pairs`: their halves stay together, on either side.
     """
     mates = _mates(concepts, pairs)
     count = _decide_count(draft, concepts, mates)
@@ -131,14 +132,16 @@ def _decide_count(draft: Draft, concepts: Sequence[ConceptPictures], mates: Coll
     else:
         count = int(wanted)
         most = min(pictures // 2, pictures - groups)
-        if count > most and all(c.pictures for c in concepts):  # a folder without pictures is told as such
+        is_whole = all(c.pictures and not any(p.problem for p in c.pictures) for c in concepts)
+        if count > most and pictures and is_whole:  # what is wrong with the folders themselves is told as such
             draft.refuse(
                 "hold-out-too-large",
                 Text(f"`hold_out` {count} of {pictures} pictures leaves {max(0, pictures - count)} to train on",
                      f"{pictures} 张图片中 `hold_out` {count} 张，只剩 {max(0, pictures - count)} 张用于训练"),
                 Text("more than half of the pictures would teach nothing, and each folder must keep one",
                      "超过一半的图片不参与训练，且每个文件夹至少要留一张"),
-                Text(f"write at most {max(0, most)}, better `auto`", f"最多写 {max(0, most)}，最好写 `auto`"),
+                Text(f"write at most {most}, better `auto`", f"最多写 {most}，最好写 `auto`") if most > 0
+                else Text("write `auto`, or 0 for none", "请写 `auto`，不留出则写 0"),
                 "validate.hold_out",
             )  # fmt: skip
         count = count if count <= most else 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.finding import Problem
 from orchestrator.core.source import dotted
 from orchestrator.core.text import Text
+from orchestrator.recipe.keys import PATH_KEYS
 from orchestrator.recipe.unknown_keys import misplaced_option
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _NO_FOLDER_NAME = re.compile(r"[/\\]")
 _LONGEST_NAME_BYTES = 200
 """File systems take 255 bytes; the run number and endings like `-000008.safetensors` follow the name."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_NEVER_EMPTY = PATH_KEYS | {
+    "trigger", "class_tokens", "optimizer_type", "lr_scheduler", "network_module", "sample_sampler", "runs_dir", "rule",
+}  # fmt: skip
 _EXTENSION = re.compile(r"\.[^./\\\s]+\Z")
 
 
@@ -34,6 +38,7 @@ def form_problems(layers: Layers, trainer_options: Collection[str] = ()) -> Iter
     yield from _names(layers)
     yield from _concepts(layers)
     yield from _pairs(layers)
+    yield from _empty_texts(layers)
     options = layers.get(("trainer_args",))
     if isinstance(options, dict):
         for key in options:
@@ -117,6 +122,7 @@ def _concepts(layers: Layers) -> Iterator[Problem]:
         folder = concept.get("image_dir")
         if isinstance(folder, str) and not folder.strip():
             yield _empty(layers, (*path, "image_dir"))
+    yield from _shares(layers, concepts)
     if (
         isinstance(concepts, list)
         and concepts
@@ -136,8 +142,12 @@ def _pairs(layers: Layers) -> Iterator[Problem]:
         )
         fix = Text(f"write `[{band[1]}, {band[0]}]`", f"写 `[{band[1]}, {band[0]}]`")
         yield Problem("wrong-value", what, fix=fix, where=layers.place(("train", "exposures_per_image")).value)
-    if layers.get(("train", "text_encoder_lr")) == []:
+    rates = layers.get(("train", "text_encoder_lr"))
+    if rates == []:
         yield _empty(layers, ("train", "text_encoder_lr"))
+    every = rates if isinstance(rates, list) else [rates]
+    if _is_zero(layers.get(("train", "unet_lr"))) and every and all(map(_is_zero, every)):
+        yield _nothing_learns(layers)
 
 
 def _contradiction(layers: Layers, first: KeyPath, second: KeyPath) -> Problem:
@@ -184,6 +194,59 @@ def _only_regularisation(layers: Layers) -> Problem:
         Text("add a concept without `is_reg: true`", "加一个没有 `is_reg: true` 的概念"),
         layers.place(("concepts", 0, "is_reg")).value,
     )
+
+
+def _empty_texts(layers: Layers) -> Iterator[Problem]:
+    """Yield texts that hold nothing where a name, a file or a word is wanted. The folders of concepts and `name` have words of their own."""
+    for path in layers.places:
+        key, value = (path[-1] if path else ""), layers.get(path)
+        is_told = key in {"image_dir", "name"}
+        if (
+            key in _NEVER_EMPTY
+            and not is_told
+            and isinstance(value, str)
+            and not value.strip()
+            and path[0] != "trainer_args"
+        ):
+            yield _empty(layers, path)
+
+
+def _shares(layers: Layers, concepts: Any) -> Iterator[Problem]:
+    """Yield shares that come to more than the whole."""
+    shares = [c.get("share") if isinstance(c, dict) else None for c in concepts] if isinstance(concepts, list) else []
+    given = [(index, float(share)) for index, share in enumerate(shares) if share is not None and _is_number(share)]
+    total = sum(share for _, share in given)
+    if total > 1 + 1e-9 and all(0 < share <= 1 for _, share in given):
+        yield Problem(
+            "wrong-value",
+            Text(f"the `share` of all concepts together is {total:g}", f"所有概念的 `share` 合计为 {total:g}"),
+            Text(
+                "shares are parts of all training samples: more than 1 cannot be had",
+                "share 是占全部训练样本的比例，合计不能超过 1",
+            ),
+            Text("lower them so that they come to at most 1", "请调低，使合计不超过 1"),
+            layers.place(("concepts", given[-1][0], "share")).value,
+        )
+
+
+def _nothing_learns(layers: Layers) -> Problem:
+    return Problem(
+        "nothing-learns",
+        Text(
+            "`train.unet_lr` and `train.text_encoder_lr` are both 0",
+            "`train.unet_lr` 和 `train.text_encoder_lr` 都是 0",
+        ),
+        Text(
+            "the run would take its full time and leave a LoRA that does nothing",
+            "训练会照样花完全部时间，得到的 LoRA 却毫无作用",
+        ),
+        Text("write a rate above 0, or leave one of them out", "请写大于 0 的学习率，或去掉其中一个"),
+        layers.place(("train", "unet_lr")).value,
+    )
+
+
+def _is_zero(value: Any) -> bool:
+    return _is_number(value) and value == 0
 
 
 def _is_number(value: Any) -> bool:

@@ -71,6 +71,54 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 """What other tools, or the trainer, call a thing that the recipe has under another name."""
 
+OTHER_NAMES_IN: Mapping[str, Mapping[str, str]] = {
+    "": {
+        "version": "recipe_version",
+        "extend": "extends",
+        "datasets": "concepts",
+        "meta": "metadata",
+        "comment": "metadata.training_comment",
+        "output_dir": "save.runs_dir",
+    },
+    "subject": {"type": "subject.kind"},
+    "base_model": {
+        "type": "base_model.family",
+        "arch": "base_model.family",
+        "architecture": "base_model.family",
+        "sdxl": "base_model.family",
+        "flux": "base_model.family",
+        "path": "base_model.pretrained_model_name_or_path",
+        "file": "base_model.pretrained_model_name_or_path",
+        "checkpoint": "base_model.pretrained_model_name_or_path",
+        "pretrained_model": "base_model.pretrained_model_name_or_path",
+        "name_or_path": "base_model.pretrained_model_name_or_path",
+    },
+    "concepts[0]": {
+        "path": "concepts[0].image_dir",
+        "dir": "concepts[0].image_dir",
+        "folder": "concepts[0].image_dir",
+        "folder_path": "concepts[0].image_dir",
+        "images": "concepts[0].image_dir",
+        "repeat": "concepts[0].num_repeats",
+    },
+    "dataset": {"bucket": "dataset.enable_bucket", "size": "dataset.resolution"},
+    "network": {
+        "lora_rank": "network.network_dim",
+        "linear": "network.network_dim",
+        "linear_alpha": "network.network_alpha",
+    },
+    "train": {"max_steps": "train.target_steps", "output_dir": "save.runs_dir"},
+    "save": {"output_dir": "save.runs_dir"},
+    "sample.prompts[0]": {
+        "steps": "sample.prompts[0].sample_steps",
+        "cfg": "sample.prompts[0].scale",
+        "cfg_scale": "sample.prompts[0].scale",
+        "guidance_scale": "sample.prompts[0].scale",
+        "negative": "sample.prompts[0].negative_prompt",
+    },
+}
+"""The same, where the name means something else in another section."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -269,9 +317,9 @@ def _step(annotation: Any, part: str | int) -> Any:
     return None
 
 
-def nearest(word: str, known: Collection[str]) -> str | None:
-    """Return the known word that was probably meant, or None."""
+def nearest(word: str, known: Collection[str], cutoff: float = 0.75) -> str | None:
+    """Return the known word that was probably meant, or None. `cutoff`: how alike they must be, up to 1."""
     lowered = word.lower().replace("-", "_")
     if lowered in known:
         return lowered
-    return next(iter(difflib.get_close_matches(lowered, known, n=1, cutoff=0.75)), None)
+    return next(iter(difflib.get_close_matches(lowered, known, n=1, cutoff=cutoff)), None)

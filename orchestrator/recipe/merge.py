@@ -10,6 +10,7 @@ from orchestrator.core.source import dotted
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from orchestrator.core.finding import Location
@@ -71,6 +72,8 @@ class Layers:
         """Delete `path` and all below it."""
         parent = self.get(path[:-1])
         if isinstance(parent, dict):
+            if path[-1] not in parent and path not in self.places:
+                return
             parent.pop(path[-1], None)
         for old in [p for p in self.places if p[: len(path)] == path]:
             del self.places[old]
@@ -90,11 +93,15 @@ class _Layer:
         return Place(self.source, spot.value, spot.key, self.base_dir, spot.raw)
 
 
-def lay_over(layers: Layers, document: Document, source: Source, base_dir: Path) -> list[Problem]:
-    """Lay a recipe over what is there. Return its keys without a value as problems."""
+def lay_over(
+    layers: Layers, document: Document, source: Source, base_dir: Path, unread: Collection[KeyPath] = ()
+) -> list[Problem]:
+    """Lay a recipe over what is there. Return its keys without a value as problems; of those `unread` that is told already."""
     data = {key: value for key, value in document.data.items() if key != "extends"}
     problems = [
-        _no_value(spot.key, path) for path, spot in document.spots.items() if spot.raw == "" and spot.key is not None
+        _no_value(spot.key, path)
+        for path, spot in document.spots.items()
+        if spot.raw == "" and spot.key is not None and path not in unread and "" not in path
     ]
     layer = _Layer(document, source, base_dir)
     layers.places[()] = layer.place(())
@@ -129,12 +136,13 @@ def _drop_weaker(layers: Layers, document: Document) -> None:
 
 def _no_value(where: Location, path: KeyPath) -> Problem:
     name = dotted(path)
-    return Problem(
-        "no-value",
-        Text(f"`{name}` has no value", f"`{name}` 没有值"),
-        fix=Text(
-            "write a value, delete the line, or write `null` to take back what is inherited",
-            "写上值、删去这一行，或写 `null` 取消继承来的值",
-        ),
-        where=where,
+    fix = Text(
+        "write a value, delete the line, or write `null` to take back what is inherited",
+        "写上值、删去这一行，或写 `null` 取消继承来的值",
     )
+    if where.source[where.column - 1 + where.length :].lstrip(": ").startswith("#"):
+        fix = Text(
+            "what follows ` #` is a comment: put text that begins with `#` in quotes, or write a value",
+            "` #` 之后是注释：以 `#` 开头的文本要加引号；或写上值",
+        )
+    return Problem("no-value", Text(f"`{name}` has no value", f"`{name}` 没有值"), fix=fix, where=where)

@@ -27,6 +27,8 @@ _TEXT_FIXES = {
     "string_too_short": Text("say it in more words", "请多写几个字"),
     "string_pattern_mismatch": Text("write it on one line, without invisible characters", "写在一行里，不带不可见字符"),
 }
+_MOST_SUGGESTED = 100
+"""Unknown keys for which the nearest known one is looked up, a millisecond each: more of them are no slips of the finger."""
 _EXAMPLES = {
     "recipe_version": "recipe_version: 1",
     "name": "name: alice-v1",
@@ -37,6 +39,7 @@ _EXAMPLES = {
     "concepts": "concepts: [{image_dir: ./pictures}]",
     "image_dir": "image_dir: ./pictures",
     "prompt": "prompt: alicechr, portrait",
+    "ignore": "ignore: [{rule: too-many-steps, because: tried with 3000 steps last week}]",
     "rule": "rule: too-many-steps",
     "because": "because: tried with 3000 steps last week",
 }
@@ -64,16 +67,20 @@ def mistakes(
     by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_path.setdefault(_data_path(detail, layers.data), []).append(detail)
-    found = Mistakes([], {path for path in by_path if path and not _is_told_deeper(path, by_path)}, [])
+    around = {
+        path[:size] for path in by_path for size in range(len(path))
+    }  # in a union the branch that got furthest fits best
+    found = Mistakes([], {path for path in by_path if path and path not in around}, [])
     by_path = {p: d for p, d in by_path.items() if not any(p[: len(place)] == place for place in unread)}
     for path, details in by_path.items():
         if details[0]["type"] == "extra_forbidden":
-            problem, target = unknown_key(path, layers.where_key(path), trainer_options)
+            options = trainer_options if len(found.problems) < _MOST_SUGGESTED else None
+            problem, target = unknown_key(path, layers.where_key(path), options)
             found.meant.extend([target] if target is not None else [])
             found.problems.append(problem)
     for path, details in by_path.items():
         kind = details[0]["type"]
-        if kind == "extra_forbidden" or _is_told_deeper(path, by_path):
+        if kind == "extra_forbidden" or path in around:
             continue
         if kind != "missing":
             found.problems.append(_wrong_value(path, details, layers))
@@ -96,25 +103,24 @@ def _data_path(detail: ErrorDetails, data: Any) -> KeyPath:
     return tuple(path)
 
 
-def _is_told_deeper(path: KeyPath, paths: Collection[KeyPath]) -> bool:
-    """In a union the branch that fits best is the one that got furthest."""
-    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
-
-
 def _is_meant(path: KeyPath, meant: list[str]) -> bool:
     name = dotted(tuple(0 if isinstance(part, int) else part for part in path))
     return any(target == name or target.startswith((f"{name}.", f"{name}[")) for target in meant)
 
 
 def _missing(path: KeyPath, layers: Layers) -> Problem:
-    name = str(path[-1])
-    example = _EXAMPLES.get(name, f"{name}: ...")
     return Problem(
         "missing-key",
         Text(f"`{dotted(path)}` is missing", f"缺少 `{dotted(path)}`"),
-        fix=Text(f"write for example `{example}`", f"例如写 `{example}`"),
+        fix=_for_example(path),
         where=layers.where_key(path[:-1]),
     )
+
+
+def _for_example(path: KeyPath) -> Text:
+    name = str(path[-1])
+    example = _EXAMPLES.get(name, f"{name}: ...")
+    return Text(f"write for example `{example}`", f"例如写 `{example}`")
 
 
 def _wrong_value(path: KeyPath, details: list[ErrorDetails], layers: Layers) -> Problem:
@@ -125,14 +131,21 @@ def _wrong_value(path: KeyPath, details: list[ErrorDetails], layers: Layers) -> 
     rule = next((d for d in details if d["type"] in _TEXT_FIXES), None)
     if rule is not None and isinstance(value, str):
         what = _wrong_text(name, rule)
-        fix: Text | None = _TEXT_FIXES[rule["type"]]
+        is_empty = rule["type"] == "string_too_short" and not value
+        fix: Text | None = _for_example(path) if is_empty else _TEXT_FIXES[rule["type"]]
     elif any(d["type"] == "too_short" for d in details) and value == []:
         what, fix = Text(f"`{name}` needs at least one entry", f"`{name}` 至少要有一项"), _example(path, value="")
     else:
         annotation = annotation_at(path)
         wanted, found = expected(annotation), shown(value)
         what = Text(f"`{name}` must be {wanted.en}; it is {found.en}", f"`{name}` 应为{wanted.zh}；现在是{found.zh}")
-        fix = value_fix(value, place.raw, annotation) or _example(path, value)
+        is_flow = place.value.source[place.value.column - 1 : place.value.column] in ("[", "{")
+        fix = value_fix(value, place.raw, annotation, is_flow=is_flow) or _example(path, value)
+        if path[-1] == "image_dir" and isinstance(value, list):
+            fix = Text(
+                "write one concept for each folder, each with its own `- image_dir:`",
+                "每个文件夹写一个 concept，各有自己的 `- image_dir:`",
+            )
     return Problem("wrong-value", what, fix=fix, where=place.value)
 
 

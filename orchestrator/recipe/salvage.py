@@ -10,7 +10,7 @@ from orchestrator.core.source import dotted
 from orchestrator.recipe.keys import keys_by_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from orchestrator.core.finding import Problem
     from orchestrator.core.source import KeyPath
@@ -39,7 +39,7 @@ def without(data: Mapping[str, Any], wrong: Iterable[KeyPath]) -> tuple[dict[str
     left = deepcopy(dict(data))
     gone: set[KeyPath] = set()
     for path in sorted({_least(path) for path in wrong}, key=len):
-        if any(path[: len(outer)] == outer for outer in gone):
+        if any(path[:size] in gone for size in range(len(path))):
             continue
         gone.add(path)
         parent: Any = left
@@ -71,9 +71,16 @@ def _general(path: KeyPath) -> str:
 
 def names_in_doubt(keys: Collection[str]) -> frozenset[str]:
     """Return the last words of `keys`, and of all the recipe's keys below them; entries of lists have no name of their own."""
-    plain = [key for key in keys if "[" not in key]
-    below = [path for path in keys_by_path() if any(path.startswith(f"{key}.") for key in plain)] if plain else []
+    plain = {key for key in keys if "[" not in key}
+    below = [path for path in keys_by_path() if any(outer in plain for outer in _around(path))] if plain else []
     return frozenset(key.rpartition(".")[2] for key in (*plain, *below))
+
+
+def _around(path: str) -> Iterator[str]:
+    """Yield the sections around a dotted path, the nearest first."""
+    while "." in path:
+        path = path.rpartition(".")[0]
+        yield path
 
 
 def speaks_of(problem: Problem, names: Collection[str]) -> bool:

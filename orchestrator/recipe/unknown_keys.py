@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Location, Problem
 from orchestrator.core.source import dotted
 from orchestrator.core.text import Text
-from orchestrator.recipe.keys import OTHER_NAMES, all_keys, keys_by_path, nearest
+from orchestrator.recipe.keys import OTHER_NAMES, OTHER_NAMES_IN, all_keys, keys_by_path, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,16 +24,22 @@ _WHY_TWICE = Text(
     "the recipe decides this one; two values would contradict each other", "它由配方本身决定，两处的值会互相矛盾"
 )
 _LONGEST_LIST = 14
+_CLOSE_OPTION = 0.85
+"""The trainer has hundreds of options: some name is always somewhat alike."""
 _LENGTH_WHY = Text(
     "the length is rounded to whole epochs; a resumed run would overshoot a fixed number of steps",
     "长度会取整到整轮；固定步数在续训时会超出",
 )
 
 
-def unknown_key(path: KeyPath, where: Location, trainer_options: Collection[str]) -> tuple[Problem, str | None]:
-    """Return the problem of an unknown key, and the dotted path of the key that was probably meant."""
+def unknown_key(path: KeyPath, where: Location, trainer_options: Collection[str] | None) -> tuple[Problem, str | None]:
+    """Return the problem of an unknown key, and the dotted path of the key that was probably meant.
+
+    Without the trainer's options (None) no name that is only alike is looked for.
+    """
     key, section = str(path[-1]), _general(path[:-1])
-    meant = _meant(key, section)
+    meant = _meant(key, section, is_exact=trainer_options is None)
+    trainer_options = trainer_options or ()
     if meant is not None:
         fix = _belongs(meant, section, key)
     elif section == "sample.prompts[0]":
@@ -44,7 +50,7 @@ def unknown_key(path: KeyPath, where: Location, trainer_options: Collection[str]
             "it is an option of the trainer: write it under `trainer_args:`",
             "它是训练器的选项：写到 `trainer_args:` 下面",
         )
-    elif (option := nearest(key, trainer_options)) is not None:
+    elif (option := nearest(key, trainer_options, _CLOSE_OPTION)) is not None:
         fix = Text(
             f"the trainer has an option `{option}`: write it under `trainer_args:`",
             f"训练器有选项 `{option}`：写到 `trainer_args:` 下面",
@@ -85,16 +91,16 @@ def _general(path: KeyPath) -> str:
     return dotted(tuple(0 if isinstance(part, int) else part for part in path))
 
 
-def _meant(key: str, section: str) -> str | None:
+def _meant(key: str, section: str, *, is_exact: bool) -> str | None:
     here = {k.name: k.path for k in all_keys() if k.path.rpartition(".")[0] == section}
     elsewhere = {
         k.name: k.path for k in sorted(all_keys(), key=lambda k: ("[0]" in k.path, k.path.count(".")), reverse=True)
     }
     lowered = key.lower().replace("-", "_")
-    for known in (here, elsewhere, OTHER_NAMES):
+    for known in (here, OTHER_NAMES_IN.get(section, {}), elsewhere, OTHER_NAMES):
         if lowered in known:
             return known[lowered]
-    for names in (here, elsewhere):
+    for names in () if is_exact else (here, elsewhere):
         if (close := nearest(key, names)) is not None:
             return names[close]
     return None

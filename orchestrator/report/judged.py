@@ -111,13 +111,13 @@ class Own:
 def read_own(rundir: RunDir) -> Own:
     """Read a run folder of ours. Raises RecordError where a record is damaged, InputError where the recipe is."""
     from orchestrator.observe.read import read_run
-    from orchestrator.plan.saved import read_plan
+    from orchestrator.plan.saved import read_newest_plan
     from orchestrator.recipe.load import load_recipe
     from orchestrator.run.model import unfinished
     from orchestrator.run.run_record import read_run_record
 
     record = read_run_record(rundir)
-    plan = read_plan(rundir.plan_json)
+    plan = read_newest_plan(rundir)
     loaded = load_recipe(rundir.resolved_recipe)
     case = make_case(loaded, rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
     return Own(case, record)

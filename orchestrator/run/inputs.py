@@ -69,6 +69,12 @@ def named_inputs(plan: Plan, rundir: RunDir) -> Iterator[tuple[str, Path]]:
     for subset in (*plan.subsets, *((plan.validation,) if plan.validation is not None else ())):
         for link in subset.links:
             yield link.path, rundir.root / link.path
+    for option, path in model_files(plan):
+        yield f"{option} ({path.name})", path
+
+
+def model_files(plan: Plan) -> Iterator[tuple[str, Path]]:
+    """Return (option, path) of every model file that the trainer loads."""
     for option in FILE_OPTIONS:
         decided = plan.train.get(option)
         values = (
@@ -79,7 +85,7 @@ def named_inputs(plan: Plan, rundir: RunDir) -> Iterator[tuple[str, Path]]:
         for value in values:
             path = Path(value) if isinstance(value, str) else None
             if path is not None and path.is_file():
-                yield f"{option} ({path.name})", path
+                yield option, path
 
 
 def start_marking(plan: Plan, rundir: RunDir, trainer: Trainer) -> threading.Thread:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.run.publish import Publisher
 from orchestrator.run.states import find_epoch_states, prune_states
-from orchestrator.run.whole_state import state_problem
+from orchestrator.run.whole_state import seal_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ class Keeper(threading.Thread):
         return found
 
     def finish(self) -> list[tuple[str, dict[str, Any]]]:
-        """End the thread, settle what is left, and return what was found. The trainer must have ended."""
+        """End the thread, settle what is left, and return what was found. The trainer must have ended; may be called again."""
         self._is_over.set()
         if self.ident is not None:
             self.join()
@@ -74,7 +74,7 @@ class Keeper(threading.Thread):
         states = find_epoch_states(self._rundir.root, self._output_name)
         new = [s for s in states if s.attempt == self._rundir.attempt and s.path not in self._seen]
         for state in reversed(new):
-            if state_problem(state.path) is not None:
+            if seal_state(state.path) is not None:
                 continue  # being written; a torn one is told when somebody wants to go on from it
             self._seen.add(state.path)
             step = state.epoch * self._steps_per_epoch

@@ -89,11 +89,7 @@ def _held(lock_path: Path, owner_path: Path, run: str, taken: Callable[[Owner | 
     except filelock.Timeout:
         raise InputError([taken(read_owner(owner_path))]) from None
     try:
-        me = identity_of()
-        if me is not None:
-            since = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
-            with contextlib.suppress(OSError):  # for messages only: a full disk is told elsewhere
-                write_record(owner_path, KIND, VERSION, asdict(Owner(me.pid, me.started, me.boot, since, run)))
+        write_owner(owner_path, run)
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -123,6 +119,16 @@ def _is_locked(lock_path: Path) -> bool:
     return False
 
 
+def write_owner(path: Path, run: str) -> None:
+    """Write down that this process holds a lock, for messages only: a full disk is told elsewhere."""
+    me = identity_of()
+    if me is None:
+        return
+    since = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+    with contextlib.suppress(OSError):
+        write_record(path, KIND, VERSION, asdict(Owner(me.pid, me.started, me.boot, since, run)))
+
+
 def read_owner(path: Path) -> Owner | None:
     """Return who wrote `path` last, None where that cannot be told."""
     try:
@@ -135,7 +141,7 @@ def read_owner(path: Path) -> Owner | None:
 
 
 def _run_taken(owner: Owner | None) -> Problem:
-    by = _by(owner)
+    by = told_owner(owner)
     return Problem(
         "run-locked",
         Text(f"this run is going on already{by.en}", f"该训练正在进行{by.zh}"),
@@ -146,7 +152,7 @@ def _run_taken(owner: Owner | None) -> Problem:
 
 
 def _gpu_taken(gpu: str, owner: Owner | None) -> Problem:
-    by = _by(owner)
+    by = told_owner(owner)
     return Problem(
         "gpu-locked",
         Text(f"GPU {gpu} trains another run{by.en}", f"GPU {gpu} 正在进行另一个训练{by.zh}"),
@@ -156,7 +162,8 @@ def _gpu_taken(gpu: str, owner: Owner | None) -> Problem:
     )  # fmt: skip
 
 
-def _by(owner: Owner | None) -> Text:
+def told_owner(owner: Owner | None) -> Text:
+    """Return who holds a lock, in brackets behind a blank; nothing where that is not known."""
     if owner is None:
         return Text("", "")
     run = f"{owner.run}, " if owner.run else ""

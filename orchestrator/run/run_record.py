@@ -68,6 +68,8 @@ class RunRecord:
     """File in that folder; empty: written by a version that did not keep it."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What `--set` wrote, by dotted recipe key."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What the run changed itself, for lack of memory, by dotted recipe key."""
 
 
 def start_record(
@@ -86,9 +88,9 @@ def start_record(
     )
 
 
-def end_record(record: RunRecord, outcome: Outcome) -> RunRecord:
-    """Return the record of a run that has ended."""
-    return replace(record, status="ended", ended_at=_now(), outcome=outcome)
+def end_record(record: RunRecord, outcome: Outcome, changes: Mapping[str, Any] | None = None) -> RunRecord:
+    """Return the record of a run that has ended; `changes` as in the record."""
+    return replace(record, status="ended", ended_at=_now(), outcome=outcome, changes=changes or record.changes)
 
 
 def write_run_record(rundir: RunDir, record: RunRecord) -> None:
@@ -128,6 +130,7 @@ def _record_of(body: Mapping[str, Any]) -> RunRecord:
         body.get("recipe_dir", "."),
         body.get("recipe_name", ""),
         body.get("overrides", {}),
+        body.get("changes", {}),
     )
 
 

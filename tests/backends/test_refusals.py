@@ -115,7 +115,11 @@ ROWS = [
     Row("two-optimizers", {"use_8bit_adam": True}, {"use_8bit_adam": True, "optimizer_type": None}),
     Row("two-optimizers", {"use_lion_optimizer": True}, {"use_lion_optimizer": True, "optimizer_type": None}),
     Row("unknown-optimizer", {"optimizer_type": "AdamV"}, {"optimizer_type": "adamw8bit"}),
-    Row("unknown-optimizer", {"optimizer_type": "os.system"}, {"optimizer_type": "bitsandbytes.optim.AdEMAMix8bit"}),
+    Row(
+        "foreign-optimizer-class",
+        {"optimizer_type": "os.system"},
+        {"optimizer_type": "bitsandbytes.optim.AdEMAMix8bit"},
+    ),
     Row(
         "optimizer-args-unreadable", {"optimizer_args": ["weight_decay=big"]}, {"optimizer_args": ["weight_decay=0.1"]}
     ),

@@ -20,6 +20,13 @@ SILENT = "nothing; "
 """Begins the `why` of what the trainer swallows without a word."""
 
 
+TRUST_FIX = Text(
+    "name one that the trainer knows; if the recipe is yours and the module too: `lora-run trust RECIPE`",
+    "请写训练器已知的名称；若配方与该模块都是你自己的：`lora-run trust 配方`",
+)
+"""The fix of what only a trusted recipe may ask for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One condition. `when` returns False or None where all is well, True or a detail for the text where it is not."""
@@ -73,4 +80,4 @@ def drop(*names: str) -> Text:
     return Text(f"leave out {' or '.join(listed)}", f"请去掉 {' 或 '.join(listed)}")
 
 
-__all__ = ["ALL", "DIT", "U_NET", "Refusal", "drop", "same"]
+__all__ = ["ALL", "DIT", "TRUST_FIX", "U_NET", "Refusal", "drop", "same"]

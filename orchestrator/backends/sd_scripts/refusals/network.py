@@ -47,7 +47,8 @@ def _misread_switch(settings: Settings) -> str | None:
 
 def _module(settings: Settings) -> str | None:
     module = settings.text("network_module")
-    return None if not module or module in FAMILIES[settings.family].network_modules else module
+    is_trusted = settings.trust.is_recipe and not module.startswith("networks.")
+    return None if not module or is_trusted or module in FAMILIES[settings.family].network_modules else module
 
 
 def _no_equals(settings: Settings) -> str | None:
@@ -141,8 +142,9 @@ REFUSALS = (
         Text("`{0}` is not a network module for this family", "`{0}` 不是该系列的网络模块"),
         "ModuleNotFoundError, or a network without a single layer",
         Text(
-            "leave `network.network_module` out; other modules would run code that nobody checked",
-            "请去掉 `network.network_module`；其他模块会执行未经检查的代码",
+            "leave `network.network_module` out; other modules would run code that nobody checked: if the recipe is yours and "
+            "the module too, `lora-run trust RECIPE`",
+            "请去掉 `network.network_module`；其他模块会执行未经检查的代码：若配方与该模块都是你自己的，`lora-run trust 配方`",
         ),
     ),
     Refusal(

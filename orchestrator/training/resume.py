@@ -7,51 +7,66 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import Job, start_of
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
+from orchestrator.training.attempts import start_of
+from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
 
-    from orchestrator.attempts import Listener
     from orchestrator.backends.attempt import Start
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
     from orchestrator.run.run_record import RunRecord
+    from orchestrator.training.job import Listener
 
 
-def open_run(path: Path, held: ExitStack, *, shares_gpu: bool = False) -> Job:
+def open_run(
+    path: Path, held: ExitStack, *, shares_gpu: bool = False, tell: Callable[[Text], None] = lambda _text: None
+) -> Job:
     """Take hold of the run folder at `path` and its GPUs; what is held is let go with `held`.
 
+    What an earlier attempt left running is ended, and told.
+
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
-    EnvironmentFault when the trainer is not there.
+    EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
     """
     from orchestrator.backends.registry import compile_plan
-    from orchestrator.plan.saved import read_plan
+    from orchestrator.plan.saved import read_newest_plan, read_plan
     from orchestrator.recipe.load import load_recipe
     from orchestrator.report.judged import rescan
     from orchestrator.report.run_facts import no_run
     from orchestrator.run.inputs import changed_inputs
     from orchestrator.run.journal import Journal
+    from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
+    from orchestrator.run.private import refuse_foreign
     from orchestrator.run.run_record import read_run_record
-    from orchestrator.run.trainers import find_trainer, verify_trainer
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.trusted import trust_of_run
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
         raise InputError([no_run(path)])
+    refuse_foreign(rundir.root)
     held.enter_context(run_locked(rundir))
+    left = end_leftovers(rundir)
+    if left:
+        tell(_ended_leftovers(left))
     record, plan = read_run_record(rundir), read_plan(rundir.plan_json)
     trainer = find_trainer(plan.family)
+    held.enter_context(trainer_held(trainer, rundir.root.name))
     verify_trainer(trainer)
     changed = [*changed_inputs(plan, rundir, trainer), *_changed_recipe(rundir, record)]
     if changed:
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
-    build = compile_plan(plan, trainer)
+    plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
+    build = compile_plan(plan, trainer, trust_of_run(record.recipe_sha256, plan))
     if build.problems:
         raise InputError(build.problems)
     journal = held.enter_context(closing(Journal(rundir.journal)))
@@ -73,7 +88,7 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     if any(p.is_final and p.step is not None and p.step >= total for p in history.published):
         return None
     number = newest_attempt(job.rundir) + 1
-    start = Start(number) if from_scratch else start_of(job, number)
+    start = Start(number, is_replanned=bool(job.plan.changes)) if from_scratch else start_of(job, number)
     if start.state is None and not from_scratch:
         raise InputError([_no_state(job, history)])
     lost = max(0, reached(job.rundir, history) - start.first_step)
@@ -157,6 +172,13 @@ def _no_state(job: Job, history: History) -> Problem:
             "用 `--from-scratch` 从头开始；已发布的文件会保留",
         ),
     )  # fmt: skip
+
+
+def _ended_leftovers(count: int) -> Text:
+    return Text(
+        f"{plural(count, 'process', 'processes')} of an earlier attempt still lived and had to be ended",
+        f"之前的尝试还有 {count} 个进程在运行，已将其结束",
+    )
 
 
 def _from(start: Start, total: int, lost: int) -> Text:

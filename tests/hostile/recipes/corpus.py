@@ -1,0 +1,76 @@
+"""All wrong recipes by group, and what a user is told about each."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import InputError
+from orchestrator.core.finding import Severity, Verdict
+from orchestrator.prepared import prepare
+from orchestrator.report import tell, terminal
+from tests.hostile.recipes import cases_keys, cases_places, cases_together, cases_values, cases_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.core.finding import Problem
+    from tests.hostile.recipes.case import Case
+
+GROUPS: dict[str, tuple[Case, ...]] = {
+    "spelling": cases_keys.SPELLING,
+    "places": cases_keys.PLACES,
+    "missing": cases_keys.MISSING,
+    "twice": cases_keys.TWICE,
+    "types": cases_values.TYPES,
+    "ranges": cases_values.RANGES,
+    "units": cases_values.UNITS,
+    "words": cases_values.WORDS,
+    "quotes": cases_yaml.QUOTES,
+    "spaces": cases_yaml.SPACES,
+    "full width": cases_yaml.FULL_WIDTH,
+    "advanced": cases_yaml.ADVANCED,
+    "folders": cases_places.FOLDERS,
+    "files": cases_places.FILES,
+    "names": cases_places.NAMES,
+    "secrets": cases_places.SECRETS,
+    "combinations": cases_together.COMBINATIONS,
+    "families": cases_together.FAMILIES,
+}
+"""Ordered as a user gets to them."""
+CORPUS: dict[str, Case] = {f"{group} {n}": case for group, cases in GROUPS.items() for n, case in enumerate(cases, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of looking at one recipe."""
+
+    code: int
+    """Exit code."""
+    problems: tuple[Problem, ...]
+    printed: str
+    """All that is printed."""
+    refused: str
+    """Of that the reasons to refuse alone."""
+
+
+def check(recipe: Path) -> Told:
+    """Look at a recipe as `lora-run check` does. The state of the trainer on this machine is left out: it is not the recipe's."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        try:
+            done = prepare(recipe)
+        except InputError as error:
+            code = tell.problems(error.problems, "text", "en", error.exit_code)
+            return Told(code, error.problems, out.getvalue(), out.getvalue())
+        code = tell.checked(done.verdict, done.problems, done.dataset, done.plan, None, (), "text", "en")
+    refused = io.StringIO()
+    console = terminal.make_console(refused)
+    if done.problems:
+        terminal.show_problems(done.problems, "en", console)
+    stops = tuple(finding for finding in done.verdict.fired if finding.severity is Severity.STOP)
+    if stops:
+        terminal.show_verdict(Verdict(stops), "en", console, has_end=True)
+    return Told(code, done.problems, out.getvalue(), refused.getvalue())
