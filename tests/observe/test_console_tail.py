@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.observe.console_tail import ConsoleTail, Lines, start_of_last_lines
+from orchestrator.observe.console_tail import ConsoleTail, Lines, newest_part, start_of_last_lines
+from orchestrator.run.console_log import ConsoleLog
 from tests.made_runs import add_to_log, bar, make_run
 
 if TYPE_CHECKING:
@@ -75,6 +78,22 @@ def test_a_further_attempt_is_gone_on_with(tmp_path: Path) -> None:
     assert tail.read_new() == b"third\n"
     assert tail.run.attempt == 3
     tail.close()
+
+
+def test_a_log_that_goes_on_in_further_parts(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    tail = ConsoleTail(run)
+    log = ConsoleLog(run.console_log, time.monotonic, part_bytes=100)
+    for number in range(40):
+        line = f"line {number:02d} {'x' * 40}\n".encode()
+        log.write(line)
+        read = tail.read_new()
+        assert read.endswith(line), number
+    log.close()
+    tail.close()
+    assert newest_part(run.console_log).name == "console.3.log"
+    with closing(ConsoleTail(run)) as late:
+        assert late.read_new().endswith(line)
 
 
 def shown(*chunks: bytes) -> list[tuple[str, bool]]:

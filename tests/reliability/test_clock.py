@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from orchestrator.attempt_watch import AttemptWatch
 
 from orchestrator import attempts
-from orchestrator.attempt_watch import AttemptWatch
 from orchestrator.pipeline import read_end
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
