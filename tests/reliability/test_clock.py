@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from orchestrator.attempt_watch import AttemptWatch
 
-from orchestrator import attempts
 from orchestrator.pipeline import read_end
+from orchestrator.training import attempts
+from orchestrator.training.watch import AttemptWatch
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:
