@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+EVIL = [
+    b"\x1b]52;c;cm0gLXJm\x07", b"\x1b]8;;https://evil.test\x1b\\click\x1b]8;;\x1b\\", b"\x1b[2J\x1b[31m", b"\x9b2J",
+    b"\x1b]0;title", b"\x08\x08\x00\x7f", "\u202eabc\u2066".encode(), b"\xc2\x9d52;c;x\xc2\x9c", b"\xff\xfe", b"\x1bP1$r\x1b\\",
+]  # fmt: skip
+RELIABILITY = {
+    "G04": f"escapes, OSC 8 and 52, C1 codes, direction marks in the log ({len(EVIL)}): `logs` shows none of them raw",
+    "G09": "the log cut short, put aside, gone on with in further parts: `logs -f` and `attach` go on",
+}
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
 @pytest.mark.parametrize("end", ["", "\n", "\n" + bar(3)])
 def test_the_last_lines_are_those_of_the_text(tmp_path: Path, count: int, end: str) -> None:
@@ -111,11 +121,7 @@ def test_windows_line_ends() -> None:
     assert shown(b"one\r\ntwo\r\n") == [("one", True), ("two", True)]
 
 
-@pytest.mark.parametrize(
-    "evil",
-    [b"\x1b]52;c;cm0gLXJm\x07", b"\x1b]8;;https://evil.test\x1b\\click\x1b]8;;\x1b\\", b"\x1b[2J\x1b[31m", b"\x9b2J",
-     b"\x1b]0;title", b"\x08\x08\x00\x7f", "\u202eabc\u2066".encode(), b"\xc2\x9d52;c;x\xc2\x9c", b"\xff\xfe", b"\x1bP1$r\x1b\\"],
-)  # fmt: skip
+@pytest.mark.parametrize("evil", EVIL)
 def test_nothing_drives_the_terminal(evil: bytes) -> None:
     for text, _ in shown(b"before " + evil + b" after\n", evil):
         assert text.isprintable()
