@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from orchestrator.job import Listener
     from orchestrator.observe.console_tail import Shown
     from orchestrator.observe.present import Present
     from orchestrator.run.listed import Listed
+    from orchestrator.training.job import Listener
 
 POLL_S = 0.25
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import Done, train
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.job import Job, Listener
 from orchestrator.prepared import Prepared, prepare
+from orchestrator.training.attempts import Done, train
+from orchestrator.training.job import Job, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def resume_run(
     Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
     whole and `from_scratch` is not said.
     """
-    from orchestrator.resume import open_run, start_again
+    from orchestrator.training.resume import open_run, start_again
 
     with ExitStack() as held:
         job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)

@@ -27,7 +27,8 @@ class Picture:
     """From the header: `png`, `jpeg`, `webp`, `bmp` ..., empty where the header is not one of a picture."""
     problem: str = ""
     """Why the trainer could not use it: `empty-file`, `not-a-picture`, `truncated-header`, `truncated-file`,
-    `git-lfs-pointer`, `broken-link`, `not-a-file` (a folder or a pipe with the name of a picture), `unreadable`;
+    `git-lfs-pointer`, `broken-link`, `not-a-file` (a folder or a pipe with the name of a picture), `unreadable`,
+    `too-many-pixels` (the trainer refuses it as a bomb);
     empty when fine."""
     orientation: int = 1
     """EXIF orientation; the trainer ignores it, so anything but 1 trains turned."""

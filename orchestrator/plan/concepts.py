@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.record import holds_secret
 from orchestrator.core.text import Text
+from orchestrator.dataset.header import MOST_PIXELS
 from orchestrator.dataset.layout import parse_folder_name
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ _BROKEN = {
     "broken-link": Text("is a link to nothing", "是失效的链接"),
     "not-a-file": Text("is a folder or a device with the name of a picture", "是名字像图片的文件夹或设备"),
     "unreadable": Text("cannot be read", "无法读取"),
+    "too-many-pixels": Text(
+        f"has more than {MOST_PIXELS:,} pixels, by its header", f"的文件头声明超过 {MOST_PIXELS:,} 像素"
+    ),
     "empty-caption": Text("is empty", "是空文件"),
     "caption-not-utf8": Text("is not UTF-8 text", "不是 UTF-8 文本"),
     "caption-unreadable": Text("cannot be read", "无法读取"),

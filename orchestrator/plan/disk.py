@@ -74,16 +74,18 @@ class DiskNeed:
         return sum(part.files for part in self.parts)
 
 
-def disk_need(plan: Plan, network: NetworkSize, *, keep_states: int | None = None, copies: int = 1) -> DiskNeed:
+def disk_need(
+    plan: Plan, network: NetworkSize, *, keep_states: int | None = None, copies: int = 1, after_step: int = 0
+) -> DiskNeed:
     """Return what the run will write at most.
 
     `keep_states`: how many states are left by whoever prunes them; None: as the trainer's own options say. While a new one is
     written the older ones are still there. `copies`: how many times each network file lies on the disk, 2 where hard links cannot
-    be made.
+    be made. `after_step`: optimizer steps that are done already, whose files are there.
     """
     saves = saves_of(plan, network)
     parts = [
-        *_save_parts(plan, saves, network, keep_states, copies),
+        *_save_parts(plan, saves, network, keep_states, copies, after_step),
         *_samples(plan),
         *_caches(plan),
         _logs(plan),
@@ -130,6 +132,13 @@ _NAMES: Final = {
     "ballast": Text("ballast", "预留文件"),
     "reserve": Text("reserve", "余量"),
 }
+_NOT_MEASURED: Final = {
+    "read": Text("what {0} keeps was taken from its source, not measured", "{0} 保存的数据量取自其源代码，未经实测"),
+    "assumed": Text(
+        "what {0} keeps is not known; the most of any known optimizer was taken",
+        "{0} 保存的数据量未知；按已知优化器中最多的计",
+    ),
+}
 _WITHOUT_REASON: Final = ("records", "ballast", "reserve", "logs")
 
 
@@ -141,7 +150,7 @@ def ways_to_save(plan: Plan, need: DiskNeed, short_bytes: int) -> tuple[Text, ..
     ways = []
     if states is not None and states.size_bytes >= whole and _value(plan, "save_state") is True:
         ways.append(_way("`save.save_state: false`", states.size_bytes))
-    if networks is not None:
+    if networks is not None and networks.files:
         each = networks.size_bytes // networks.files
         left = networks.files - math.ceil(whole / each) if each else 0
         if left >= 1:
@@ -157,10 +166,12 @@ def _way(change: str, saved_bytes: int) -> Text:
     return Text(f"{change} saves {size(saved_bytes)}", f"{change} 可省 {size(saved_bytes)}")
 
 
-def _save_parts(plan: Plan, saves: Saves, network: NetworkSize, keep_states: int | None, copies: int) -> Iterator[Part]:
+def _save_parts(
+    plan: Plan, saves: Saves, network: NetworkSize, keep_states: int | None, copies: int, after_step: int
+) -> Iterator[Part]:
     if not math.isfinite(network.high):
         return
-    networks = saves.networks_left + saves.is_pruned
+    networks = min(saves.networks_left + saves.is_pruned, saves.networks_after(after_step))
     yield Part(
         "networks",
         networks * copies * saves.network_bytes,
@@ -170,9 +181,8 @@ def _save_parts(plan: Plan, saves: Saves, network: NetworkSize, keep_states: int
             f"{networks} 个文件，每个 {size(saves.network_bytes)}",
         ),
     )
-    states = saves.states_left + (saves.is_pruned and saves.states_left > 0)
-    if keep_states is not None:
-        states = min(keep_states + 1, max(1, sum(save.states for save in saves.saves)))
+    most = saves.states_left + saves.is_pruned if keep_states is None else keep_states + 1
+    states = min(most, saves.states_after(after_step))
     if not states:
         return
     optimizer = _value(plan, "optimizer_type") or "AdamW"
@@ -250,21 +260,19 @@ def _mean_pixels(plan: Plan) -> float:
 
 
 def _notes(plan: Plan, network: NetworkSize, saves: Saves) -> Iterator[Text]:
+    because, largest = network.because, size(saves.network_bytes)
     if not math.isfinite(network.high):
-        yield network.because
+        yield because
+    elif network.low <= 0:
+        told, told_zh = f"a network file takes at most {largest}", f"每个模型文件最多 {largest}"
+        yield Text(f"{told}: {because.en}", f"{told_zh}：{because.zh}")
     elif not network.is_counted:
-        low = math.floor(saves.network_bytes * network.low / network.high)
-        because = network.because
-        yield Text(
-            f"a network file takes {size(low)} to {size(saves.network_bytes)}: {because.en}",
-            f"每个模型文件 {size(low)} 至 {size(saves.network_bytes)}：{because.zh}",
-        )
+        smallest = size(math.floor(saves.network_bytes * network.low / network.high))
+        told, told_zh = f"a network file takes {smallest} to {largest}", f"每个模型文件 {smallest} 至 {largest}"
+        yield Text(f"{told}: {because.en}", f"{told_zh}：{because.zh}")
     optimizer = str(_value(plan, "optimizer_type") or "")
-    if saves.states_left and kept_by(optimizer).known == "assumed":
-        yield Text(
-            f"what {optimizer} keeps is not known; the most of any known optimizer was taken",
-            f"{optimizer} 保存的数据量未知；按已知优化器中最多的计",
-        )
+    if saves.states_left and (said := _NOT_MEASURED.get(kept_by(optimizer).known)) is not None:
+        yield Text(said.en.format(optimizer), said.zh.format(optimizer))
 
 
 def _value(plan: Plan, name: str) -> Any:

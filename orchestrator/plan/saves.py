@@ -12,7 +12,7 @@ from orchestrator.plan.optimizer_state import optimizer_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.plan.model import Plan
+    from orchestrator.plan.model import Plan, StepPlan
     from orchestrator.plan.network_size import NetworkSize, Tensor
 
 METADATA_BYTES: Final = 4096
@@ -23,27 +23,22 @@ _STATE_FIXED_BYTES: Final = 18_000
 """`random_states_0.pkl`, `scheduler.bin` and `train_state.json`."""
 _RANK_BYTES: Final = 16_000
 _PRECISION_BYTES: Final = {"float": 4, "fp16": 2, "bf16": 2}
+_PRUNING: Final = ("save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state", "save_last_n_steps_state")
 _ENTRY: Final = '"{}":{{"dtype":"F32","shape":{},"data_offsets":[{},{}]}},'
 
 
 @dataclass(frozen=True, slots=True)
-class Save:
-    """What is written after one optimizer step."""
-
-    step: int
-    networks: int
-    states: int
-
-    def size(self, network_bytes: int, state_bytes: int) -> int:
-        """Return the bytes it takes."""
-        return self.networks * network_bytes + self.states * state_bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Saves:
-    """All saves of a run, in order of their steps, and what each file takes."""
+    """All saves of a run and what each file takes. Nothing is listed: a run may save after each of a billion steps."""
 
-    saves: tuple[Save, ...]
+    steps: StepPlan
+    every_epochs: int
+    """Epochs from one save to the next; 0: no epoch ends with one."""
+    every_steps: int
+    """Optimizer steps from one save to the next; 0: none."""
+    has_states: bool
+    """Each save is one of a state too."""
+    has_last_state: bool
     network_bytes: int
     state_bytes: int
     networks_left: int
@@ -54,33 +49,67 @@ class Saves:
 
     def next_after(self, step: int) -> tuple[int, int] | None:
         """Return (step, bytes) of the next save after `step` optimizer steps; None when all are done."""
-        found = next((save for save in self.saves if save.step > step), None)
-        return None if found is None else (found.step, found.size(self.network_bytes, self.state_bytes))
+        last = self.steps.total_steps
+        if step >= last:
+            return None
+        saved_at = [at for at in (self._next_epoch_end(step), self._next_step(step)) if at is not None]
+        at = min([*saved_at, last])
+        count = saved_at.count(at)
+        states = count * self.has_states + (at == last and self.has_last_state)
+        return at, (count + (at == last)) * self.network_bytes + states * self.state_bytes
+
+    def networks_after(self, step: int) -> int:
+        """Return how many network files are written after `step` optimizer steps."""
+        return self._counted_after(step) + (step < self.steps.total_steps)
+
+    def states_after(self, step: int) -> int:
+        """Return how many states are written after `step` optimizer steps."""
+        is_last_to_come = step < self.steps.total_steps and self.has_last_state
+        return self._counted_after(step) * self.has_states + is_last_to_come
+
+    def _counted_after(self, step: int) -> int:
+        """Saves at epoch ends and at steps; the last file of all is not among them."""
+        count = 0
+        if self.every_epochs:
+            done = step // (self.every_epochs * self.steps.steps_per_epoch)
+            count += max(0, (self.steps.epochs - 1) // self.every_epochs - done)
+        if self.every_steps:
+            count += max(0, self.steps.total_steps // self.every_steps - step // self.every_steps)
+        return count
+
+    def _next_epoch_end(self, step: int) -> int | None:
+        if not self.every_epochs:
+            return None
+        epoch = (step // (self.every_epochs * self.steps.steps_per_epoch) + 1) * self.every_epochs
+        return epoch * self.steps.steps_per_epoch if epoch < self.steps.epochs else None
+
+    def _next_step(self, step: int) -> int | None:
+        if not self.every_steps:
+            return None
+        at = (step // self.every_steps + 1) * self.every_steps
+        return at if at <= self.steps.total_steps else None
 
 
 def saves_of(plan: Plan, size: NetworkSize) -> Saves:
     """Return when the run saves and how much, at the upper end of what `size` allows; 0 bytes where that has no end."""
-    steps, kinds = plan.steps, _kinds(plan)
-    epoch_steps = {
-        epoch * steps.steps_per_epoch
-        for epoch in range(kinds.every_epochs, steps.epochs, kinds.every_epochs)
-    } if kinds.every_epochs else set()  # fmt: skip
-    step_steps = set(range(kinds.every_steps, steps.total_steps + 1, kinds.every_steps)) if kinds.every_steps else set()
-    last = steps.total_steps
-    saves = []
-    for step in sorted(epoch_steps | step_steps | {last}):
-        count = (step in epoch_steps) + (step in step_steps)
-        states = count * kinds.has_states + (step == last and kinds.has_last_state)
-        saves.append(Save(step, count + (step == last), states))
+    every_epochs = int(_number(plan, "save_every_n_epochs") or 0)
+    ratio = _number(plan, "save_n_epoch_ratio")
+    if ratio and ratio > 0:  # the trainer lets it win
+        every_epochs = math.floor(plan.steps.epochs / ratio) or 1
+    has_states = _value(plan, "save_state") is True
+    has_last_state = has_states or _value(plan, "save_state_on_train_end") is True
     is_bounded = math.isfinite(size.high)
-    pruning = ("save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state", "save_last_n_steps_state")
     return Saves(
-        tuple(saves),
+        plan.steps,
+        max(0, every_epochs),
+        max(0, int(_number(plan, "save_every_n_steps") or 0)),
+        has_states,
+        has_last_state,
         math.ceil(network_file_bytes(plan, size) * size.high) if is_bounded else 0,
         math.ceil(state_bytes(plan, size) * size.high) if is_bounded else 0,
-        networks_left=count_files(lambda name: _number(plan, name), steps),
-        states_left=_states_left(plan, kinds),
-        is_pruned=any(_number(plan, name) for name in pruning),
+        networks_left=count_files(lambda name: _number(plan, name), plan.steps),
+        states_left=_states_left(plan, has_states=has_states, has_last_state=has_last_state),
+        is_pruned=any(_number(plan, name) for name in _PRUNING),
     )
 
 
@@ -111,34 +140,12 @@ def tensor_file_bytes(tensors: Iterable[Tensor], value_bytes: int, metadata_byte
     return 8 + math.ceil(table / 8) * 8 + offset
 
 
-@dataclass(frozen=True, slots=True)
-class _Kinds:
-    every_epochs: int
-    every_steps: int
-    has_states: bool
-    has_last_state: bool
-
-
-def _kinds(plan: Plan) -> _Kinds:
-    every_epochs = int(_number(plan, "save_every_n_epochs") or 0)
-    ratio = _number(plan, "save_n_epoch_ratio")
-    if ratio and ratio > 0:  # the trainer lets it win
-        every_epochs = math.floor(plan.steps.epochs / ratio) or 1
-    has_states = _value(plan, "save_state") is True
-    return _Kinds(
-        max(0, every_epochs),
-        max(0, int(_number(plan, "save_every_n_steps") or 0)),
-        has_states,
-        has_states or _value(plan, "save_state_on_train_end") is True,
-    )
-
-
-def _states_left(plan: Plan, kinds: _Kinds) -> int:
+def _states_left(plan: Plan, *, has_states: bool, has_last_state: bool) -> int:
     def option(name: str) -> float | None:
         own = _number(plan, f"{name}_state") if name.startswith("save_last_n_") else None
         return own or _number(plan, name)
 
-    return count_files(option, plan.steps) if kinds.has_states else int(kinds.has_last_state)
+    return count_files(option, plan.steps) if has_states else int(has_last_state)
 
 
 def _value_bytes(plan: Plan) -> int:

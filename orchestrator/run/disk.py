@@ -71,11 +71,14 @@ class Shortage:
         return 0 if self.room.free_files is None else max(0, self.files - self.room.free_files)
 
 
-def run_need(plan: Plan) -> DiskNeed:
-    """Return what a run of `plan` writes at most, old states let go as this tool does. Reads the headers of the base model's files."""
+def run_need(plan: Plan, after_step: int = 0) -> DiskNeed:
+    """Return what a run of `plan` writes at most after `after_step` optimizer steps, old states let go as this tool does.
+
+    Reads the headers of the base model's files.
+    """
     from orchestrator.backends.network_size import network_size
 
-    return disk_need(plan, network_size(plan), keep_states=KEPT_STATES)
+    return disk_need(plan, network_size(plan), keep_states=KEPT_STATES, after_step=after_step)
 
 
 def room_at(folder: Path) -> Room:

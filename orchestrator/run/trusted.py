@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
 
 KIND = "trusted"
@@ -97,9 +98,21 @@ def trust_of(loaded: LoadedRecipe) -> Trust:
         return NOTHING_TRUSTED
     recipes = {one.sha256 for one in known if one.kind == "recipe"}
     is_recipe = bool(recipes) and not loaded.mistakes and _hash_of_recipe(loaded) in recipes
+    return Trust(is_recipe, _known_files(_model_files(loaded), known))
+
+
+def trust_of_run(recipe_sha256: str, plan: Plan) -> Trust:
+    """Return what holds for a run that is gone on with: the recipe that it was begun with, and the files of its plan."""
+    known = read_trusted()
+    values = [plan.train[option].value for option in FILE_OPTIONS if option in plan.train]
+    names = [item for value in values for item in (value if isinstance(value, (list, tuple)) else (value,))]
+    paths = [path for name in names if isinstance(name, str) for path in _files_of(Path(name))]
+    return Trust(any(one.sha256 == recipe_sha256 for one in known), _known_files(paths, known))
+
+
+def _known_files(paths: Iterable[Path], known: Sequence[Trusted]) -> frozenset[str]:
     models = {(one.size_bytes, one.sha256) for one in known if one.kind == "model"}
-    files = {str(path) for path in _model_files(loaded) if _is_known(path, models)} if models else set()
-    return Trust(is_recipe, frozenset(files))
+    return frozenset(str(path) for path in paths if _is_known(path, models)) if models else frozenset()
 
 
 def _is_known(path: Path, models: set[tuple[int, str]]) -> bool:

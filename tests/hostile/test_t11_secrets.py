@@ -46,7 +46,7 @@ def test_a_run_that_dies_talking_leaves_no_secret(recipe: Write, home: Path, tmp
     (tmp_path / ".netrc").write_text(f"machine example.org login me password {CANARIES['.netrc']}\n")
     (tmp_path / ".netrc").chmod(0o600)
     path = recipe()
-    done = lora_run(path.name, cwd=tmp_path, environment={"HOME": str(tmp_path), **ENVIRONMENT})
+    done = lora_run(path.name, "--share-gpu", cwd=tmp_path, environment={"HOME": str(tmp_path), **ENVIRONMENT})
     assert done.returncode == 3, done.stdout + done.stderr
     assert hits(done.stdout + done.stderr) == []
     (run,) = (tmp_path / "runs").iterdir()

@@ -98,7 +98,7 @@ def test_a_whole_run_without_any_route(recipe: Write, home: Path, tmp_path: Path
         pytest.skip("network namespaces are not permitted here")
     adopt_trainer(home, tmp_path / "trainer")
     done = subprocess.run(
-        [*without, sys.executable, "-m", "orchestrator.cli", recipe().name],
+        [*without, sys.executable, "-m", "orchestrator.cli", recipe().name, "--share-gpu"],
         cwd=tmp_path, capture_output=True, check=False, text=True, timeout=120,
         env={"PYTHONPATH": str(REPOSITORY), "LORA_ORCHESTRATOR_HOME": str(home), "LANG": "en", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip

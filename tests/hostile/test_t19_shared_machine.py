@@ -38,7 +38,7 @@ def test_all_that_a_run_writes_is_the_users_alone(
 ) -> None:
     adopt_trainer(home, tmp_path / "trainer")
     shared = {SHARED_VARIABLE: "1"} if is_shared else {}
-    done = lora_run(recipe().name, cwd=tmp_path, umask=0, environment=shared)
+    done = lora_run(recipe().name, "--share-gpu", cwd=tmp_path, umask=0, environment=shared)
     assert done.returncode == 3, done.stderr
     (run,) = (tmp_path / "runs").iterdir()
     written = [path for path in (run, *run.rglob("*")) if not path.is_symlink()]
@@ -73,6 +73,17 @@ def test_a_folder_of_somebody_else_is_refused_with_4(tmp_path: Path, monkeypatch
         refuse_foreign(mine)
     monkeypatch.setenv(SHARED_VARIABLE, "1")
     refuse_foreign(mine)
+
+
+@pytest.mark.parametrize("verb", ["resume"])
+def test_a_run_behind_a_link_is_not_gone_on_with(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "run.json").write_text("{}")
+    (tmp_path / "alice-001").symlink_to(tmp_path / "theirs", target_is_directory=True)
+    done = lora_run(verb, "alice-001", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "foreign-run-folder" in done.stdout + done.stderr
+    assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["run.json"]
 
 
 def test_a_link_put_in_the_place_of_a_file_is_replaced_never_followed(tmp_path: Path) -> None:

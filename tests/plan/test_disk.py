@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from orchestrator.plan.disk import BALLAST_BYTES, disk_need, need_line, ways_to_
 from orchestrator.plan.network_size import Layer, NetworkSize, Ranks, tensors_of, usual_layers
 from orchestrator.plan.optimizer_state import kept_by, optimizer_bytes
 from orchestrator.plan.saves import network_file_bytes, saves_of, state_bytes
-from tests.backends.plans import make_plan
+from tests.backends.plans import STEPS, make_plan
 
 if TYPE_CHECKING:
     from orchestrator.plan.disk import DiskNeed, Part
@@ -136,7 +137,6 @@ def test_an_estimate_says_its_range() -> None:
 def test_the_next_save_and_its_size() -> None:
     saves = saves_of(make_plan(save_every_n_epochs=2, save_state=True), network())
     both = saves.network_bytes + saves.state_bytes
-    assert [save.step for save in saves.saves] == [20, 40, 60, 80]
     assert saves.next_after(0) == (20, both)
     assert saves.next_after(20) == (40, both)
     assert saves.next_after(79) == (80, both)
@@ -151,3 +151,53 @@ def test_what_can_be_changed_is_told_with_what_it_saves() -> None:
     assert ways[1].startswith("`save.checkpoints: 6` saves ")
     assert ways[2].startswith("`save.save_precision: fp16` saves ")
     assert ways_to_save(plan, need, 10**12) == ()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [("AdamW", None), ("AdamW8bit", "not measured"), ("some.Optimizer", "not known; the most")],
+)
+def test_how_sure_the_size_of_a_state_is_is_told(optimizer: str, words: str | None) -> None:
+    notes = disk_need(make_plan(optimizer_type=optimizer, save_state=True), network()).notes
+    assert [words in note.en for note in notes if words] == ([] if words is None else [True])
+    assert (notes == ()) == (words is None)
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"save_every_n_epochs": 3},
+        {"save_every_n_epochs": 1, "save_every_n_steps": 7, "save_state": True},
+        {"save_every_n_epochs": 2, "save_every_n_steps": 20, "save_state_on_train_end": True},
+        {"save_every_n_epochs": None, "save_n_epoch_ratio": 3},
+        {"save_every_n_epochs": None, "save_every_n_steps": 100},
+    ],
+)
+def test_saves_counted_and_walked_through_are_the_same(train: dict[str, Any]) -> None:
+    saves = saves_of(make_plan(**train), network())
+    for start in (0, 1, 19, 20, 21, 79, 80):
+        step, total = start, 0
+        while (coming := saves.next_after(step)) is not None:
+            step, size = coming
+            assert step > start
+            total += size
+        expected = saves.networks_after(start) * saves.network_bytes + saves.states_after(start) * saves.state_bytes
+        assert total == expected
+    assert saves.networks_after(0) == saves.networks_left
+    assert saves.states_after(0) == saves.states_left
+
+
+def test_a_billion_saves_are_counted_at_once() -> None:
+    steps = replace(STEPS, epochs=10**8, total_steps=10**9)
+    plan = make_plan(plan={"steps": steps}, save_every_n_epochs=1, save_every_n_steps=1, save_state=True)
+    saves = saves_of(plan, network())
+    assert saves.networks_after(0) == 10**9 + 10**8
+    assert saves.next_after(0) == (1, saves.network_bytes + saves.state_bytes)
+    assert disk_need(plan, network(), keep_states=2).size_bytes > 10**16
+
+
+def test_what_is_there_already_is_not_asked_for_again() -> None:
+    plan = make_plan(save_every_n_epochs=1, save_state=True)
+    need = disk_need(plan, network(), keep_states=2, after_step=70)
+    assert part(need, "networks").files == 1
+    assert part(need, "states").files == 6

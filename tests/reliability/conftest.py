@@ -14,7 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from orchestrator import attempts, pipeline
+from orchestrator import pipeline
 from orchestrator.backends.attempt import Start
 from orchestrator.core.rundir import RunDir
 from orchestrator.prepared import prepare
@@ -22,6 +22,7 @@ from orchestrator.report.judged import Finished
 from orchestrator.run import reaper, trainers
 from orchestrator.run.history import History, read_history
 from orchestrator.run.journal import read_journal
+from orchestrator.training import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

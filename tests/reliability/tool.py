@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import attempts
 from orchestrator.run import trainers
+from orchestrator.training import attempts
 from tests.reliability.conftest import Runs
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from orchestrator.attempts import verify
 from orchestrator.core.rundir import RunDir
 from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
+from orchestrator.training.attempts import verify
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ import pytest
 from orchestrator.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, InputError
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.read import read_run
-from orchestrator.resume import open_run
 from orchestrator.run.history import read_history
 from orchestrator.run.publish import sha256_of
+from orchestrator.training.resume import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from orchestrator.dataset.header import MOST_PIXELS, known_formats
 from orchestrator.dataset.pixels.jpeg import JpegStream
 from orchestrator.dataset.pixels.quiet import quiet
 
@@ -25,32 +26,12 @@ PROBLEMS: Final = (
     "damaged-data", "too-many-pixels", "too-many-bytes", "out-of-memory",
 )  # fmt: skip
 """Words of `PixelFacts.problem`; the first ones are those of `Picture.problem`. `damaged-data` decodes, with rubbish in it."""
-MOST_PIXELS: Final = 178_956_970
-"""Where Pillow, and so the trainer, refuses (twice its `MAX_IMAGE_PIXELS`)."""
 MOST_BYTES: Final = 1 << 30
 """No picture of that many pixels is larger; what is gets hashed, not held in memory."""
 BIG_PIXELS: Final = 24_000_000
 """From here on pictures are decoded one at a time, whatever the number of threads, and looked at in half their size."""
 SMALL_SIDE: Final = 160
 """The small colours have a shorter side of this to twice this, unless the picture is smaller."""
-FORMATS: Final = (
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "BMP",
-    "DIB",
-    "GIF",
-    "TIFF",
-    "MPO",
-    "AVIF",
-    "JPEG2000",
-    "PPM",
-    "TGA",
-    "ICO",
-    "PCX",
-    "QOI",
-)
-"""What may be inside, whatever the name says. Formats that start other programs (EPS) are not among them."""
 OPAQUE: Final = 250
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _ORIENTATION: Final = 0x0112
@@ -154,7 +135,7 @@ def decode_bytes(raw: bytes, found: Decoded, *, only_grey: bool = False) -> Deco
     is_jpeg = raw[:2] == b"\xff\xd8"
     stream = JpegStream(raw) if is_jpeg else None
     try:
-        with quiet(), Image.open(cast("IO[bytes]", stream or BytesIO(raw)), formats=FORMATS) as picture:
+        with quiet(), Image.open(cast("IO[bytes]", stream or BytesIO(raw)), formats=known_formats()) as picture:
             _take_header(picture, found)
             pixels = found.width * found.height
             if pixels > MOST_PIXELS:

@@ -9,13 +9,12 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from orchestrator.backends.protocol import Build
     from orchestrator.core.rundir import RunDir
     from orchestrator.plan.less_memory import Rung
     from orchestrator.plan.model import Plan, Resolved
-    from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.model import Outcome
     from orchestrator.run.run_record import RunRecord
 
@@ -60,12 +59,14 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
     from orchestrator.plan.resolve import make_plan
     from orchestrator.prepared import scan
     from orchestrator.recipe.dump import scalar_text
-    from orchestrator.run.trusted import trust_of
+    from orchestrator.recipe.load import load_recipe
+    from orchestrator.run.trusted import trust_of_run
 
     kept = {"train.max_train_epochs": plan.steps.epochs}
     kept |= {f"concepts[{n}].num_repeats": s.num_repeats for n, s in enumerate(plan.subsets) if not s.is_reg}
     overrides = [f"{key}={scalar_text(value)}" for key, value in {**kept, **changes}.items()]
-    loaded = own_recipe(rundir, record, overrides)
+    path = (rundir.root / record.recipe_dir).resolve() / (record.recipe_name or rundir.recipe.name)
+    loaded = load_recipe(path, overrides, text=rundir.resolved_recipe.read_text(encoding="utf-8"))
     again = make_plan(loaded, scan(loaded))
     if [s.links for s in again.subsets] != [s.links for s in plan.subsets]:
         raise InputError([])
@@ -75,21 +76,10 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
         dataset_general=_explained(again.dataset_general, plan.dataset_general, changes),
         changes=dict(changes),
     )
-    build = compile_plan(again, record.trainer, trust_of(own_recipe(rundir, record)))
+    build = compile_plan(again, record.trainer, trust_of_run(record.recipe_sha256, again))
     if build.problems:
         raise InputError(build.problems)
     return again, build
-
-
-def own_recipe(rundir: RunDir, record: RunRecord, overrides: Sequence[str] = ()) -> LoadedRecipe:
-    """Return the recipe of the run as it was begun, its relative paths leading from where the user's lies.
-
-    Raises InputError when it cannot be read.
-    """
-    from orchestrator.recipe.load import load_recipe
-
-    path = (rundir.root / record.recipe_dir).resolve() / (record.recipe_name or rundir.recipe.name)
-    return load_recipe(path, overrides, text=rundir.resolved_recipe.read_text(encoding="utf-8"))
 
 
 def _explained(

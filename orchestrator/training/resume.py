@@ -7,22 +7,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.attempts import start_of
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
-from orchestrator.job import Job
+from orchestrator.training.attempts import start_of
+from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
     from orchestrator.backends.attempt import Start
-    from orchestrator.job import Listener
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
     from orchestrator.run.run_record import RunRecord
+    from orchestrator.training.job import Listener
 
 
 def open_run(
@@ -33,12 +33,11 @@ def open_run(
     What an earlier attempt left running is ended, and told.
 
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
-    EnvironmentFault when the trainer is not there.
+    EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
     """
     from orchestrator.backends.registry import compile_plan
     from orchestrator.plan.saved import read_newest_plan, read_plan
     from orchestrator.recipe.load import load_recipe
-    from orchestrator.replan import own_recipe
     from orchestrator.report.judged import rescan
     from orchestrator.report.run_facts import no_run
     from orchestrator.run.inputs import changed_inputs
@@ -48,7 +47,7 @@ def open_run(
     from orchestrator.run.private import refuse_foreign
     from orchestrator.run.run_record import read_run_record
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
-    from orchestrator.run.trusted import trust_of
+    from orchestrator.run.trusted import trust_of_run
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
@@ -67,7 +66,7 @@ def open_run(
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
     plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
-    build = compile_plan(plan, trainer, trust_of(own_recipe(rundir, record)))
+    build = compile_plan(plan, trainer, trust_of_run(record.recipe_sha256, plan))
     if build.problems:
         raise InputError(build.problems)
     journal = held.enter_context(closing(Journal(rundir.journal)))

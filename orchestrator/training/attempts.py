@@ -16,12 +16,12 @@ from orchestrator.core.text import Text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.attempt_watch import AttemptWatch
     from orchestrator.backends.attempt import Start
     from orchestrator.core.rundir import RunDir
-    from orchestrator.job import Job, Listener
     from orchestrator.run.launched import Launched
     from orchestrator.run.publish import Verdict
+    from orchestrator.training.job import Job, Listener
+    from orchestrator.training.watch import AttemptWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class _Following:
 
 def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None:
     """Decide and tell what comes after an attempt; None: nothing."""
-    from orchestrator.replan import with_less_memory
     from orchestrator.run.history import read_history
     from orchestrator.run.outcome import judge_outcome
     from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
+    from orchestrator.training.replan import with_less_memory
 
     history, outcome = read_history(job.rundir), judge_outcome(done.launched, done.rundir)
     wishes = job.loaded.recipe.train
@@ -110,7 +110,6 @@ def waited(seconds: float) -> bool:
 
 def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
     """One launch of the trainer, from its folder to its settled files."""
-    from orchestrator.attempt_watch import AttemptWatch
     from orchestrator.backends.attempt import attempt_build
     from orchestrator.run.ballast import free_ballast, make_ballast
     from orchestrator.run.create import claim_attempt
@@ -118,6 +117,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     from orchestrator.run.keeper import Keeper
     from orchestrator.run.launch import launch
     from orchestrator.run.stop import SafeStop, forget_request
+    from orchestrator.training.watch import AttemptWatch
 
     build = attempt_build(job.build, start)
     rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
     from orchestrator.diagnose.looking import Looking
     from orchestrator.diagnose.watching import Watching
-    from orchestrator.job import Job, Listener
     from orchestrator.run.disk_gate import DiskGate
     from orchestrator.run.keeper import Keeper
     from orchestrator.run.launched import Launched
     from orchestrator.run.patience import Patience
     from orchestrator.run.stop import Ahead, How
+    from orchestrator.training.job import Job, Listener
 
 HELPER_REPLACED = Text(
     "the helper that ends the trainer should this process die was killed; another one was started",
