@@ -10,8 +10,8 @@ from PIL import Image
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HEADER = b'{"__metadata__":{}}'
-_WHOLE = len(_HEADER).to_bytes(8, "little") + _HEADER
+_HEADER = b'{"weight":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}'
+_WHOLE = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(2)
 
 
 def make_world(root: Path) -> None:
