@@ -45,12 +45,12 @@ def missing_files(plan: Plan, trust: Trust = NOTHING_TRUSTED) -> tuple[Problem, 
     """
     found: list[Problem] = []
     for option, resolved, value in _named(plan):
-        pickle = _pickle(plan.family, option, value, trust)
-        text = _trouble(plan.family, value) if pickle is None else None
-        if pickle is not None:
-            found.append(_would_run_code(option, pickle, resolved))
-        elif text is not None:
+        text = _trouble(plan.family, value)
+        pickle = _pickle(plan.family, option, value, trust) if text is None else None
+        if text is not None:
             found.append(_problem(option, value, resolved, text))
+        elif pickle is not None:
+            found.append(_would_run_code(option, pickle, resolved))
         elif _is_fetched(plan.family, value) and not trust.is_recipe:
             found.append(_from_the_network(option, value, resolved))
         elif option == _BASE and (looks := _other_family(plan.family, value)) is not None:
@@ -149,13 +149,19 @@ def _trouble(family: str, value: str) -> Text | None:
         return why_unreadable(error)[0]
     except ValueError:
         return Text("no file can have this name", "这不是合法的文件名")
-    if path.is_dir():
-        if (path / "model_index.json").is_file() or (path / "config.json").is_file() or family == "pocket":
-            return None
-        return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
+    return _bad_folder(family, path) if path.is_dir() else _bad_file(family, path)
+
+
+def _bad_folder(family: str, path: Path) -> Text | None:
+    if (path / "model_index.json").is_file() or (path / "config.json").is_file() or family == "pocket":
+        return None
+    return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
+
+
+def _bad_file(family: str, path: Path) -> Text | None:
     if not path.is_file():
         return Text("it is no file", "它不是文件")
-    return _bad_safetensors(path) if suffix_of(value) in SAFE_SUFFIXES or family == "pocket" else None
+    return _bad_safetensors(path) if suffix_of(path.name) in SAFE_SUFFIXES or family == "pocket" else None
 
 
 def _bad_safetensors(path: Path) -> Text | None:
