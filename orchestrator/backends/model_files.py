@@ -136,7 +136,7 @@ def _of_another_family(family: str, value: str, resolved: Resolved, looks: str) 
     )
 
 
-def _trouble(family: str, value: str) -> Text | None:
+def _trouble(family: str, value: str) -> Text | None:  # noqa: PLR0911  one line per kind of trouble
     """What is wrong with the file or folder `value`; None when it may be right. Hub ids and pocket's own base pass."""
     path = Path(value)
     if family == "pocket" and value == "pocket":

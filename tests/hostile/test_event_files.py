@@ -8,8 +8,7 @@ import random
 import re
 import struct
 import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +18,10 @@ from orchestrator.observe.scalars import read_scalars
 from orchestrator.report.judged import diagnose
 from tests.hostile.effort import IS_FULL, count, note
 from tests.observe.event_writer import run, scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 TAGS = ("loss/current", "loss/average", "lr/unet")
 FRAMES = run(101, TAGS)
