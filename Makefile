@@ -1,7 +1,7 @@
 # One command per habit, the same for people, hooks and CI. PYTHON names the interpreter of the environment.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test golden fuzz docs bench bench-diagnosis lint types layers docs-check
+.PHONY: check test golden fuzz docs bench bench-diagnosis chaos lint types layers docs-check
 
 check: lint types layers docs-check
 
@@ -17,6 +17,7 @@ layers:
 
 docs-check:
 	$(PYTHON) scripts/make_docs.py --check
+	$(PYTHON) scripts/make_reliability.py --check
 
 test:
 	$(PYTHON) -m pytest -q
@@ -26,13 +27,18 @@ golden:
 
 # All of the hostile input, which CI tries in part; docs/fuzz.md tells what came of it.
 fuzz:
-	LORA_FUZZ=full $(PYTHON) -m pytest -q tests/hostile
+	LORA_FULL=1 $(PYTHON) -m pytest -q tests/hostile
 
 docs:
 	$(PYTHON) scripts/make_docs.py
+	$(PYTHON) scripts/make_reliability.py
 
 bench:
 	$(PYTHON) scripts/bench.py
 
 bench-diagnosis:
 	$(PYTHON) -m benchmark.page
+
+# Half an hour on two CPUs: kills real runs and counts what was lost.
+chaos:
+	$(PYTHON) -m chaos.kill --kills 50 -o docs/chaos.json

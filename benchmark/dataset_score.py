@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.dataset_check import look_into
-from orchestrator.report.tell_dataset import NEAR, groups_record, images_record
+from orchestrator.report.tell_dataset import EXACT, NEAR, groups_record, images_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,7 +59,9 @@ def main() -> None:
         said = {one["path"]: set(one["findings"]) for one in images_record(folder, seen.dataset, seen.verdict)}
         for rule, counts in score(labels, said).items():
             totals[rule] += counts
-        totals[NEAR] += score_groups(labels, groups_record(folder, seen.dataset))
+        groups = groups_record(folder, seen.dataset)
+        totals[NEAR] += score_groups(labels, groups)
+        totals[EXACT] += score_equal(labels, groups)
         if asked.apart:
             totals[OVERLAP] += score_apart(folder, labels)
     for rule, counts in sorted(totals.items()):
@@ -115,6 +117,20 @@ def score_groups(labels: Mapping[str, Any], groups: Iterable[Mapping[str, Any]])
         first, second = sorted(pair)
         if not (first in family and family[first] == family.get(second)) and not pair <= plain:
             counts["false"] += 1
+    return counts
+
+
+def score_equal(labels: Mapping[str, Any], groups: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Count pairs of files with the same bytes: those the labels call exact, and what they say of others that are told so."""
+    equal = [
+        frozenset((one["source"], member["file"]))
+        for one in labels["families"]
+        for member in one["members"]
+        if member["level"] == "exact"
+    ]
+    said = {frozenset(pair) for group in groups if group["kind"] == EXACT for pair in combinations(group["paths"], 2)}
+    counts: Counter[str] = Counter(planted=len(equal), named=sum(pair in said for pair in equal))
+    counts["false"] = len(said - set(equal))
     return counts
 
 

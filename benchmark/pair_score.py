@@ -124,17 +124,17 @@ def make_set(edit: str, faults: Sequence[str], pictures: Sequence[Path], dice: r
     made, told = [], {}
     for place, path in enumerate(pictures):
         name = f"{edit}-{place:03}"
-        picture = _opened(path)
+        picture = opened(path)
         first, second = EDITS[edit](picture, dice)
         if place < len(planted):
             told[name] = planted[place]
-            second = _faulty(planted[place], edit, first, second, _opened(pictures[-1 - place]))
+            second = _faulty(planted[place], edit, first, second, opened(pictures[-1 - place]))
         move = (dice.randint(-3, 3), dice.randint(-3, 3)) if dice.random() < 0.5 else (0, 0)
         made.append(
             Pair(
                 name,
-                _saved(first, (0, 0), folder / f"{name}-before", dice),
-                _saved(second, move, folder / f"{name}-after", dice),
+                saved(moved(first, (0, 0)), folder / f"{name}-before", dice),
+                saved(moved(second, move), folder / f"{name}-after", dice),
             )
         )
     return Made(edit, with_shifts(made), told)
@@ -150,23 +150,26 @@ def _faulty(fault: str, edit: str, first: Image.Image, second: Image.Image, othe
     return OPPOSITE[edit](first)
 
 
-def _opened(path: Path) -> Image.Image:
+def opened(path: Path) -> Image.Image:
+    """Return a picture in RGB, no side longer than `LONGER_SIDE`."""
     with Image.open(path) as picture:
         shown: Image.Image = picture.convert("RGB")
     shown.thumbnail((LONGER_SIDE, LONGER_SIDE))
     return shown
 
 
-def _saved(picture: Image.Image, move: tuple[int, int], path: Path, dice: random.Random) -> Path:
-    """Write a half without its margin, moved by some pixels, as PNG or JPEG."""
+def moved(picture: Image.Image, move: tuple[int, int]) -> Image.Image:
+    """Return the picture without its margin, moved by some pixels."""
     right, down = move
-    shown = picture.crop(
-        (MARGIN + right, MARGIN + down, picture.width - MARGIN + right, picture.height - MARGIN + down)
-    )
+    return picture.crop((MARGIN + right, MARGIN + down, picture.width - MARGIN + right, picture.height - MARGIN + down))
+
+
+def saved(picture: Image.Image, path: Path, dice: random.Random) -> Path:
+    """Write a half as PNG or JPEG, and return its path with the ending."""
     if dice.random() < 0.3:
-        shown.save(path.with_suffix(".png"))
+        picture.save(path.with_suffix(".png"))
         return path.with_suffix(".png")
-    shown.save(path.with_suffix(".jpg"), quality=dice.randint(60, 95))
+    picture.save(path.with_suffix(".jpg"), quality=dice.randint(60, 95))
     return path.with_suffix(".jpg")
 
 

@@ -36,7 +36,7 @@ from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record  # noqa: 
 from orchestrator.prepared import prepare  # noqa: E402
 from orchestrator.recipe.dump import dump_resolved  # noqa: E402
 from orchestrator.run.create import create_run  # noqa: E402
-from orchestrator.run.launch import Launched  # noqa: E402
+from orchestrator.run.launched import Launched  # noqa: E402
 from orchestrator.run.outcome import judge_outcome  # noqa: E402
 from orchestrator.run.run_record import end_record, start_record, write_run_record  # noqa: E402
 

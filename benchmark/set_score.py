@@ -1,9 +1,10 @@
-"""Score the rules about a set as a whole (framing, plain backgrounds, variety) on sets that are drawn from labelled pictures.
+"""Score the rules about a set as a whole (framing, plain backgrounds, variety, overused tags) on sets that are drawn from labelled pictures.
 
 usage: python -m benchmark.set_score DIR... [--seed N] [--trials N] [--markdown]
 Each DIR holds pictures, and perhaps `labels.json` (a generator's truth: `images` with `file`, `kind`, `attrs.framing`, `attrs.background`). Sets of 12, 20 and 40
 are drawn again and again: some sound ones, and some with a planted fault in 75 to 100 % of their pictures. What varies too little is planted
-by changing pictures: one place behind the middle of each, one median and contrast, one mean colour, each a little off.
+by changing pictures: one place behind the middle of each, one median and contrast, one mean colour, each a little off. A tag is planted by
+writing it into captions, and by taking it out of the others.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from orchestrator.dataset.pixels.decode import Decoded, decode_bytes
 from orchestrator.dataset.pixels.measure import facts_of
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from orchestrator.diagnose.rule import Case
-from orchestrator.diagnose.rules import framing_imbalance, low_variety, plain_background
+from orchestrator.diagnose.rules import framing_imbalance, low_variety, overused_tag, plain_background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,6 +45,7 @@ SIZES: Final = (12, 20, 40)
 SIDE: Final = 200
 """Pixels of the longer side that pictures are looked at with: the rules ask for means and tones alone."""
 FRAMINGS: Final = {"face": "head", "upper": "upper-body", "full": "full-body"}
+PLANTED_TAGS: Final = ("smile", "looking at viewer", "outdoors", "sitting", "rain", "holding cup")
 ASPECTS: Final = ("background", "light", "colour")
 
 
@@ -72,6 +74,8 @@ def main() -> None:
     if any(shot.framing for shot in shots):
         score_framing(shots, rng, asked.trials, totals)
         score_plain(shots, rng, asked.trials, totals)
+        # Dice of its own, so that the other rows stay as they were.
+        score_overused(shots, np.random.default_rng(asked.seed), asked.trials, totals)
     score_variety([shot for shot in shots if not is_plain(shot)], rng, asked.trials, totals)
     print(f"{len(shots)} sound pictures, {asked.trials} sets of each size and kind")
     for rule, counts in sorted(totals.items()):
@@ -170,6 +174,36 @@ def score_plain(shots: list[Shot], rng: np.random.Generator, trials: int, totals
             case = case_of(drawn(white, others, size, share, rng))
             is_told = any(one.is_fired for one in plain_background.check(case))
             count_told(totals["plain-background"], is_planted=is_planted, is_told=is_told)
+
+
+def score_overused(shots: list[Shot], rng: np.random.Generator, trials: int, totals: dict[str, Counter[str]]) -> None:
+    """One tag on 75 to 100 %, or on half of them at most; another tag that is told counts as false where it is on 60 % or fewer."""
+    for size in (size for size in SIZES for _ in range(trials)):
+        tag = str(rng.choice(PLANTED_TAGS))
+        for is_planted, share in ((True, rng.uniform(0.75, 1.0)), (False, rng.uniform(0.0, 0.5))):
+            case = [
+                replace(
+                    shot,
+                    picture=replace(shot.picture, caption=with_tag(shot, tag, is_there=place < round(share * size))),
+                )
+                for place, shot in enumerate(drawn(shots, shots, size, 0.5, rng))
+            ]
+            findings = [one for one in overused_tag.check(case_of(case)) if one.is_fired]
+            told = {evidence.source for finding in findings for evidence in finding.evidence}
+            totals["overused-tag"]["planted"] += is_planted
+            totals["overused-tag"]["named"] += is_planted and tag in told
+            rare = {one for one in told if sum(one in tags_of(shot) for shot in case) <= 0.6 * size}
+            totals["overused-tag"]["false"] += len(rare)
+
+
+def tags_of(shot: Shot) -> list[str]:
+    """Return the tags of its caption as they are written."""
+    return [tag.strip() for tag in (shot.picture.caption or "").split(",")]
+
+
+def with_tag(shot: Shot, tag: str, *, is_there: bool) -> str:
+    """Return its caption with the tag at the end, or without it."""
+    return ", ".join([*(one for one in tags_of(shot) if one != tag), *([tag] if is_there else [])])
 
 
 def score_variety(shots: list[Shot], rng: np.random.Generator, trials: int, totals: dict[str, Counter[str]]) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator import __version__
+from orchestrator import __version__, cli_runs
 from orchestrator.cli_dataset import dataset
+from orchestrator.cli_trust import trust
 from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def cli() -> None:
 
 
 cli.add_command(dataset)
+cli.add_command(trust)
+for verb in cli_runs.VERBS:
+    cli.add_command(verb)
 
 
 @cli.command()
@@ -39,22 +43,38 @@ cli.add_command(dataset)
     "--runs-dir", type=click.Path(path_type=Path), help="Where runs lie (default: the recipe's, else `runs`)."
 )
 @click.option("--no-stop", is_flag=True, help="Never stop the trainer early.")
+@click.option("--share-gpu", is_flag=True, help="Train though another run uses the GPU.")
+@cli_runs.in_background
 def run(
-    recipe: Path, overrides: tuple[str, ...], form: str, lang: Language, runs_dir: Path | None, no_stop: bool
+    recipe: Path,
+    overrides: tuple[str, ...],
+    form: str,
+    lang: Language,
+    runs_dir: Path | None,
+    no_stop: bool,
+    share_gpu: bool,
+    detach: bool,
 ) -> int:
     """Do all of it: check, plan, compile, train, diagnose, report."""
-    from orchestrator import pipeline
-    from orchestrator.prepared import Prepared
-    from orchestrator.report.watcher import Watcher
 
-    watcher = Watcher(sys.stderr if form == "json" else sys.stdout, lang)
-    with watcher:
-        done = pipeline.run_recipe(recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop)
-    if isinstance(done, Prepared):
-        return _checked(done, form, lang)
-    from orchestrator.report import tell
+    def work(on_begin: cli_runs.OnBegin) -> int:
+        from orchestrator import pipeline
+        from orchestrator.prepared import Prepared
+        from orchestrator.report.watcher import Watcher
+        from orchestrator.run.private import keep_private
 
-    return tell.finished(done.report, done.files, done.problems, form, lang)
+        keep_private()
+        with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
+            done = pipeline.run_recipe(
+                recipe, overrides, watcher, lang, runs_dir=runs_dir, may_stop=not no_stop, shares_gpu=share_gpu
+            )
+        if isinstance(done, Prepared):
+            return _checked(done, form, lang)
+        from orchestrator.report import tell
+
+        return tell.finished(done.report, done.files, done.problems, form, lang)
+
+    return cli_runs.detached(work, form, lang) if detach else work(cli_runs.stay)
 
 
 def _checked(done: Prepared, form: str, lang: Language) -> int:
@@ -305,7 +325,11 @@ def main() -> None:
         from orchestrator.report import tell
         from orchestrator.report.make import refused_by_system
 
-        sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        try:
+            sys.exit(tell.problems([refused_by_system(error)], *asked_for(sys.argv), EXIT_ENVIRONMENT))
+        except OSError:  # the terminal was closed: nobody can be told
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(EXIT_ENVIRONMENT)
     except Exception:  # noqa: BLE001  the last line of defence: a bug of ours, with what is needed to report it
         import traceback
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
@@ -95,14 +95,13 @@ def _looked_at_recipe(path: Path, keep: bool, progress: Callable[[int, int], Non
 
 def _with_shifts(dataset: Dataset, keep: bool, progress: Callable[[int, int], None] | None) -> Dataset:
     """Return the data set with what its pairs changed; `dataset` was looked at."""
-    from orchestrator.dataset.pairs import with_shifts
+    from orchestrator.dataset.pairs import look_at_pairs
     from orchestrator.dataset.pixels.cache import Cache
 
     if not dataset.pairs:
         return dataset
-    digests = {path: one.digest for path, one in dataset.looked.facts.items()} if dataset.looked is not None else {}
     with Cache() if keep else nullcontext() as cache:
-        return replace(dataset, pairs=with_shifts(dataset.pairs, digests, cache, progress))
+        return look_at_pairs(dataset, cache, progress)
 
 
 def _has_faces(kind: str | None) -> bool:

@@ -1,6 +1,7 @@
 """The stages in order. Read this first: every verb is a prefix or a suffix of the same way.
 
-    load -> scan -> plan -> compile -> judge before -> create -> launch -> observe -> judge after -> report
+    load -> scan -> plan -> compile -> judge before -> create -> train -> observe -> judge after -> report
+                                                               resume -^
 
 Each stage is one function of one room, with typed input and output; nothing is decided here.
 """
@@ -8,43 +9,25 @@ Each stage is one function of one room, with typed input and output; nothing is 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.prepared import Prepared, prepare
+from orchestrator.training.attempts import Done, train
+from orchestrator.training.job import Job, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.backends.protocol import Build
-    from orchestrator.core.observation import LogEvent
-    from orchestrator.core.rundir import RunDir
+    from orchestrator.core.observation import Observations
     from orchestrator.core.text import Language, Text
-    from orchestrator.dataset.model import Dataset
-    from orchestrator.diagnose.looking import Looking
-    from orchestrator.diagnose.watching import Watching
     from orchestrator.plan.model import Plan
     from orchestrator.report.judged import Finished
-    from orchestrator.run.launch import Launched
-    from orchestrator.run.run_record import RunRecord
-
-
-class Listener(Protocol):
-    """Who watches a run while it goes on."""
-
-    def begins(self, rundir: RunDir, total_steps: int) -> None:
-        """Hear where the run lies and how long it will be."""
-
-    def told(self, text: Text) -> None:
-        """Hear about a decision or a finding on the way."""
-
-    def event(self, event: LogEvent) -> None:
-        """Hear about a line of the trainer that means something."""
-
-    def silence(self, seconds: float) -> None:
-        """Hear that the trainer has printed nothing for so long."""
+    from orchestrator.run.model import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +59,70 @@ def run_recipe(
     *,
     runs_dir: Path | None = None,
     may_stop: bool = True,
+    shares_gpu: bool = False,
 ) -> Prepared | Finished:
     """Do all of it. Returns `Prepared` when the recipe or data set is refused, else `Finished`.
 
-    Raises InputError for an unreadable recipe and EnvironmentFault when the trainer, a package of it or the disk is not there.
+    Raises InputError for an unreadable recipe or a GPU that is taken, EnvironmentFault when the trainer, a package of it or the
+    disk is not there.
     """
     prepared = prepare(recipe_path, overrides)
     if prepared.is_refused or prepared.plan is None or prepared.build is None:
         return prepared
-    from orchestrator.run.trainers import find_trainer, verify_trainer
+    from orchestrator.backends.attempt import Start
+    from orchestrator.run.locks import gpus_locked
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
 
     if prepared.trainer_fault is not None:
         raise EnvironmentFault([prepared.trainer_fault])
-    verify_trainer(find_trainer(prepared.plan.family))
-    for note in (*prepared.plan.notes, *prepared.unseen):
-        listener.told(note)
-    job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener)
-    watching = _Watching(job, listener, may_stop=may_stop)
-    return _finish(job, _launch(job, watching, listener), watching, language)
+    with ExitStack() as held:
+        trainer = find_trainer(prepared.plan.family)
+        held.enter_context(trainer_held(trainer, prepared.plan.name))
+        verify_trainer(trainer)
+        for note in (*prepared.plan.notes, *prepared.unseen):
+            listener.told(note)
+        held.enter_context(gpus_locked(prepared.plan, is_shared=shares_gpu))
+        job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener, held)
+        done = train(job, listener, Start(1), why="start", may_stop=may_stop)
+        return _finish(done, language)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A run folder with what went into it."""
+def resume_run(
+    path: Path,
+    listener: Listener,
+    language: Language,
+    *,
+    from_scratch: bool = False,
+    may_stop: bool = True,
+    shares_gpu: bool = False,
+) -> Finished | None:
+    """Go on with the run at `path` from its newest whole state. None: there is nothing left to do.
 
-    prepared: Prepared
-    plan: Plan
-    build: Build
-    rundir: RunDir
-    record: RunRecord
+    Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
+    whole and `from_scratch` is not said.
+    """
+    from orchestrator.training.resume import open_run, start_again
+
+    with ExitStack() as held:
+        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
+        start = start_again(job, listener, from_scratch=from_scratch)
+        if start is None:
+            return None
+        done = train(job, listener, start, why="resume", may_stop=may_stop)
+        return _finish(done, language)
 
 
-def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None, listener: Listener) -> _Job:
-    """Lay down the run folder; `run.json` says `started` before anything is launched."""
+def _create(
+    prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None, listener: Listener, held: ExitStack
+) -> Job:
+    """Lay down the run folder and hold it; `run.json` says `started` before anything is launched."""
     from orchestrator.core.record import record_text
     from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
     from orchestrator.recipe.dump import dump_resolved, overridden
     from orchestrator.run.create import create_run
+    from orchestrator.run.disk import require_room, run_need
+    from orchestrator.run.journal import Journal
+    from orchestrator.run.locks import run_locked
     from orchestrator.run.run_record import start_record, write_run_record
 
     loaded = prepared.loaded
@@ -123,92 +133,51 @@ def _create(prepared: Prepared, plan: Plan, build: Build, runs_dir: Path | None,
         "plan.json": record_text("plan", PLAN_RECORD_VERSION, plan_record(plan)),
     }
     folder = runs_dir or Path(loaded.recipe.save.runs_dir or "runs")
+    require_room(folder.absolute(), plan, run_need(plan), listener.told)
     rundir = create_run(folder.absolute(), plan.name, build, extra_files=own, tell=listener.told)
+    held.enter_context(run_locked(rundir))
     record = replace(
         start_record(plan.name, plan.family, resolved, prepared.trainer, build.commands),
         recipe_dir=os.path.relpath(loaded.base_dir, rundir.root),
+        recipe_name=loaded.path.name,
         overrides=overridden(loaded),
     )
     write_run_record(rundir, record)
-    return _Job(prepared, plan, build, rundir, record)
+    journal = held.enter_context(closing(Journal(rundir.journal)))
+    journal.add("planned", total_steps=plan.steps.total_steps, steps_per_epoch=plan.steps.steps_per_epoch)
+    return Job(loaded, prepared.dataset, plan, build, rundir, record, journal)
 
 
-def _launch(job: _Job, watching: _Watching, listener: Listener) -> Launched:
-    """Start the trainer; hand its lines to the parser, and what they mean to the live rules and the listener."""
-    from orchestrator.run.launch import launch
-
-    (command,) = job.build.commands
-    return launch(
-        command,
-        job.rundir,
-        watching.on_line,
-        watching.stop_reason,
-        on_start=watching.begin,
-        on_silence=listener.silence,
-    )
-
-
-class _Watching:
-    """Reads along while a run goes on, and looks at the pictures. Made ready once the trainer is started: it loads for seconds,
-    nobody waits for this.
-    """
-
-    _watch: Watching
-    _looking: Looking
-
-    def __init__(self, job: _Job, listener: Listener, *, may_stop: bool) -> None:
-        self._job, self._listener, self._may_stop = job, listener, may_stop
-
-    def begin(self) -> None:
-        """Tell that the run has begun, load what understands its lines, and begin to look at the pictures."""
-        from orchestrator.diagnose.case import make_case
-        from orchestrator.diagnose.looking import Looking
-        from orchestrator.diagnose.watching import Watching
-
-        job, listener = self._job, self._listener
-        listener.begins(job.rundir, job.plan.steps.total_steps)
-        case = make_case(job.prepared.loaded, None, job.plan)
-        stop_on = job.plan.stop_on if self._may_stop else ()
-        self._watch = Watching(case, stop_on, job.rundir.telemetry, listener.event, listener.told)
-        self._looking = Looking(replace(case, dataset=job.prepared.dataset))
-        self._looking.begin()
-
-    def on_line(self, line: str, _seconds: float) -> None:
-        """Take one line of the trainer."""
-        self._watch.on_line(line)
-
-    def stop_reason(self) -> str | None:
-        """Return why the run should be stopped now, if it should. What the pictures say is told, and stops nothing."""
-        news = self._looking.news()
-        if news is not None:
-            self._listener.told(news)
-        return self._watch.stop_reason()
-
-    def end(self, launched: Launched) -> tuple[Dataset | None, tuple[Text, ...]]:
-        """Return the data set with what was seen of it meanwhile, and what is to be said of that."""
-        return self._looking.end(0.0) if launched.interrupted else self._looking.end()
-
-
-def _finish(job: _Job, launched: Launched, watching: _Watching, language: Language) -> Finished:
-    """Read back what the run left, write down how it ended, judge and report it."""
-    from orchestrator.diagnose.case import make_case
+def read_end(done: Done) -> tuple[Observations, Outcome]:
+    """Read back what a run left, and judge from that how it ended: exit code 0 alone is no success."""
     from orchestrator.observe.read import read_run
+    from orchestrator.run.outcome import judge_outcome
+
+    seen = read_run(done.rundir.root)
+    final = next((c for c in seen.checkpoints if c.is_final), None)
+    planned = done.job.plan.steps.total_steps
+    return seen, judge_outcome(done.launched, done.rundir, checkpoint=final, planned_steps=planned)
+
+
+def _finish(done: Done, language: Language) -> Finished:
+    """Write down how the run ended, judge and report it."""
+    from orchestrator.diagnose.case import make_case
     from orchestrator.report.judged import report_own
-    from orchestrator.run.outcome import judge_outcome, what_went_wrong
+    from orchestrator.run.outcome import what_went_wrong
     from orchestrator.run.run_record import end_record, write_run_record
 
-    seen = read_run(job.rundir.root)
-    final = next((c for c in seen.checkpoints if c.is_final), None)
-    outcome = judge_outcome(launched, job.rundir, checkpoint=final)
-    record = end_record(job.record, outcome)
-    dataset, told = watching.end(launched)
-    case = make_case(job.prepared.loaded, dataset, job.plan, seen, outcome)
+    job = done.job
+    seen, outcome = read_end(done)
+    job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
+    record = end_record(job.record, outcome, job.plan.changes)
+    dataset, told = done.watch.end(done.launched)
+    case = make_case(job.loaded, dataset, job.plan, seen, outcome)
     return report_own(
         case,
         job.rundir,
         record,
         language,
         further=job.build.warnings,
-        notes=(*what_went_wrong(launched), *told),
+        notes=(*what_went_wrong(done.launched), *told),
         write_first=write_run_record,
     )

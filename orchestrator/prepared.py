@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.backends.protocol import Build, Trainer
     from orchestrator.core.finding import Location, Problem
     from orchestrator.core.text import Text
+    from orchestrator.core.trust import Trust
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
@@ -57,20 +58,22 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     from orchestrator.recipe.load import read_recipe
     from orchestrator.run.packages import look_for
     from orchestrator.run.trainers import expected_trainer
+    from orchestrator.run.trusted import trust_of
 
     loaded = read_recipe(recipe_path, overrides, known_options() - OWNED.keys())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
+    trust = trust_of(loaded)
     dataset, plan, build = recalled(scan(loaded)), None, None
     problems = list(check_ignores(loaded.ignored_rules, lambda key: _where(loaded, key)))
     if loaded.mistakes:
-        problems += _seen_without_plan(loaded, dataset)
+        problems += _seen_without_plan(loaded, dataset, trust)
     else:
         try:
             plan = make_plan(loaded, dataset)
-            build = compile_plan(plan, trainer)
-            problems += [*build.problems, *missing_files(plan)]
+            build = compile_plan(plan, trainer, trust)
+            problems += [*build.problems, *missing_files(plan, trust)]
         except InputError as error:
-            problems += [*error.problems, *_seen_without_plan(loaded, dataset)]
+            problems += [*error.problems, *_seen_without_plan(loaded, dataset, trust)]
     told = _once(loaded, problems)
     unseen: tuple[Text, ...] = ()
     if build is not None and fault is None:
@@ -106,7 +109,7 @@ def scan(loaded: LoadedRecipe) -> Dataset:
     return replace(found, pairs=find_pairs(found.folders))
 
 
-def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:
+def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset, trust: Trust) -> list[Problem]:
     """Return what is wrong with pictures, model files and options, as far as no mistake of the recipe explains it.
 
     Where the family itself is in doubt, that is what is wrong with each of them.
@@ -117,7 +120,7 @@ def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset) -> list[Problem]:
 
     is_open = loaded.is_in_doubt("base_model.family")
     first, *others = (
-        check_options(loaded.with_family(family), expected_trainer(family)[0], dataset)
+        check_options(loaded.with_family(family), expected_trainer(family)[0], dataset, trust)
         for family in (FAMILIES if is_open else [loaded.recipe.base_model.family])
     )
     found = [p for p in first if all(p in other for other in others)]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Finding, Location, Problem
     from orchestrator.core.text import Text
+    from orchestrator.core.trust import Trust
     from orchestrator.plan.model import Link, Plan
 
 
@@ -85,6 +86,6 @@ class Backend(Protocol):
 
     name: str
 
-    def compile(self, plan: Plan, trainer: Trainer) -> Build:
-        """Return what to write and start. Pure: the same plan and trainer give the same bytes."""
+    def compile(self, plan: Plan, trainer: Trainer, trust: Trust) -> Build:
+        """Return what to write and start. Pure: the same plan, trainer and trust give the same bytes."""
         ...

@@ -14,17 +14,19 @@ from orchestrator.backends.sd_scripts import compile as sd_scripts
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+from orchestrator.core.trust import NOTHING_TRUSTED
 from orchestrator.plan.resolve import sketch_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.backends.protocol import Build, Trainer
+    from orchestrator.core.trust import Trust
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
 
-COMPILERS: Mapping[str, Callable[[Plan, Trainer], Build]] = {
+COMPILERS: Mapping[str, Callable[[Plan, Trainer, Trust], Build]] = {
     pocket.NAME: pocket.compile,
     sd_scripts.NAME: sd_scripts.compile,
 }
@@ -38,12 +40,14 @@ def trainer_of(family: str) -> str:
     return sd_scripts.NAME if family in FAMILIES else pocket.NAME
 
 
-def compile_plan(plan: Plan, trainer: Trainer) -> Build:
+def compile_plan(plan: Plan, trainer: Trainer, trust: Trust = NOTHING_TRUSTED) -> Build:
     """Return what to write and start. Raises EnvironmentFault when the trainer does not train the plan's family."""
-    return COMPILERS[trainer.name](plan, trainer)
+    return COMPILERS[trainer.name](plan, trainer, trust)
 
 
-def check_options(loaded: LoadedRecipe, trainer: Trainer, dataset: Dataset | None = None) -> tuple[Problem, ...]:
+def check_options(
+    loaded: LoadedRecipe, trainer: Trainer, dataset: Dataset | None = None, trust: Trust = NOTHING_TRUSTED
+) -> tuple[Problem, ...]:
     """Return what is wrong with the options, optimizer, schedule, prompts and model files of a recipe, and with its pictures.
 
     For recipes that cannot be planned: each problem is the one that `make_plan`, `compile_plan` or `missing_files` would
@@ -52,8 +56,8 @@ def check_options(loaded: LoadedRecipe, trainer: Trainer, dataset: Dataset | Non
     """
     plan, found = sketch_plan(loaded, dataset)
     refused = {problem.where for problem in found} - {None}
-    told = (p for p in compile_plan(plan, trainer).problems if p.code != _NO_PICTURES and p.where not in refused)
-    return in_order((*found, *told, *missing_files(plan)))
+    told = (p for p in compile_plan(plan, trainer, trust).problems if p.code != _NO_PICTURES and p.where not in refused)
+    return in_order((*found, *told, *missing_files(plan, trust)))
 
 
 def options_of_nobody(loaded: LoadedRecipe) -> Iterator[Problem]:

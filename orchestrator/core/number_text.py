@@ -38,3 +38,13 @@ def exact_number(value: float) -> str:
     text = "".join(map(str, digits))
     mantissa = text[0] + (f".{text[1:]}" if len(text) > 1 else "")
     return f"{'-' if sign else ''}{mantissa}e{int(exponent) + len(text) - 1}"
+
+
+def size(size_bytes: int) -> str:
+    """Return a file size: `37.9 MiB`."""
+    value = float(size_bytes)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.2f} GiB"

@@ -10,12 +10,16 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import RecordError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SECRET_VALUE = re.compile(
     r"\b(hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16})\b"
@@ -25,13 +29,17 @@ _SECRET_KEY = re.compile(
 )
 _CREDENTIAL_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@")
 HIDDEN = "***"
+_PIECES = 1000
+"""Of JSON, such as a bracket or a number, that are written at once."""
 
 
 def scrub(text: str) -> str:
     """Return `text` without tokens, keys and passwords. Words like `keep_tokens` and `max_token_length` stay."""
     text = _SECRET_VALUE.sub(HIDDEN, text)
-    text = _CREDENTIAL_URL.sub(rf"\1{HIDDEN}@", text)
-    return _SECRET_KEY.sub(rf"\1\2\3{HIDDEN}\3", text)
+    # Asked of every file name of a data set: most hold none of these signs.
+    if "://" in text:
+        text = _CREDENTIAL_URL.sub(rf"\1{HIDDEN}@", text)
+    return _SECRET_KEY.sub(rf"\1\2\3{HIDDEN}\3", text) if "=" in text or ":" in text else text
 
 
 def holds_secret(text: str) -> bool:
@@ -62,15 +70,22 @@ def to_plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write `text` as UTF-8 beside `path` and rename it there, so that a reader never sees half a file.
 
-    What is no UTF-8, bytes of a file's name, is written as an escape.
+    `mode`: rights of the file before the umask takes its own from them. What is no UTF-8, bytes of a file's name, is written as an escape.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
-        # "x": never through a link that somebody put there; the mode honours the umask
-        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        # "x": never through a link that somebody put there
+        with open(
+            temporary,
+            "x",
+            encoding="utf-8",
+            errors="backslashreplace",
+            newline="\n",
+            opener=lambda name, flags: os.open(name, flags, mode),
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -95,8 +110,15 @@ def record_text(kind: str, version: int, content: Mapping[str, Any]) -> str:
 
 def json_text(content: Any) -> str:
     """Return JSON types as indented JSON. File names need not be UTF-8: their other bytes become escapes and are read back as they were."""
-    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+    return "".join(json_parts(content))
+
+
+def json_parts(content: Any) -> Iterator[str]:
+    """Return the same in parts of some ten kilobytes, so that a long record need not lie in memory as text."""
+    pieces = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False).iterencode(content)
+    while part := "".join(islice(pieces, _PIECES)):
+        yield part.encode("utf-8", "backslashreplace").decode("utf-8")
+    yield "\n"
 
 
 def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:

@@ -22,6 +22,46 @@ class RunDir:
         return self.root / "run.json"
 
     @property
+    def journal(self) -> Path:
+        """What happened, one JSON object a line, only ever added to. See `run/journal.py`."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def inputs_json(self) -> Path:
+        """What the run was begun with: marks of pictures, captions, models and compiled settings."""
+        return self.root / "inputs.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains here; free at once when that process is gone, however it went."""
+        return self.root / "run.lock"
+
+    @property
+    def owner_json(self) -> Path:
+        """Who holds or last held the lock, for messages only."""
+        return self.root / "owner.json"
+
+    @property
+    def stop_request(self) -> Path:
+        """Written by `lora-run stop`, read by the process that trains here."""
+        return self.root / "stop.request"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What `lora-run` said of a run that no terminal watched (`--detach`)."""
+        return self.root / "supervisor.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Network files that were read whole and found good. A name in it is never written twice."""
+        return self.root / "checkpoints"
+
+    @property
+    def quarantine(self) -> Path:
+        """Torn or broken files of the trainer, kept and never used."""
+        return self.root / "quarantine"
+
+    @property
     def recipe(self) -> Path:
         """The user's recipe, byte for byte."""
         return self.root / "recipe.yaml"
@@ -35,6 +75,11 @@ class RunDir:
     def plan_json(self) -> Path:
         """Every number with its reason."""
         return self.root / "plan.json"
+
+    @property
+    def attempt_plan(self) -> Path:
+        """The plan of this attempt, where it is not the run's: something was changed for lack of memory."""
+        return self.attempt_dir / "plan.json"
 
     @property
     def train_toml(self) -> Path:
@@ -85,6 +130,11 @@ class RunDir:
     def telemetry(self) -> Path:
         """What that recorder wrote: `rank0.jsonl` and one more file for each further process."""
         return self.attempt_dir / "telemetry"
+
+    @property
+    def ballast(self) -> Path:
+        """A file that is deleted when the disk is full, so that the last words can be written."""
+        return self.root / ".ballast"
 
     @property
     def report_json(self) -> Path:

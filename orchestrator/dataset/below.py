@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from orchestrator.dataset.model import Dataset
 
-_DEEPEST = 4
+DEEPEST = 4
+"""Levels below the named folder that are looked into."""
 
 
 def scan_below(folder: Path) -> Dataset:
@@ -41,7 +42,7 @@ def _with_pictures(folder: Path) -> list[Path]:
     for root, folders, files in os.walk(folder):
         here = folder.__class__(root)
         depth = len(here.relative_to(folder).parts)
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < _DEEPEST else []
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < DEEPEST else []
         if any(name[name.rfind(".") :] in TAKEN_EXTENSIONS for name in files):
             found.append(here)
             if here == folder:

@@ -19,7 +19,9 @@ from orchestrator import __version__
 from orchestrator.core.errors import EnvironmentFault, InputError, RecordError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
+from orchestrator.dataset.below import DEEPEST
 from orchestrator.dataset.caption_edits import Edit, Skipped, read_own, system_says
+from orchestrator.dataset.captioned import BY_FOLDER, name_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -253,12 +255,35 @@ def _unwritable(folder: Path, error: OSError) -> Problem:
 
 
 def _nothing_to_undo(folder: Path) -> Problem:
+    below = _edited_below(folder)
+    if below:
+        return Problem(
+            "edits-only-below",
+            Text(
+                f"there is no edit to take back in `{folder}` itself, only in folders below it",
+                f"`{folder}` 本身没有可撤销的编辑，只有其下的文件夹中有",
+            ),
+            BY_FOLDER,
+            name_one(below),
+        )
     return Problem(
         "nothing-to-undo",
         Text(f"there is no edit to take back in `{folder}`", f"`{folder}` 中没有可撤销的编辑"),
         Text(f"`{FOLDER}` holds no journal that was not taken back", f"`{FOLDER}` 中没有尚未撤销的日志"),
         Text("edits are journalled by `--apply` only", "只有 `--apply` 的编辑才会记入日志"),
     )
+
+
+def _edited_below(folder: Path) -> list[Path]:
+    """Return the folders below that have an edit to take back; links are not followed."""
+    found: list[Path] = []
+    for root, folders, _ in os.walk(folder):
+        here = folder.__class__(root)
+        if here != folder and FOLDER in folders and _open_journals(here / FOLDER):
+            found.append(here)
+        is_deep = len(here.relative_to(folder).parts) >= DEEPEST
+        folders[:] = [] if is_deep else sorted(name for name in folders if not name.startswith("."))
+    return found
 
 
 def _damaged(path: Path, error: Exception) -> Problem:

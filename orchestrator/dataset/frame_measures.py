@@ -28,16 +28,17 @@ class Measures:
 
 def pixel_measures() -> Measures:
     """Return the measures of pictures."""
-    from orchestrator.dataset.near import find_matches
+    from orchestrator.dataset.matches import find_matches
     from orchestrator.dataset.pixels.borders import bars
     from orchestrator.dataset.pixels.fingerprint import fingerprint
     from orchestrator.dataset.pixels.sharpness import sharpness
+    from orchestrator.dataset.prints import side_by_side
 
     def printed(small: Grey) -> bytes:
         edges, level = bars(small, small)
         return fingerprint(small, edges, level, (small.shape[1], small.shape[0]))
 
-    return Measures(sharpness, printed, lambda one, two: bool(find_matches([one, two])))
+    return Measures(sharpness, printed, lambda one, two: bool(find_matches(side_by_side(one + two))))
 
 
 class Prints:

@@ -6,6 +6,7 @@ Only what is odd goes to Pillow, as sd-scripts does. Sizes are the stored ones: 
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import struct
 from typing import NamedTuple
@@ -13,6 +14,12 @@ from typing import NamedTuple
 HEAD_BYTES = 4096
 NEAR_END_BYTES = 256
 TAIL_BYTES = 65536
+MOST_PIXELS = 178_956_970
+"""Where Pillow, and so the trainer, refuses (twice its `MAX_IMAGE_PIXELS`)."""
+_FORMATS = (
+    "JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX", "QOI",
+)  # fmt: skip
+"""What may be inside, whatever the name says. Formats that start other programs (EPS) are not among them."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _HAS_PREAD = hasattr(os, "pread")
 _NO_TRAITS: tuple[str, ...] = ()
@@ -31,8 +38,23 @@ class Header(NamedTuple):
     read_short_px: int = 0
 
 
-def read_header(path: str) -> Header:  # noqa: PLR0911 - one line for each kind of file
+@functools.cache
+def known_formats() -> tuple[str, ...]:
+    """Return which of the formats this Pillow reads: it raises KeyError for a name that it does not know."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def read_header(path: str) -> Header:
     """Read the header of the file at `path`. Never raises for a bad file: `problem` says what is wrong."""
+    found = _read(path)
+    is_bomb = found.width * found.height > MOST_PIXELS and not found.problem
+    return found._replace(problem="too-many-pixels") if is_bomb else found
+
+
+def _read(path: str) -> Header:  # noqa: PLR0911 - one line for each kind of file
     try:
         handle = os.open(path, _OPEN_FLAGS)
     except OSError as error:
@@ -203,12 +225,15 @@ def _by_pillow(path: str, size: int) -> Header:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as picture:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            width, height = picture.size
-            kind = (picture.format or "").lower()
-            mode = picture.mode
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            with Image.open(path, formats=known_formats()) as picture:
+                width, height = picture.size
+                kind = (picture.format or "").lower()
+                mode = picture.mode
+    except Image.DecompressionBombError:
+        return _bad(size, "", "too-many-pixels")
+    except (OSError, SyntaxError, ValueError, MemoryError):
         return _bad(size, "", "not-a-picture")
     traits = ("alpha",) if mode in {"RGBA", "LA", "PA"} else ("cmyk",) if mode == "CMYK" else _NO_TRAITS
     return Header(width, height, size, kind, "", 1, traits)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.dataset.near import Group, Relation
     from orchestrator.dataset.pixels.cache import Cache
     from orchestrator.dataset.pixels.model import PixelFacts
+    from orchestrator.dataset.prints import Prints
 
 NOT_COMPARED = "copies"
 """Word of `Dataset.not_looked_at` for pictures that were looked at one by one only."""
@@ -77,16 +78,24 @@ def look_at(
     `progress` is told (files done, files in all); `go_on` is called many times a minute, and what it raises ends the look;
     `workers`: threads, as many as there are cores when None; `with_faces`: look for faces where there is something to find them with.
     """
-    from orchestrator.dataset.pixels.look import look
+    from orchestrator.dataset.pixels.look import depth_of, look
+    from orchestrator.dataset.prints import Prints
 
     paths = list(_paths(dataset))
-    facts = []
+    if cache is not None:
+        known = recall(dataset, cache, depth_of(with_faces=with_faces))
+        if known.looked is not None and not known.not_looked_at:
+            if progress is not None:
+                progress(len(paths), len(paths))
+            return replace(known, equal_files=_equal(dataset, known.looked))
+    facts, prints = [], Prints()
     for _, one in look(paths, cache=cache, progress=progress, workers=workers, with_faces=with_faces):
-        facts.append(one)
+        prints.add(one)
+        facts.append(_lean(one))
         if go_on is not None:
             go_on()
-    groups = tuple(_named(paths, group) for group in _groups(facts, cache, go_on))
-    looked = Looked(dict(zip(paths, map(_lean, facts), strict=True)), groups)
+    groups = tuple(_named(paths, group) for group in _groups(facts, prints, cache, go_on))
+    looked = Looked(dict(zip(paths, facts, strict=True)), groups)
     return replace(dataset, looked=looked, equal_files=_equal(dataset, looked), not_looked_at=())
 
 
@@ -109,7 +118,9 @@ def look_and_keep(
         cache.close()
 
 
-def _groups(facts: Sequence[PixelFacts], cache: Cache | None, go_on: Callable[[], None] | None) -> list[Group]:
+def _groups(
+    facts: Sequence[PixelFacts], prints: Prints, cache: Cache | None, go_on: Callable[[], None] | None
+) -> list[Group]:
     """Compare the pictures with each other, unless just these were compared before: that takes longer than all else of a second look."""
     from orchestrator.dataset.near import find_near, pack_groups
 
@@ -117,7 +128,7 @@ def _groups(facts: Sequence[PixelFacts], cache: Cache | None, go_on: Callable[[]
     known = _known_groups(contents, cache) if cache is not None else None
     if known is not None:
         return known
-    groups = find_near(facts, go_on)
+    groups = find_near(facts, go_on, prints)
     if cache is not None:
         cache.keep_groups(contents, pack_groups(groups))
     return groups
@@ -151,12 +162,13 @@ def recalled(dataset: Dataset) -> Dataset:
         return recall(dataset, cache)
 
 
-def recall(dataset: Dataset, cache: Cache) -> Dataset:
-    """Return the data set with what earlier looks have kept of its pictures; files are not opened."""
+def recall(dataset: Dataset, cache: Cache, depth: int | None = None) -> Dataset:
+    """Return the data set with what earlier looks, at least `depth` deep (default: without faces), have kept of its pictures; files are not opened."""
     from orchestrator.dataset.pixels.look import kept
+    from orchestrator.dataset.pixels.model import WHOLE
 
     paths = list(_paths(dataset))
-    known = {path: _lean(one) for path, one in kept(paths, cache)}
+    known = dict(kept(paths, cache, WHOLE if depth is None else depth))
     if not known:
         return dataset
     if len(known) < len(paths):

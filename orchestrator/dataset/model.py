@@ -27,7 +27,8 @@ class Picture:
     """From the header: `png`, `jpeg`, `webp`, `bmp` ..., empty where the header is not one of a picture."""
     problem: str = ""
     """Why the trainer could not use it: `empty-file`, `not-a-picture`, `truncated-header`, `truncated-file`,
-    `git-lfs-pointer`, `broken-link`, `not-a-file` (a folder or a pipe with the name of a picture), `unreadable`;
+    `git-lfs-pointer`, `broken-link`, `not-a-file` (a folder or a pipe with the name of a picture), `unreadable`,
+    `too-many-pixels` (the trainer refuses it as a bomb);
     empty when fine."""
     orientation: int = 1
     """EXIF orientation; the trainer ignores it, so anything but 1 trains turned."""
@@ -35,7 +36,8 @@ class Picture:
     caption: str | None = None
     """First line, as the trainer reads it (a BOM stays). None: no caption file, or one that is no text."""
     caption_problem: str = ""
-    """`empty-caption` (no bytes at all: the trainer dies), `caption-not-utf8` (it dies), `caption-unreadable`,
+    """`empty-caption` (no bytes at all: the trainer dies), `caption-not-utf8` (it dies), `caption-unreadable`, `caption-link-outside` (a link to
+    a text that is no caption: it is not read),
     `caption-bom`, `caption-multiline`, `blank-caption` (a first line of blanks); empty when fine."""
     traits: tuple[str, ...] = ()
     """What the header says besides the size: `alpha`, `gray-16-bit`, `cmyk`, `animated`."""

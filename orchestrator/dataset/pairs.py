@@ -80,23 +80,43 @@ def with_shifts(
     digests: Mapping[Path, bytes] | None = None,
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
 ) -> tuple[Pair, ...]:
     """Return the pairs with the shifts between their halves and what changed. Decodes both halves of each that `cache` does not know.
 
-    `digests`: of the files, by which the cache knows them; `progress` is told (pairs done, pairs in all).
+    `digests`: of the files, by which the cache knows them; `progress` is told (pairs done, pairs in all), and what it raises ends the
+    measuring; `workers`: threads, as many as there are cores when None.
     """
     from concurrent.futures import ThreadPoolExecutor
+
+    from orchestrator.dataset.pixels.look import cores
 
     def measured(pair: Pair) -> Pair:
         return _kept_or_measured(pair, digests or {}, cache)
 
     found: list[Pair] = []
-    with ThreadPoolExecutor(thread_name_prefix="pairs") as pool:
+    pool = ThreadPoolExecutor(workers or cores(), thread_name_prefix="pairs")
+    try:
         for pair in pool.map(measured, pairs):
             found.append(pair)
             if progress is not None:
                 progress(len(found), len(pairs))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return tuple(found)
+
+
+def look_at_pairs(
+    dataset: Dataset,
+    cache: Cache | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> Dataset:
+    """Return the data set, whose pictures were looked at, with what its pairs changed. `cache`, `progress`, `workers`: see `with_shifts`."""
+    if not dataset.pairs:
+        return dataset
+    digests = {path: one.digest for path, one in dataset.looked.facts.items()} if dataset.looked is not None else {}
+    return replace(dataset, pairs=with_shifts(dataset.pairs, digests, cache, progress, workers))
 
 
 def is_one_pair(dataset: Dataset, paths: Iterable[Path]) -> bool:

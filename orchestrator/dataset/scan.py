@@ -7,7 +7,7 @@ import gc
 import os
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from orchestrator.dataset.captions import CAPTION_EXTENSIONS, caption_name, read
 from orchestrator.dataset.equal_files import equal_files
 from orchestrator.dataset.header import Header, read_header
 from orchestrator.dataset.layout import parse_folder_name
+from orchestrator.dataset.links import leads_out
 from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.dataset.repeated_folders import repeated_folders
 
@@ -33,6 +34,7 @@ _PICTURE_LIKE = frozenset((*_LOWER, *_OTHER))
 _NO_CAPTION_STEMS = frozenset(("readme", "license", "licence", "notes"))
 _DEEPEST = 4
 _NOT_A_FILE = Header(0, 0, 0, "", "not-a-file")
+_STRANGE_CAPTION = (None, "caption-link-outside")
 UNKNOWN_FOLDER = Folder(Path(), (), CAPTION_EXTENSIONS[0], is_unread=True)
 """Stands for a folder that nobody could name."""
 
@@ -56,6 +58,8 @@ class _Listing:
     files: set[str]
     """Other regular files."""
     folders: list[str]
+    links: set[str] = field(default_factory=set)
+    """Those of `files` that are links."""
 
 
 def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
@@ -125,6 +129,8 @@ def _list_folder(image_dir: Path, where: Location | None) -> _Listing:
                     found.pictures[name] = is_file or _is_broken_link(entry)
                 elif is_file:
                     found.files.add(name)
+                    if entry.is_symlink():
+                        found.links.add(name)
                 elif _is(entry.is_dir):
                     found.folders.append(name)
     except OSError as error:
@@ -169,7 +175,10 @@ def _read_pictures(root: str, listing: _Listing, stems: dict[str, str], extensio
             pictures.append(Picture(Path(path), *header[:6], None, None, "", *header[6:]))
             continue
         if caption_file not in captions:
-            captions[caption_file] = read_caption(prefix + caption_file)
+            is_strange = caption_file in listing.links and leads_out(
+                Path(root), Path(path), Path(prefix + caption_file), extension
+            )
+            captions[caption_file] = _STRANGE_CAPTION if is_strange else read_caption(prefix + caption_file)
         caption, problem = captions[caption_file]
         pictures.append(Picture(Path(path), *header[:6], Path(prefix + caption_file), caption, problem, *header[6:]))
     return tuple(pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -142,8 +143,8 @@ class Tagged:
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        """As the trainer splits it, empty pieces included."""
-        return tuple(split_tags(self.caption, self.separator))
+        """As the trainer splits it, empty pieces included; the same ones of many captions are kept once."""
+        return tuple(map(sys.intern, split_tags(self.caption, self.separator)))
 
     @cached_property
     def tags(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from orchestrator.dataset.pixels.compression import BLOCKY_ABOVE
 from orchestrator.dataset.pixels.model import FINGERPRINT_SIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from orchestrator.dataset.pixels.model import PixelFacts
 
@@ -29,10 +29,11 @@ def worth(facts: PixelFacts) -> float:
     return math.sqrt(facts.width * facts.height) * sharp**2 * harm * framed
 
 
-def find_slanted(facts: Sequence[PixelFacts], pairs: Iterable[tuple[int, int, bool]]) -> set[int]:
+def find_slanted(pairs: Iterable[tuple[int, int, bool]], fingerprint: Callable[[int], bytes]) -> set[int]:
     """Return the pictures that were turned, as far as their corners or most of those that are like them say so.
 
-    `pairs`: (place, place, whether they stand at an angle to each other) of what is alike, files with the same bytes once.
+    `pairs`: (place, place, whether they stand at an angle to each other) of what is alike, files with the same bytes once;
+    `fingerprint`: that of the picture at a place.
     """
     turned: Counter[int] = Counter()
     straight: Counter[int] = Counter()
@@ -42,12 +43,12 @@ def find_slanted(facts: Sequence[PixelFacts], pairs: Iterable[tuple[int, int, bo
         place
         for place, count in turned.items()
         # Of two alone nobody knows which was turned.
-        if (count > 1 and count > straight[place]) or _has_filled_corners(facts[place])
+        if (count > 1 and count > straight[place]) or _has_filled_corners(fingerprint(place))
     }
 
 
-def _has_filled_corners(facts: PixelFacts) -> bool:
+def _has_filled_corners(seen: bytes) -> bool:
     """Return whether two opposite corners are black or white, as turning leaves them: from two degrees on the fingerprint shows it."""
-    seen, side = facts.fingerprint, FINGERPRINT_SIDE
+    side = FINGERPRINT_SIDE
     ends = ((seen[0], seen[-1]), (seen[side - 1], seen[-side]))
     return any(max(pair) <= _FILL_WITHIN or min(pair) >= 255 - _FILL_WITHIN for pair in ends)

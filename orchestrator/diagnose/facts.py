@@ -10,7 +10,7 @@ from orchestrator.core.text import Text, same
 from orchestrator.diagnose.bounded import bounded_number, bounded_series, bounded_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from orchestrator.core.finding import Location
@@ -268,17 +268,26 @@ def subject_folders(case: Case) -> tuple[Folder, ...]:
 
 def names(paths: Sequence[Path | str], most: int = 3) -> Text:
     """Return file names for a sentence: the first ones, then how many more."""
-    shown = ", ".join(file_name(path, paths) for path in paths[:most])
+    is_several = _lie_in_several(paths)
+    shown = ", ".join(_file_name(path, is_several=is_several) for path in paths[:most])
     more = len(paths) - most
     return Text(f"{shown} and {more} more", f"{shown} 等 {len(paths)} 个") if more > 0 else same(shown)
 
 
 def file_name(path: Path | str, among: Sequence[Path | str]) -> str:
     """Return a file's name, with its folder's where those `among` which it is told lie in several: there names alone may be equal."""
+    return _file_name(path, is_several=_lie_in_several(among))
+
+
+def _lie_in_several(paths: Iterable[Path | str]) -> bool:
+    """Return whether the paths, names alone left out, lie in several folders."""
+    return len({one.parent for one in paths if not isinstance(one, str)}) > 1
+
+
+def _file_name(path: Path | str, *, is_several: bool) -> str:
     if isinstance(path, str):
         return path
-    folders = {one.parent for one in among if not isinstance(one, str)}
-    return f"{path.parent.name}/{path.name}" if len(folders) > 1 and path.parent.name else path.name
+    return f"{path.parent.name}/{path.name}" if is_several and path.parent.name else path.name
 
 
 def significant(value: float, digits: int = 2) -> float:

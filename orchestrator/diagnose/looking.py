@@ -40,8 +40,9 @@ class Looking:
         self._trouble: Text | None = None
 
     def begin(self) -> None:
-        """Start to look, unless an earlier look has seen it all."""
-        if self._case.dataset is not None and self._case.dataset.not_looked_at:
+        """Start to look, unless an earlier look has seen it all. What pairs changed is known once the digests of their halves are."""
+        dataset = self._case.dataset
+        if dataset is not None and (dataset.not_looked_at or dataset.pairs):
             self._thread.start()
 
     def news(self) -> Text | None:
@@ -78,6 +79,7 @@ class Looking:
 
     def _look(self) -> None:
         from orchestrator.dataset.looked import look_at
+        from orchestrator.dataset.pairs import look_at_pairs
         from orchestrator.dataset.pixels.cache import Cache
         from orchestrator.diagnose.facts import kind
         from orchestrator.observe.one_thread import load_numpy
@@ -87,6 +89,8 @@ class Looking:
         with Cache() as cache:
             with_faces = kind(self._case) == "person"
             seen = look_at(self._case.dataset, cache=cache, go_on=self._go_on, workers=1, with_faces=with_faces)
+            self._seen = seen  # should the pairs not be done in time
+            seen = look_at_pairs(seen, cache, lambda *_: self._go_on(), workers=1)
             self._trouble = cache.trouble
         self._seen = seen
         self._news = _forbidding(replace(self._case, dataset=seen, cache={}))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOT_LOOKED = Text(
     "The pixels were not looked at; `lora-run dataset check` does.", "没有查看像素；`lora-run dataset check` 会查看。"
 )
+_KEY = "seen pictures"
 MOST_SHOWN = 20
 """Pictures listed as evidence; the count and the paths say the rest."""
 FEW = 0.05
@@ -53,9 +54,12 @@ def looked_at(case: Case) -> list[tuple[Path, PixelFacts]] | None:
     """Return the subject's pictures that were decoded, None where nobody looked. A picture with a problem is another rule's."""
     if case.dataset is None or case.dataset.looked is None:
         return None
-    facts = case.dataset.looked.facts
-    paths = (picture.path for folder in subject_folders(case) for picture in folder.pictures)
-    return [(path, facts[path]) for path in paths if path in facts and not facts[path].problem]
+    if _KEY not in case.cache:
+        facts = case.dataset.looked.facts
+        paths = (picture.path for folder in subject_folders(case) for picture in folder.pictures)
+        case.cache[_KEY] = [(path, one) for path in paths if (one := facts.get(path)) is not None and not one.problem]
+    found: list[tuple[Path, PixelFacts]] = case.cache[_KEY]
+    return found
 
 
 def about_pictures(case: Case, says: Says, told: Told, value: Callable[[PixelFacts], float | None]) -> Finding:

@@ -10,7 +10,7 @@ import math
 import re
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.observe.console import BAR, MAX_LINE_CHARACTERS, RECORD, ConsoleParser
@@ -20,7 +20,6 @@ from orchestrator.observe.console_wrap import group_records, unwrap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-    from typing import BinaryIO
 
     from orchestrator.core.observation import LogEvent
 
@@ -35,6 +34,8 @@ END_BYTES: Final = 16 * 1024 * 1024
 _MAX_RECORD_LINES: Final = 60
 _BARS = re.compile(rb"(?<![^\r\nA])" + BAR.encode())
 """Bars at the start of a line, or behind the cursor movement (`ESC [ A`) of nested bars."""
+_GAP_MARK = b"what lies between was dropped]"
+_GAP = "the log was longer than what is kept of it: its middle was dropped"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _COUNTED: Final = ("nan-latents", "caption-empty", "warning", "error")
 
@@ -234,26 +235,46 @@ class _Reader:
 
 
 def read_console(path: Path) -> ConsoleReading:
-    """Read the log at `path`. Any bytes are accepted; raises OSError when the file cannot be opened or read."""
+    """Read the log at `path`, and behind it the parts `NAME.2.log` and `NAME.3.log` that a long one goes on in.
+
+    Any bytes are accepted; raises OSError when the file cannot be opened or read.
+    """
     reader = _Reader()
     rest, number = b"", 1
+    paths = [path, *parts_behind(path)]
+    unread = sum(part.stat().st_size for part in paths)
+    for block in _blocks(paths):
+        unread -= len(block)
+        whole = rest + block
+        cut = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
+        if cut == 0 or (cut == len(whole) and whole.endswith(b"\r") and len(whole) == 1):
+            # A line without an end: its beginning is enough.
+            rest = whole if len(whole) <= 4 * BLOCK_BYTES else whole[: 2 * BLOCK_BYTES]
+            continue
+        rest = whole[cut:]
+        number = reader.take_block(whole[:cut], number, is_near_end=unread < END_BYTES)
+    reading = reader.finish(rest, number)
+    return replace(reading, notes=(*reading.notes, _GAP)) if len(paths) > 1 and _has_gap(path) else reading
+
+
+def _has_gap(path: Path) -> bool:
+    """Whether whoever wrote the log says at the end of its first part that something was dropped behind it."""
     with path.open("rb") as file:
-        size = path.stat().st_size
-        for block in _blocks(file):
-            whole = rest + block
-            cut = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
-            if cut == 0 or (cut == len(whole) and whole.endswith(b"\r") and len(whole) == 1):
-                # A line without an end: its beginning is enough.
-                rest = whole if len(whole) <= 4 * BLOCK_BYTES else whole[: 2 * BLOCK_BYTES]
-                continue
-            rest = whole[cut:]
-            number = reader.take_block(whole[:cut], number, is_near_end=size - file.tell() < END_BYTES)
-    return reader.finish(rest, number)
+        file.seek(max(0, path.stat().st_size - 200))
+        return _GAP_MARK in file.read()
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    while block := file.read(BLOCK_BYTES):
-        yield block
+def parts_behind(path: Path) -> list[Path]:
+    """Return the files that the log at `path` goes on in, in order."""
+    named = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in (2, 3))
+    return [part for part in named if part.is_file()]
+
+
+def _blocks(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                yield block
 
 
 def _rate(text: bytes | None) -> float:

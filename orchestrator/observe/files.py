@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.number_text import whole_number
 from orchestrator.core.observation import Checkpoint, Sample
-from orchestrator.observe.safetensors_header import TensorFileError, read_header
+from orchestrator.core.safetensors_header import TensorFileError, read_header
 from orchestrator.observe.tensors import is_up, scan
 
 if TYPE_CHECKING:

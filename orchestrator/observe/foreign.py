@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
+from orchestrator.core.safetensors_header import TensorFileError, read_header
 from orchestrator.core.text import Text
 from orchestrator.observe.asked import no_run, not_of_a_run, refuse_runs_of_ours
 from orchestrator.observe.event_records import HEADER_BYTES, length_at
 from orchestrator.observe.files import PICKLES, read_name
-from orchestrator.observe.safetensors_header import TensorFileError, read_header
 from orchestrator.observe.settings import read_settings_file
 from orchestrator.observe.telemetry_choice import choose_recording
 from orchestrator.observe.telemetry_file import FILE_NAME

@@ -14,7 +14,10 @@ from orchestrator.observe.files import PICKLES
 from orchestrator.observe.foreign import find_foreign
 from orchestrator.observe.gather import NO_SETTINGS, Sources, observe
 from orchestrator.observe.settings import family_of, settings_from_metadata
+from orchestrator.observe.stitch import Part, stitch
 from orchestrator.observe.telemetry_file import FILE_NAME
+from orchestrator.run.history import History, read_history
+from orchestrator.run.publish import newest_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,27 +37,51 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 def read_run(rundir_root: Path) -> Observations:
-    """Return what the newest attempt of the run at `rundir_root` left. Paths are relative to that folder.
+    """Return what the run at `rundir_root` left, all its attempts as one course. Paths are relative to that folder.
 
     Nothing is raised for what is absent or damaged: it is in `missing` and `damage`.
     """
-    attempts = sorted(
-        int(p.name) for p in (rundir_root / "attempts").glob("*") if p.is_dir() and re.fullmatch(r"\d{3,9}", p.name)
-    )
-    run = RunDir(rundir_root, attempts[-1] if attempts else 1)
+    history = _history(rundir_root)
+    numbers = [a.number for a in history.attempts if RunDir(rundir_root, a.number).attempt_dir.is_dir()]
+    if not numbers:  # from a version that kept no journal: only the newest attempt can be told
+        newest = max(1, newest_attempt(RunDir(rundir_root)))
+        seen = _read_attempt(RunDir(rundir_root, newest), history)
+        return seen if newest == 1 else replace(seen, facts={**seen.facts, "attempts": newest})
+    firsts = {a.number: a.first_step for a in history.attempts}
+    parts = []
+    for place, number in enumerate(numbers):
+        # a later attempt goes on from the state it was given: of all before it only what lies up to there counts
+        until = min((firsts[later] for later in numbers[place + 1 :]), default=None)
+        parts.append(Part(_read_attempt(RunDir(rundir_root, number), history), firsts[number], until))
+    return stitch(parts, history.steps_per_epoch)
+
+
+def _history(root: Path) -> History:
+    try:
+        return read_history(RunDir(root))
+    except OSError:
+        return History()
+
+
+def _read_attempt(run: RunDir, history: History) -> Observations:
+    """Return what one attempt left. Published files are told by the name under which they were published."""
+
+    def name_of(path: Path) -> str:
+        own = run.relative(path)
+        published = history.published_as(own)
+        return own if published is None else f"{run.relative(run.checkpoints)}/{published}"
+
+    set_apart = _files(run.quarantine / f"{run.attempt:03d}", "*")
     sources = Sources(
         event_files=_files(run.logs, "**/*tfevents*"),
-        networks=tuple(p for p in _files(run.output, "*") if p.suffix.lower() in NETWORKS),
+        networks=tuple(p for p in (*_files(run.output, "*"), *set_apart) if p.suffix.lower() in NETWORKS),
         samples=_files(run.output / "sample", "*"),
         console=run.console_log if run.console_log.is_file() else None,
         prompts=read_prompts(run.sample_prompts),
         telemetry=tuple(p for p in _files(run.telemetry, "*") if FILE_NAME.fullmatch(p.name)),
         pictures=tuple(p for p in _files(run.data, "*/*") if p.suffix.lower() in PICTURES),
     )
-    observations = observe(sources, run.relative)
-    if len(attempts) > 1:
-        observations = replace(observations, facts={**observations.facts, "attempts": len(attempts)})
-    return observations
+    return observe(sources, name_of)
 
 
 def read_foreign(path: Path) -> tuple[Observations, dict[str, Any], str | None]:

@@ -38,19 +38,25 @@ def can_leave(epochs: int, wanted: int) -> bool:
 
 def count_files(option: Callable[[str], float | None], steps: StepPlan) -> int:
     """Return how many network files are there in the end. `option` returns one of the trainer's options, None where it is unset."""
-    every_epochs, every_steps = option("save_every_n_epochs"), option("save_every_n_steps")
-    ratio = option("save_n_epoch_ratio")
-    if ratio and ratio > 0:  # the trainer lets it win
-        every_epochs = math.floor(steps.epochs / ratio) or 1
-    return 1 + _epoch_files(every_epochs, option("save_last_n_epochs"), steps.epochs) + _step_files(
-        every_steps, option("save_last_n_steps"), steps.total_steps
+    every = epochs_between_files(option, steps.epochs)
+    return 1 + _epoch_files(every, option("save_last_n_epochs"), steps.epochs) + _step_files(
+        option("save_every_n_steps"), option("save_last_n_steps"), steps.total_steps
     )  # fmt: skip
 
 
-def _epoch_files(every: float | None, last: float | None, epochs: int) -> int:
-    if not every or every < 1:
+def epochs_between_files(option: Callable[[str], float | None], epochs: int) -> int | None:
+    """Return the epochs from one network file to the next; None where no epoch leaves one. `option`: as of `count_files`."""
+    ratio = option("save_n_epoch_ratio")
+    if ratio and ratio > 0:  # the trainer lets it win
+        return math.floor(epochs / ratio) or 1
+    every = option("save_every_n_epochs")
+    return int(every) if every and every >= 1 else None
+
+
+def _epoch_files(every: int | None, last: float | None, epochs: int) -> int:
+    if every is None:
         return 0
-    saved = (epochs - 1) // int(every)
+    saved = (epochs - 1) // every
     return saved if last is None else min(saved, int(last))
 
 

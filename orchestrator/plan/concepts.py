@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.core.record import holds_secret
 from orchestrator.core.text import Text
+from orchestrator.dataset.header import MOST_PIXELS
 from orchestrator.dataset.layout import parse_folder_name
 
 if TYPE_CHECKING:
@@ -101,6 +104,8 @@ def _refuse_empty(draft: Draft, index: int, folder: Folder) -> None:
     )  # fmt: skip
 
 
+LINK_OUTSIDE = "caption-link-outside"
+_STOPS = Text("the trainer stops at such a file", "训练器会因此停止")
 _BROKEN = {
     "empty-file": Text("is an empty file", "是空文件"),
     "not-a-picture": Text("is not a picture", "不是图片"),
@@ -112,14 +117,28 @@ _BROKEN = {
     "broken-link": Text("is a link to nothing", "是失效的链接"),
     "not-a-file": Text("is a folder or a device with the name of a picture", "是名字像图片的文件夹或设备"),
     "unreadable": Text("cannot be read", "无法读取"),
+    "too-many-pixels": Text(
+        f"has more than {MOST_PIXELS:,} pixels, by its header", f"的文件头声明超过 {MOST_PIXELS:,} 像素"
+    ),
     "empty-caption": Text("is empty", "是空文件"),
     "caption-not-utf8": Text("is not UTF-8 text", "不是 UTF-8 文本"),
     "caption-unreadable": Text("cannot be read", "无法读取"),
+    LINK_OUTSIDE: Text("is a link that leads out of the folder", "是指向文件夹之外的链接"),
 }
 _FIX_CAPTION = {
     "empty-caption": Text("write a caption into it or delete the file", "请写入标注，或删除该文件"),
     "caption-not-utf8": Text("save it as UTF-8", "请另存为 UTF-8"),
     "caption-unreadable": Text("give yourself the right to read it", "请给自己读取权限"),
+    LINK_OUTSIDE: Text(
+        "put a copy of the text in its place; a caption may be a link into its own folder, or to beside its picture's file",
+        "请用该文本的副本代替它；标注可以是指向本文件夹内、或图片文件旁的链接",
+    ),
+}
+_WHY_CAPTION = {
+    LINK_OUTSIDE: Text(
+        "that text would be trained, and stand in the metadata of the LoRA for everybody to read",
+        "该文本会被训练，并写入 LoRA 的元数据，任何人都能读到",
+    ),
 }
 
 
@@ -132,20 +151,23 @@ def _refuse_broken(draft: Draft, index: int, folder: Folder) -> None:
         draft.refuse(
             "broken-picture",
             Text(f"{picture.path} {what.en}", f"{picture.path} {what.zh}"),
-            Text("the trainer stops at such a file", "训练器会因此停止"),
+            _STOPS,
             Text("restore the file or take it out of the folder", "请恢复该文件，或将其移出文件夹"),
             key,
         )
     captions = [p for p in folder.pictures if p.caption_problem in _FIX_CAPTION]
     for picture in captions[:_MOST_TOLD]:
-        what = _BROKEN[picture.caption_problem]
+        what, path = _BROKEN[picture.caption_problem], str(picture.caption_path)
+        if picture.caption_problem == LINK_OUTSIDE:
+            path += f" -> {os.path.realpath(path)}"
         draft.refuse(
             "broken-caption",
-            Text(f"caption {picture.caption_path} {what.en}", f"标注 {picture.caption_path} {what.zh}"),
-            Text("the trainer stops at such a file", "训练器会因此停止"),
+            Text(f"caption {path} {what.en}", f"标注 {path} {what.zh}"),
+            _WHY_CAPTION.get(picture.caption_problem, _STOPS),
             _FIX_CAPTION[picture.caption_problem],
             key,
         )
+    _refuse_secrets(draft, key, folder)
     more = max(0, len(broken) - _MOST_TOLD) + max(0, len(captions) - _MOST_TOLD)
     if more:
         draft.refuse(
@@ -153,3 +175,18 @@ def _refuse_broken(draft: Draft, index: int, folder: Folder) -> None:
             Text(f"{more} more such files in {folder.image_dir}", f"{folder.image_dir} 中还有 {more} 个这样的文件"),
             None, None, key,
         )  # fmt: skip
+
+
+def _refuse_secrets(draft: Draft, key: str, folder: Folder) -> None:
+    """Refuse captions with an access token or password in them: they are trained, and stand in the metadata. No text is repeated."""
+    found = [p.caption_path for p in folder.pictures if p.caption and holds_secret(p.caption)]
+    for path in found[:_MOST_TOLD]:
+        draft.refuse(
+            "secret-in-caption",
+            Text(f"caption {path} holds an access token or password", f"标注 {path} 中有访问令牌或密码"),
+            _WHY_CAPTION[LINK_OUTSIDE],
+            Text(
+                "delete it there, and revoke it if the folder was shared", "请删去它；若该文件夹已分享过，请吊销该令牌"
+            ),
+            key,
+        )

@@ -43,7 +43,8 @@ def hold_out(
 
     The same pictures, recipe and seed give the same choice. No concept loses its last picture. `equal_files`: groups of files that are
     the same; where one of them is trained on, its held-out twin would show learning by heart as learning, so they are taken only where
-    nothing else is left, and never alone. `pairs`: their halves stay together, on either side.
+    nothing else is left, and never alone. Near copies are not asked for: they are known only once somebody looked at the pixels, and
+    one recipe would make two plans, before the look and after it; `overlapping-folders` (R137) tells them. `pairs`: their halves stay together, on either side.
     """
     mates = _mates(concepts, pairs)
     count = _decide_count(draft, concepts, mates)

@@ -148,5 +148,10 @@ class Plan:
     """What somebody wrote and the train TOML does not hold."""
     telemetry: Recording | None = None
     """None: a plan of a version that did not record."""
+    state_every_n_epochs: int | None = None
+    """Epochs from one saved state to the next, counted over the whole run; None: none is saved before the end, or a plan of a version
+    that did not say."""
     target: Resolved | None = None
     """The steps that somebody asked for; None: nobody did, or a plan of a version that did not keep it."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Recipe keys that the run changed itself, for lack of memory -> their value; what was asked for stands in the recipe."""

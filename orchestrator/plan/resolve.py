@@ -9,6 +9,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.plan.checkpoints import tell_other_count
 from orchestrator.plan.computing import decide_computing
 from orchestrator.plan.concepts import list_concepts
+from orchestrator.plan.enormous import is_too_long, refuse_many_files
 from orchestrator.plan.families import facts_of, start_of
 from orchestrator.plan.folders import make_subsets, make_validation
 from orchestrator.plan.given import Draft
@@ -21,6 +22,7 @@ from orchestrator.plan.optimise import decide_optimizer, decide_warmup
 from orchestrator.plan.prepare import decide_dataset_options
 from orchestrator.plan.recording import decide_recording
 from orchestrator.plan.samples import decide_samples, decide_saving
+from orchestrator.plan.state_points import decide_states, state_every, tell_possible_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +53,15 @@ def make_plan(loaded: LoadedRecipe, dataset: Dataset) -> Plan:
     _decide_form(draft, concepts)
     trained, held = hold_out(draft, concepts, dataset.equal_files, dataset.pairs)
     length = _length(draft, trained)
+    if length is not None and is_too_long(draft, length.steps):
+        length = None
     steps = _ANY_LENGTH if length is None else length.steps
     prompts, output_name = _decide_rest(draft, trained, steps, is_validated=bool(held))
+    if length is not None:
+        refuse_many_files(draft, steps, prompts)
     if draft.problems or length is None:
         raise InputError(draft.problems)
+    tell_possible_loss(draft, steps, trained, length.repeats)
     subsets = make_subsets(draft, trained, length.repeats, length.reasons)
     return replace(
         _plan(draft, steps, prompts, output_name),
@@ -125,6 +132,7 @@ def _decide_rest(
     prompts = decide_samples(draft, steps.epochs)
     output_name = decide_metadata(draft)
     merge_trainer_args(draft)
+    decide_states(draft, steps)
     tell_other_count(draft, steps)
     return prompts, output_name
 
@@ -150,5 +158,6 @@ def _plan(draft: Draft, steps: StepPlan, prompts: tuple[Prompt, ...], output_nam
         stop_on=DEFAULT_STOP_ON if recipe.train.stop_on is None else tuple(recipe.train.stop_on),
         unused=tuple(draft.unused),
         telemetry=recording,
+        state_every_n_epochs=state_every(draft, steps),
         target=None if target is None else draft.given(target, "train.target_steps"),
     )

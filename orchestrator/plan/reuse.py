@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Location, Problem
+from orchestrator.core.home_path import at_home
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.source import KeyPath, display_name, dotted, parse_document
 from orchestrator.core.text import Text
@@ -197,7 +198,7 @@ def _written_images(images: str | Path, folder: Path) -> str:
 
 def _shown_path(path: Path, folder: Path) -> str:
     """Return `path` as it is written into a recipe in `folder`: relative where it lies near, with forward slashes."""
-    absolute = Path(os.path.normpath(path.expanduser().absolute()))
+    absolute = Path(os.path.normpath(at_home(path).absolute()))
     try:
         relative = Path(os.path.relpath(absolute, folder.absolute()))
     except ValueError:  # another drive

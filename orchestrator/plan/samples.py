@@ -27,7 +27,6 @@ def decide_saving(draft: Draft, steps: StepPlan, *, is_validated: bool) -> None:
     draft.train["save_model_as"] = draft.derive(
         "safetensors", Text("holds numbers only, no code", "只含数据，不含代码")
     )
-    draft.pass_on("save_state", recipe.save.save_state, "save.save_state")
     draft.train["log_with"] = draft.derive("tensorboard", Text("the diagnosis reads these logs", "诊断读取该日志"))
     if is_validated:
         every = max(1, math.ceil(steps.epochs / MOST_VALIDATIONS))

@@ -16,6 +16,8 @@ from orchestrator.plan.model import Link, Plan, Prompt, Recording, Resolved, Ste
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.core.rundir import RunDir
+
 
 def read_plan(path: Path) -> Plan:
     """Read `plan.json`. Raises RecordError when it is absent, damaged, or from a newer version of the tool."""
@@ -30,6 +32,18 @@ def read_plan(path: Path) -> Plan:
             "请重新运行配方；它也可能由更新版本的工具写成",
         )
         raise RecordError([Problem("bad-record", what, why, fix)]) from error
+
+
+def read_newest_plan(rundir: RunDir) -> Plan:
+    """Read the plan by which the run was trained last: that of the newest attempt with one of its own, else the run's.
+
+    Raises RecordError as `read_plan`.
+    """
+    own = sorted(
+        rundir.attempt_dir.parent.glob(f"*/{rundir.attempt_plan.name}"),
+        key=lambda p: (len(p.parent.name), p.parent.name),
+    )
+    return read_plan(own[-1] if own else rundir.plan_json)
 
 
 def _plan(body: Mapping[str, Any]) -> Plan:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Problem
+from orchestrator.core.home_path import at_home
 from orchestrator.core.provenance import Source
 from orchestrator.core.source import Document, display_name, parse_document, read_document
 from orchestrator.core.text import Text
@@ -84,7 +85,7 @@ def _target(link: Link) -> tuple[Path, str] | None:
     if not isinstance(wanted, str):
         raise InputError([_not_a_name(where)])
     if wanted.endswith(_SUFFIXES):
-        parent = Path(os.path.normpath(link.path.parent / Path(wanted).expanduser()))
+        parent = Path(os.path.normpath(link.path.parent / at_home(wanted)))
         if not parent.is_file():
             raise InputError([_missing_file(where, wanted)])
         return parent, display_name(parent)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from orchestrator.core.errors import InputError
+from orchestrator.core.home_path import at_home
 from orchestrator.core.provenance import Origin
 from orchestrator.core.scalars import word_bool
 from orchestrator.core.source import dotted
@@ -24,6 +24,7 @@ from orchestrator.recipe.secrets import hide_lines, secret_problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.core.finding import Problem
     from orchestrator.core.source import Document, KeyPath, Spot
@@ -83,7 +84,7 @@ class LoadedRecipe:
         value: Any = self.data
         for part in key_path(key):
             value = value[part]
-        return (self.base_dirs[key] / Path(str(value)).expanduser()).absolute()
+        return (self.base_dirs[key] / at_home(str(value))).absolute()
 
 
 def load_recipe(

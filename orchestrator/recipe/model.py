@@ -29,9 +29,12 @@ MOST_SIDE = 8192
 """Pixels; eight times the side that the largest family here was made for. More is a slip: no trainer holds such a picture."""
 MOST_BATCH = 1024
 """Pictures per forward pass: a thousand with their activations fit no device; `gradient_accumulation_steps` makes larger steps."""
+MOST_PROCESSES = 64
+"""GPUs of one machine; the largest machines have sixteen."""
 Dropout = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Rank = Annotated[int, Field(ge=1, le=MOST_RANK)]
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
+Processes = Annotated[int, Field(ge=1, le=MOST_PROCESSES)]
 BatchSize = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 
 
@@ -167,7 +170,7 @@ class Train(Section):
     """Pictures per forward pass and device."""
     gradient_accumulation_steps: PositiveInt | None = None
     """Forward passes per optimizer step."""
-    num_processes: PositiveInt | None = None
+    num_processes: Processes | None = None
     """Training processes (GPUs) of one machine."""
     learning_rate: NonNegativeFloat | None = None
     """Stands in where `unet_lr` or `text_encoder_lr` is left out."""
@@ -231,6 +234,10 @@ class Train(Section):
     """Guidance given to the model while training (flux): 1.0 for dev."""
     stop_on: list[Literal["nan", "collapse", "divergence"]] | None = None
     """What may stop a run early; left out: nan. An empty list never stops."""
+    on_oom: Literal["stop", "adapt"] | None = None
+    """When memory runs out: `stop` (the default), or `adapt`: try again with less, up to four times, each change told. First what only costs time (gradient checkpointing, cached latents), then half the batch with twice the accumulation, then 8 bit and block swap where the family has them."""
+    on_hang: Literal["warn", "restart"] | None = None
+    """When the trainer says nothing for far longer than its work can take: `warn` (the default) tells it and writes where it stands into the console log; `restart` also ends it and goes on once from the newest saved state."""
 
 
 class Validate(Section):
@@ -251,9 +258,9 @@ class SamplePrompt(Section):
     """What to draw."""
     negative_prompt: OneLine | None = None
     """What not to draw."""
-    width: PositiveInt | None = None
+    width: Side | None = None
     """Pixels."""
-    height: PositiveInt | None = None
+    height: Side | None = None
     """Pixels."""
     sample_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Denoising steps."""
@@ -286,7 +293,7 @@ class SaveOptions(Section):
     save_precision: Literal["float", "fp16", "bf16"] | None = None
     """Number format of the file."""
     save_state: bool | None = None
-    """Keep optimizer states, to go on later."""
+    """Save the whole state of the training beside each checkpoint, so that a crashed or stopped run can be resumed. Left out: true."""
     runs_dir: OneLine | None = None
     """Folder of the run folders; relative paths start at the working directory. Left out: `runs`."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.number_text import short_number
 from orchestrator.diagnose.measured import EPOCH_AVERAGE, STEP_AVERAGE
 from orchestrator.diagnose.signals.raw import block_medians
+from orchestrator.observe.stitch import is_by_epoch
 from orchestrator.report.chart_view import view
 from orchestrator.report.labels import label
 from orchestrator.report.plot import Curve, Mark, Plot, Shade
@@ -58,11 +59,6 @@ def logged_charts(data: ReportData, say: Sayer) -> list[ChartView]:
         _step_size_chart(seen, say),
     ]
     return [chart for chart in made if chart is not None]
-
-
-def is_by_epoch(tag: str) -> bool:
-    """Whether the trainer counts epochs where other series count steps: `loss/epoch_average`, `loss/validation/epoch_divergence` ..."""
-    return tag.rsplit("/", 1)[-1].startswith("epoch")
 
 
 def steps_per_epoch(data: ReportData) -> float | None:

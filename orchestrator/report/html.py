@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import State
+from orchestrator.core.number_text import size
 from orchestrator.diagnose.recorder_notes import told_note
 from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.report.charts_shown import all_charts
@@ -12,7 +13,7 @@ from orchestrator.report.diff import recipe_diff
 from orchestrator.report.finding_groups import group_findings, open_questions
 from orchestrator.report.interactive import json_block
 from orchestrator.report.labels import label, unseen
-from orchestrator.report.numbers import NOTHING, count, duration, size
+from orchestrator.report.numbers import NOTHING, count, duration
 from orchestrator.report.page_environment import make_environment
 from orchestrator.report.pictures import picture_table, why_no_pictures
 from orchestrator.report.privacy import shortener

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.record import json_text, to_plain
+from orchestrator.core.record import json_parts, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,4 +13,5 @@ if TYPE_CHECKING:
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Write one object; NaN and infinities as text."""
-    sys.stdout.write(json_text(to_plain(content)))
+    for part in json_parts(to_plain(content)):
+        sys.stdout.write(part)

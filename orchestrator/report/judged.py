@@ -111,15 +111,15 @@ class Own:
 def read_own(rundir: RunDir) -> Own:
     """Read a run folder of ours. Raises RecordError where a record is damaged, InputError where the recipe is."""
     from orchestrator.observe.read import read_run
-    from orchestrator.plan.saved import read_plan
+    from orchestrator.plan.saved import read_newest_plan
     from orchestrator.recipe.load import load_recipe
     from orchestrator.run.model import unfinished
     from orchestrator.run.run_record import read_run_record
 
     record = read_run_record(rundir)
-    plan = read_plan(rundir.plan_json)
+    plan = read_newest_plan(rundir)
     loaded = load_recipe(rundir.resolved_recipe)
-    case = make_case(loaded, _rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
+    case = make_case(loaded, rescan(plan, rundir), plan, read_run(rundir.root), record.outcome or unfinished())
     return Own(case, record)
 
 
@@ -129,7 +129,7 @@ def _diagnose_own(rundir: RunDir, language: Language, output: Path | None) -> Fi
     return report_own(own.case, rundir, own.record, language, output=output)
 
 
-def _rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
+def rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     """Read the run's own folders of links again, as the user's folders they came from; None when the pictures are gone.
 
     What the look beside the run has kept of the pixels is recalled. Held-out pictures lie in a folder of their own and go back to where they were: the first report counted them there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, TextIO
@@ -40,7 +41,7 @@ def can_show(stream: TextIO, text: str) -> bool:
 
 def safe(text: str) -> str:
     """Text of others without escapes that would drive the terminal, and without secrets."""
-    return scrub(visible(text))
+    return scrub(visible(text).replace("\r", "\\x0d"))  # a carriage return writes over what stands there
 
 
 class LiveLine:
@@ -58,6 +59,11 @@ class LiveLine:
         self._finding = self._phase = ""
         self._shown_at: float | None = None
         self._shown_step = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the line is redrawn in its place."""
+        return self._is_live
 
     def update(self, step: int, loss: float | None = None) -> None:
         """Note a finished step and show it when it is time. A bar that stands at its beginning says nothing yet."""
@@ -125,8 +131,10 @@ class LiveLine:
         self._write(_CLEAR + cut_columns(told, width))
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        # A terminal that was closed, or a pipe that nobody reads any more, costs the run nothing: its log has everything.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def cut_columns(text: str, width: int) -> str:

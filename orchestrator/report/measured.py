@@ -50,6 +50,7 @@ FILE_PROBLEMS: dict[str, Text] = {
     "empty-caption": Text("empty caption", "空标注"),
     "caption-not-utf8": Text("not UTF-8 text", "不是 UTF-8 文本"),
     "caption-unreadable": Text("cannot be read", "无法读取"),
+    "caption-link-outside": Text("is a link that leads out of the folder", "是指向文件夹之外的链接"),
 }
 """`Picture.problem`, `Picture.caption_problem` and `PixelFacts.problem`, as far as rules show them."""
 

@@ -18,16 +18,6 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def size(size_bytes: int) -> str:
-    """Return a file size: `37.9 MiB`."""
-    value = float(size_bytes)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.2f} GiB"
-
-
 def duration(seconds: float, language: Language) -> str:
     """Return a time span with its two largest units: `4 min 12 s`, `4 分 12 秒`."""
     if not math.isfinite(seconds):

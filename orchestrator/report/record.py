@@ -9,7 +9,8 @@ from orchestrator.core.finding import Status
 from orchestrator.core.record import to_plain
 from orchestrator.core.text import LANGUAGES
 from orchestrator.diagnose.state import primary_state
-from orchestrator.report.curves import is_by_epoch, trend_line
+from orchestrator.observe.stitch import is_by_epoch
+from orchestrator.report.curves import trend_line
 from orchestrator.report.measured_record import checkpoints_record, measured_record, probe_record, telemetry_record
 from orchestrator.report.privacy import shortener
 from orchestrator.report.sentence import became

@@ -115,10 +115,10 @@ def reported_facts(rundir: RunDir) -> RunFacts:
 def settings_of(rundir: RunDir, record: RunRecord) -> Settings:
     """Return what was asked, decided, given and installed. Raises RecordError or InputError where a file cannot be read."""
     from orchestrator.plan.explain import plan_settings
-    from orchestrator.plan.saved import read_plan
+    from orchestrator.plan.saved import read_newest_plan
     from orchestrator.recipe.load import load_recipe
 
-    plan = read_plan(rundir.plan_json)
+    plan = read_newest_plan(rundir)
     recipe = load_recipe(rundir.resolved_recipe).recipe
     machine = {str(key): str(value) for key, value in record.machine.items()}
     return {

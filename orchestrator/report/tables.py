@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.core.number_text import short_number
+from orchestrator.core.number_text import short_number, size
 from orchestrator.plan.holdout import held_out_files
 from orchestrator.report.labels import label
-from orchestrator.report.numbers import NOTHING, count, plain_value, size
+from orchestrator.report.numbers import NOTHING, count, plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

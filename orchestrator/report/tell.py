@@ -67,6 +67,7 @@ def checked(
     environment could not be looked at. Returns 2 where nothing may run, 1 with findings to fix, else 0.
     """
     from orchestrator.report.record import problems_record, verdict_record
+    from orchestrator.report.tell_disk import disk_record
 
     is_refused = bool(found) or verdict.worst is Severity.STOP
     code = EXIT_REFUSED if is_refused else EXIT_FINDINGS if verdict.worst is Severity.FIX else EXIT_OK
@@ -78,6 +79,7 @@ def checked(
                 **verdict_record(verdict, language),
                 "pictures": dataset.train_picture_count if dataset else None,
                 "total_steps": plan.steps.total_steps if plan else None,
+                "disk": disk_record(plan, language),
                 "trainer_fault": problems_record([fault], language)[0] if fault else None,
                 "not_looked_at": [
                     *(dataset.not_looked_at if dataset else ("pictures", "captions")),
@@ -100,6 +102,7 @@ def checked(
 def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
     """What was looked at and what was not."""
     from orchestrator.backends.model_files import not_looked_at
+    from orchestrator.report.tell_disk import disk_line
 
     texts = []
     if dataset is not None:
@@ -120,6 +123,7 @@ def _seen(dataset: Dataset | None, plan: Plan | None) -> list[Text]:
             )
         )
         texts += plan.notes
+        texts.append(disk_line(plan))
         texts += not_looked_at(plan)
     words = dataset.not_looked_at if dataset is not None else ()
     pixels = _UNSEEN[words[0]] if words else Text("", "")
@@ -169,15 +173,17 @@ def planned(
 ) -> int:
     """Tell every number with its reason. Returns 2 where something forbids the launch."""
     from orchestrator.report.record import problems_record
+    from orchestrator.report.tell_disk import disk_line, disk_record
 
     code = EXIT_REFUSED if found else EXIT_OK
     if form == "json":
         told = {"exit_code": code, "problems": problems_record(found, language), "plan": to_plain(plan)}
+        told["disk"] = disk_record(plan, language)
         print_json({**told, "trainer_fault": problems_record([fault], language)[0] if fault else None})
         return code
     console = terminal.make_console()
     terminal.show_plan(plan, language, console)
-    for text in (*unseen, *_not_ready(fault)):
+    for text in (disk_line(plan), *unseen, *_not_ready(fault)):
         terminal.show_line(text.to(language), console)
     if found:
         terminal.show_problems(found, language, console)

@@ -174,3 +174,16 @@ def _following_record(found: Following, written: Path | None, language: Language
         "listed": [{**one(proposed), "is_in_file": False} for proposed in found.proposal.listed],
         "diff": [list(row) for row in found.diff],
     }
+
+
+def nothing_left(run: Path, form: str, language: Language) -> int:
+    """Tell that a run was trained to its end already."""
+    text = Text(
+        f"nothing to do: {run.name} was trained to its end; `lora-run diagnose {short_path(run)}` judges it again",
+        f"无事可做：{run.name} 已训练完成；`lora-run diagnose {short_path(run)}` 可重新判断",
+    )
+    if form == "json":
+        print_json({"exit_code": EXIT_OK, "message": text.to(language)})
+    else:
+        terminal.show_line(text.to(language), terminal.make_console())
+    return EXIT_OK

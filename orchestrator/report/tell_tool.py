@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.errors import EXIT_ENVIRONMENT, EXIT_OK
 from orchestrator.core.text import Text
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language
     from orchestrator.diagnose.pages import Listed
     from orchestrator.run.doctor import Check
+    from orchestrator.run.trusted import Trusted
+
+Done = Literal["trusted", "added", "removed"]
 
 
 def rules(listed: Sequence[Listed], form: str, language: Language) -> int:
@@ -95,3 +99,25 @@ def examined(checks: Sequence[Check], form: str, language: Language) -> int:
     ]
     terminal.show_doctor(rows, language, terminal.make_console())
     return code
+
+
+def trusted(entries: Sequence[Trusted], what: Done, form: str, language: Language) -> int:
+    """List what is trusted, or tell what now is or no longer is."""
+    if form == "json":
+        print_json({"exit_code": EXIT_OK, what: [asdict(one) for one in entries]})
+        return EXIT_OK
+    console = terminal.make_console()
+    if not entries:
+        terminal.show_line(Text("nothing is trusted", "没有受信任的内容").to(language), console)
+    for one in entries:
+        head, kind = _DONE[what].to(language), _TRUSTED_KINDS[one.kind].to(language)
+        terminal.show_line(f"{head}{kind} {one.name}  sha256 {one.sha256}", console)
+    return EXIT_OK
+
+
+_DONE = {
+    "trusted": Text("", ""),
+    "added": Text("trusted as it is now: ", "按目前内容信任："),
+    "removed": Text("no longer trusted: ", "不再信任："),
+}
+_TRUSTED_KINDS = {"recipe": Text("recipe", "配方"), "model": Text("model file", "模型文件")}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from orchestrator.core.observation import LogEvent
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 class Watcher:
     """Shows a run while it goes on: one line of progress, and findings as they come."""
 
-    def __init__(self, stream: TextIO, language: Language) -> None:
-        self._stream, self._language = stream, language
+    def __init__(
+        self, stream: TextIO, language: Language, on_begin: Callable[[RunDir], None] = lambda _rundir: None
+    ) -> None:
+        """`on_begin` hears where the run lies once its trainer is started, before anything is said of it."""
+        self._stream, self._language, self._on_begin = stream, language, on_begin
         self._line: LiveLine | None = None
 
     def __enter__(self) -> Watcher:  # noqa: PYI034  Self needs Python 3.11
@@ -36,6 +40,9 @@ class Watcher:
         """Show where the run lies."""
         from orchestrator.report.live_line import LiveLine
 
+        self._on_begin(rundir)
+        if self._line is not None:
+            self._line.close()
         self._line = LiveLine(self._stream, self._language, total_steps)
         where = Text(
             f"run {rundir.root.name}: {total_steps} steps planned, log in {short_path(rundir.console_log)}",

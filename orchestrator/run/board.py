@@ -13,6 +13,7 @@ from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
 from orchestrator.run import process_group
+from orchestrator.run.lifeline import lifeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +71,12 @@ def _serve(argv: tuple[str, ...]) -> int:
     """Stay with the program until it ends or this process is asked to; end its whole group then, whatever way this one dies."""
     token = os.urandom(8).hex()
     asked_at = None
-    with process_group.lifeline(token) as line, process_group.signals_noted() as noted:
+    with lifeline(token) as line, process_group.signals_noted() as noted:
         process = process_group.start_beside(argv, token)
         line.tell(f"group {process.pid}")
         try:
             while process.poll() is None:
+                line.renew_if_lost()
                 if noted and asked_at is None:
                     asked_at = time.monotonic()
                     process_group.push(process, token, "terminate")

@@ -16,6 +16,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
+from orchestrator.run.private import folder_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,8 +54,7 @@ def create_run(
     try:
         _probe_writing(rundir.root)
         _check_space(rundir.root, needed_bytes)
-        rundir.output.mkdir(parents=True)
-        rundir.logs.mkdir()
+        _make_attempt(rundir)
         for path, content in {**build.files, **(extra_files or {})}.items():
             _write(_inside(rundir, path), content)
         _link_all(rundir, build.links, tell)
@@ -65,6 +65,34 @@ def create_run(
         _remove(rundir.root)
         raise
     return rundir
+
+
+def claim_attempt(rundir: RunDir, attempt: int, files: Mapping[str, str]) -> RunDir:
+    """Make the folder of one attempt, with its own files; return the run folder seen from that attempt.
+
+    The folder is made by nobody else: its number is what an older attempt that still lives is told apart by. `files` that lie
+    in the run folder already, as it was created, are left as they are. The first attempt's folder is made with the run's.
+    Raises EnvironmentFault when it cannot be made.
+    """
+    claimed = RunDir(rundir.root, attempt)
+    try:
+        if attempt > 1:
+            _make_attempt(claimed)
+        for path, content in files.items():
+            place = _inside(rundir, path)
+            if place.is_relative_to(claimed.attempt_dir):
+                _write(place, content)
+    except OSError as error:
+        raise EnvironmentFault([_cannot_write(claimed.attempt_dir, error)]) from error
+    return claimed
+
+
+def _make_attempt(rundir: RunDir) -> None:
+    """Make its folder, which nobody else may have made."""
+    rundir.attempt_dir.parent.mkdir(exist_ok=True)
+    rundir.attempt_dir.mkdir()
+    rundir.output.mkdir()
+    rundir.logs.mkdir()
 
 
 def write_build_to(folder: Path, build: Build, tell: Callable[[Text], None] = lambda _text: None) -> None:
@@ -103,14 +131,14 @@ def folder_name(name: str, *, is_windows: bool = sys.platform == "win32") -> str
 
 
 def _next_folder(runs_dir: Path, name: str) -> Path:
-    """Make and return the folder with the next number. Two calls at the same moment get two folders."""
+    """Make and return the folder with the next number, the user's alone. Two calls at the same moment get two folders."""
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         number = 1 + max((_number_of(entry.name, name) for entry in runs_dir.iterdir()), default=0)
         while True:
             folder = runs_dir / f"{name}-{number:03d}"
             try:
-                folder.mkdir()
+                folder.mkdir(folder_mode())
             except FileExistsError:
                 number += 1
             else:

@@ -13,14 +13,18 @@ import re
 import time
 import traceback
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
 from orchestrator.run import process_group
+from orchestrator.run.launched import NO_OUTPUT, Launched
+from orchestrator.run.lifeline import lifeline
 from orchestrator.run.oom_kills import count_oom_kills
+from orchestrator.run.patience import Patience
+from orchestrator.run.process_group import Hold
 from orchestrator.run.pump import Line, Pump, Waiting, secret_values
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.protocol import Command
     from orchestrator.core.rundir import RunDir
+    from orchestrator.run.lifeline import Lifeline
     from orchestrator.run.process_group import Push
 
 TICK_S = 0.1
@@ -37,44 +42,9 @@ LADDER: tuple[tuple[float, Push], ...] = ((0.0, "interrupt"), (5.0, "terminate")
 TAIL_LINES = 400
 TAIL_LINE_CHARACTERS = 2000
 STRAGGLER_S = 2.0
-NO_OUTPUT = "no-output"
+ANSWER_S = 2.0
+"""What is printed so soon after the stacks were asked for is the answer, no sign of life."""
 _STEP = re.compile(r"^steps:\s.*\|\s*([1-9]\d*)/\d+ \[")
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """How one launch went, as facts. What they mean is said by `run/outcome.py`."""
-
-    exit_code: int | None
-    """Negative: ended by that signal. None: the process could not even be waited for."""
-    seconds: float
-    first_output_s: float | None
-    stopped_because: str | None = None
-    """What `should_stop` answered, or `no-output`."""
-    interrupted: bool = False
-    """The user pressed Ctrl-C, or somebody asked this process to end."""
-    first_step_s: float | None = None
-    longest_silence_s: float = 0.0
-    oom_kills: int = 0
-    """Processes that Linux killed for lack of memory meanwhile, in our control group where that is known."""
-    tail: tuple[str, ...] = ()
-    """Last lines that were no progress updates."""
-    dropped_lines: int = 0
-    """Lines the watcher was too slow for; the console log has them."""
-    log_error: str = ""
-    """Why the console log is not whole."""
-    watcher_errors: tuple[str, ...] = ()
-    """Tracebacks of callbacks that failed. A failing callback is not called again; training goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the trainer may print nothing before it is told. Loading and hashing a large model is silent for minutes."""
-
-    before_first_step_s: float = 900.0
-    between_steps_s: float = 300.0
-    is_stopping: bool = False
-    """Whether a silence that long ends the run. By default it is only told."""
 
 
 @dataclass(slots=True)
@@ -83,6 +53,7 @@ class _Watch:
 
     process: subprocess.Popen[bytes]
     token: str
+    line: Lifeline
     noted: list[int]
     """Signals that asked this process to end."""
     pump: Pump
@@ -92,13 +63,21 @@ class _Watch:
     started_at: float
     on_line: Callable[[str, float], None] | None
     should_stop: Callable[[], str | None] | None
-    on_silence: Callable[[float], None] | None
+    on_silence: Callable[[float, int], None] | None
+    on_lost_helper: Callable[[], None] | None
+    is_due: Callable[[int], bool] | None
+    hold: Hold
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     first_step_s: float | None = None
     stop_asked_at: float | None = None
+    signals_then: int = 0
+    """Signals that had come when stopping began."""
+    is_interrupted: bool = False
     stopped_because: str | None = None
     pushes: int = 0
-    silence_told_s: float = 0.0
+    heard_at: float = 0.0
+    """When the trainer last said something of its own accord."""
+    asked_for_stacks_at: float | None = None
     longest_silence_s: float = 0.0
     errors: list[str] = field(default_factory=list)
 
@@ -109,32 +88,40 @@ def launch(
     on_line: Callable[[str, float], None],
     should_stop: Callable[[], str | None],
     *,
-    patience: Patience = Patience(),
+    patience: Patience | None = None,
     on_start: Callable[[], None] | None = None,
-    on_silence: Callable[[float], None] | None = None,
+    on_silence: Callable[[float, int], None] | None = None,
+    on_lost_helper: Callable[[], None] | None = None,
+    is_due: Callable[[int], bool] | None = None,
+    hold: Hold | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Launched:
     """Start `command` in the run folder and return when it and everything it started has ended.
 
     `on_line(text, seconds)` gets each line and the seconds since the start. `should_stop()` is asked about ten times a second;
-    a text it returns ends the run and is kept as the reason. `on_silence(seconds)` is called when the trainer has been silent
-    for longer than `patience` allows, and again whenever that time doubles. `on_start()` is called once, before the first line
+    a text it returns ends the run and is kept as the reason. `on_silence(seconds, stacks)` is called when the trainer has been
+    silent for longer than `patience` allows, and again whenever that time doubles; `stacks` of its processes were asked to write
+    where they stand. `on_lost_helper()` is called when the helper had died and another was started. `on_start()` is called once, before the first line
     is handed on: the trainer loads for seconds, so whatever is only needed to watch it belongs there. An error in it ends the
-    run. All four are called on this thread.
+    run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
+    run is ended for the user. Without it the first signal ends the run. All are called on this thread. `hold` is handed the
+    processes; while they are held their silence means nothing.
 
     Raises EnvironmentFault when the program cannot be started.
     """
     token = os.urandom(8).hex()
-    oom_kills_before = count_oom_kills()
-    with process_group.lifeline(token) as line, process_group.signals_noted() as noted:
+    oom_kills_before, began_at = count_oom_kills(), time.time()
+    with lifeline(token) as line, process_group.signals_noted() as noted:
         started_at = clock()
         process = _start(command, rundir, token)
         line.tell(f"group {process.pid}")
         waiting = Waiting()
         pump = _make_pump(process, command, rundir, waiting, clock)
         watch = _Watch(
-            process, token, noted, pump, waiting, patience, clock, started_at, on_line, should_stop, on_silence
-        )
+            process, token, line, noted, pump, waiting, patience or Patience(), clock, started_at, on_line, should_stop,
+            on_silence, on_lost_helper, is_due, hold or Hold(), heard_at=started_at,
+        )  # fmt: skip
+        watch.hold.bind(process, token)
         try:
             pump.start()
             if on_start is not None:
@@ -150,7 +137,7 @@ def launch(
         finally:
             exit_code = _reap(watch)
     oom_kills = (count_oom_kills() or 0) - (oom_kills_before or 0)
-    return _sum_up(watch, exit_code, clock() - started_at, oom_kills)
+    return replace(_sum_up(watch, exit_code, clock() - started_at, oom_kills), began_at=began_at)
 
 
 def _make_pump(
@@ -173,7 +160,7 @@ def _sum_up(watch: _Watch, exit_code: int | None, seconds: float, oom_kills: int
         seconds,
         None if first is None else first - watch.started_at,
         watch.stopped_because,
-        interrupted=bool(watch.noted),
+        interrupted=watch.is_interrupted,
         first_step_s=watch.first_step_s,
         longest_silence_s=watch.longest_silence_s,
         oom_kills=max(0, oom_kills),
@@ -212,12 +199,15 @@ def _stay(watch: _Watch) -> None:
         if is_last and not lines:
             time.sleep(TICK_S / 10)  # the output is closed, the process not yet gone
         now = watch.clock()
+        if watch.line.renew_if_lost():
+            _tell(watch, "on_lost_helper")
         if watch.stop_asked_at is None:
             _look_at_silence(watch, now)
-            reason = None if watch.noted else watch.stopped_because or _ask(watch)
-            if watch.noted or reason:
+            watch.is_interrupted = _is_due(watch)
+            reason = None if watch.is_interrupted else watch.stopped_because or _ask(watch)
+            if watch.is_interrupted or reason:
                 watch.stopped_because = reason
-                watch.stop_asked_at = now
+                watch.stop_asked_at, watch.signals_then = now, len(watch.noted)
         if watch.stop_asked_at is not None:
             _climb(watch, now - watch.stop_asked_at)
 
@@ -232,8 +222,10 @@ def _is_still_stopping(watch: _Watch) -> bool:
 
 
 def _climb(watch: _Watch, waited_s: float) -> None:
-    """Send what is due. A second Ctrl-C means: now."""
-    while watch.pushes < len(LADDER) and (waited_s >= LADDER[watch.pushes][0] or len(watch.noted) > 1):
+    """Send what is due. Another Ctrl-C means: all of it, now."""
+    is_urgent = len(watch.noted) > watch.signals_then
+    watch.hold.let_go()  # a held process does not hear that it is to end
+    while watch.pushes < len(LADDER) and (waited_s >= LADDER[watch.pushes][0] or is_urgent):
         process_group.push(watch.process, watch.token, LADDER[watch.pushes][1])
         watch.pushes += 1
 
@@ -254,6 +246,18 @@ def _hand_on(lines: list[Line], watch: _Watch) -> None:
                 watch.on_line = None
 
 
+def _is_due(watch: _Watch) -> bool:
+    """Whether the user's wish to end is to be followed now."""
+    if watch.is_due is None:
+        return bool(watch.noted)
+    try:
+        return watch.is_due(len(watch.noted))
+    except Exception:  # noqa: BLE001 - as below; what decides is gone, so the wish is followed at once
+        watch.errors.append(traceback.format_exc())
+        watch.is_due = None
+        return bool(watch.noted)
+
+
 def _ask(watch: _Watch) -> str | None:
     if watch.should_stop is None:
         return None
@@ -266,25 +270,32 @@ def _ask(watch: _Watch) -> str | None:
 
 
 def _look_at_silence(watch: _Watch, now: float) -> None:
-    last = watch.pump.last_byte_at
-    silent_s = now - (watch.started_at if last is None else last)
+    if watch.hold.is_held:
+        watch.heard_at = now
+        return
+    last, asked_at = watch.pump.last_byte_at, watch.asked_for_stacks_at
+    if last is not None and (asked_at is None or not asked_at <= last <= asked_at + ANSWER_S):
+        watch.heard_at = max(watch.heard_at, last)
+    silent_s = now - watch.heard_at
     watch.longest_silence_s = max(watch.longest_silence_s, silent_s)
-    patience = watch.patience
-    limit = patience.before_first_step_s if watch.first_step_s is None else patience.between_steps_s
-    if silent_s < limit:
-        watch.silence_told_s = 0.0
-        return
-    if silent_s < 2 * watch.silence_told_s:
-        return
-    watch.silence_told_s = silent_s
-    if patience.is_stopping:
+    answer = watch.patience.look(silent_s)
+    if answer == "end":
         watch.stopped_because = NO_OUTPUT
-    if watch.on_silence is not None:
-        try:
-            watch.on_silence(silent_s)
-        except Exception:  # noqa: BLE001 - as above
-            watch.errors.append(traceback.format_exc())
-            watch.on_silence = None
+    elif answer == "tell":
+        watch.asked_for_stacks_at = now
+        _tell(watch, "on_silence", silent_s, process_group.ask_for_stacks(watch.token))
+
+
+def _tell(watch: _Watch, name: str, *arguments: float) -> None:
+    """Call one of the callbacks that hear news, where there is one."""
+    callback = getattr(watch, name)
+    if callback is None:
+        return
+    try:
+        callback(*arguments)
+    except Exception:  # noqa: BLE001 - as above
+        watch.errors.append(traceback.format_exc())
+        setattr(watch, name, None)
 
 
 def _end_stragglers(watch: _Watch) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.core.text import Text
 from orchestrator.run import last_words
-from orchestrator.run.launch import NO_OUTPUT
+from orchestrator.run.final_file import problem_of_file
+from orchestrator.run.launched import NO_OUTPUT
 from orchestrator.run.model import NOTHING_TRAINED, Ending, Outcome
 
 if TYPE_CHECKING:
@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 
     from orchestrator.core.observation import Checkpoint
     from orchestrator.core.rundir import RunDir
-    from orchestrator.run.launch import Launched
+    from orchestrator.run.launched import Launched
 
 LAST_LINES = 20
 TRACEBACK_LINES = 60
 _KILLED_EXITS = {137, -9}
 _WINDOWS_CRASH = {3221225477, -1073741819}
-_SAVE_POINT = re.compile(r"-(step)?\d{6,8}$")
-"""Names of save points on the way: `x-000003`, `x-step00000300`. The final file has no number."""
 
 
 class _Said(NamedTuple):
@@ -35,16 +33,21 @@ class _Said(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-def judge_outcome(launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None) -> Outcome:
+def judge_outcome(
+    launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None, planned_steps: int | None = None
+) -> Outcome:
     """Return how the run ended.
 
-    `checkpoint`: what reading the final file gave; without it only its existence counts. Causes: `ok`, `exit-error` (trained
+    `checkpoint`: what reading the final file gave; without it only its existence counts. `planned_steps` are compared with its
+    own, where it tells them. Causes: `ok`, `exit-error` (trained
     and saved, then failed), `interrupted`,
-    `nothing-trained` (interrupted before the first step), `no-output`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `nan`,
+    `nothing-trained` (interrupted before the first step), `no-output`, `steps-short`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `stale-model`, `nan`,
     `zero-model`, `out-of-memory` (GPU), `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
     Runs are shown to others: the user's home folder stands as `~` in what is quoted.
     """
     said = _judge(launched, rundir, checkpoint)
+    if said.ending is Ending.SUCCEEDED:
+        said = _steps_short(checkpoint, planned_steps) or said
     # nobody asks why after pressing Ctrl-C himself: the traceback of it would only look like a fault
     needs_no_words = said.ending in (Ending.SUCCEEDED, Ending.INTERRUPTED)
     lines = said.lines or (() if needs_no_words else _last(launched.tail))
@@ -55,7 +58,8 @@ def judge_outcome(launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint 
 
 def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) -> _Said:
     is_saved = any(last_words.MODEL_SAVED in line for line in launched.tail)
-    bad_file = _problem_of_file(rundir, checkpoint)
+    wrong = problem_of_file(rundir, checkpoint, launched.began_at)
+    bad_file = None if wrong is None else _Said(Ending.FAILED, *wrong)
     if launched.exit_code == 0 and is_saved and bad_file is None:
         return _Said(
             Ending.SUCCEEDED, "ok", Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
@@ -79,11 +83,28 @@ def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) ->
     return _failed(launched)
 
 
+def _steps_short(checkpoint: Checkpoint | None, planned: int | None) -> _Said | None:
+    """Return what is wrong where the final file is from an earlier step than the planned last one."""
+    if checkpoint is None or planned is None or checkpoint.step is None or checkpoint.step >= planned:
+        return None
+    return _Said(
+        Ending.FAILED,
+        "steps-short",
+        Text(
+            f"the final file is from step {checkpoint.step} of {planned}: the trainer ended early and called it done",
+            f"最终文件来自第 {checkpoint.step} 步，而计划是 {planned} 步：训练器提前结束却称已完成",
+        ),
+    )
+
+
 def _interrupted(*, is_started: bool) -> _Said:
     if not is_started:
         nothing = Text("interrupted before the first step: nothing was trained", "第一步之前就被中断：没有训练任何内容")
         return _Said(Ending.INTERRUPTED, NOTHING_TRAINED, nothing)
-    kept = Text("interrupted; what was saved until then is kept", "已中断；此前保存的文件都保留")
+    kept = Text(
+        "interrupted; what was saved until then is kept, and `lora-run resume` goes on from it",
+        "已中断；此前保存的文件都保留，`lora-run resume` 可从那里继续",
+    )
     return _Said(Ending.INTERRUPTED, "interrupted", kept)
 
 
@@ -98,6 +119,8 @@ def _stopped(reason: str, silence_s: float) -> _Said:
                 f"已停止：训练器 {minutes} 分钟没有任何输出；请检查 GPU 和磁盘后重新开始",
             ),
         )
+    if reason == "disk-full":
+        return _Said(Ending.STOPPED, reason, _DISK_FULL)
     return _Said(
         Ending.STOPPED,
         reason,
@@ -128,59 +151,6 @@ def _ended_without_error(launched: Launched, bad_file: _Said | None, *, is_saved
             "训练器结束时没有输出 `model saved.`；最终文件可能不完整",
         ),
     )
-
-
-def _problem_of_file(rundir: RunDir, checkpoint: Checkpoint | None) -> _Said | None:
-    """Return what is wrong with the final file, None when nothing is known to be."""
-    if checkpoint is None:
-        if _final_files(rundir):
-            return None
-        return _Said(
-            Ending.FAILED,
-            "no-model",
-            Text(
-                "the trainer left no final file; the last save point, where there is one, is the result",
-                "训练器没有留下最终文件；若有中途保存的文件，以最后一个为准",
-            ),
-        )
-    name = checkpoint.path
-    if not checkpoint.is_readable:
-        return _Said(
-            Ending.FAILED,
-            "bad-model",
-            Text(
-                f"the final file cannot be read: {name} ({checkpoint.problem})",
-                f"最终文件无法读取：{name}（{checkpoint.problem}）",
-            ),
-        )
-    if checkpoint.nonfinite_count:
-        count = checkpoint.nonfinite_count
-        return _Said(
-            Ending.FAILED,
-            "nan",
-            Text(
-                f"the final file is unusable: {count} of its tensors hold NaN or infinity; lower the learning rate",
-                f"最终文件不可用：{count} 个张量含 NaN 或无穷；请降低学习率",
-            ),
-        )
-    if checkpoint.up_count and checkpoint.zero_up_count == checkpoint.up_count:
-        return _Said(
-            Ending.FAILED,
-            "zero-model",
-            Text(
-                "the final file changes nothing: all its weights are still zero; check the learning rates",
-                "最终文件没有任何作用：权重全为零；请检查学习率",
-            ),
-        )
-    return None
-
-
-def _final_files(rundir: RunDir) -> list[str]:
-    try:
-        names = [p.name for p in rundir.output.iterdir() if p.suffix == ".safetensors" and p.stat().st_size > 0]
-    except OSError:
-        return []
-    return [name for name in names if not _SAVE_POINT.search(name.removesuffix(".safetensors"))]
 
 
 def _failed(launched: Launched) -> _Said:

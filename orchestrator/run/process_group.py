@@ -61,6 +61,45 @@ def push(process: subprocess.Popen[bytes], token: str, how: Push) -> None:
     reaper.signal_all(process.pid, token, number)
 
 
+def hold(process: subprocess.Popen[bytes], token: str) -> bool:
+    """Stop the whole group where it is, without ending it. Returns False on a system that cannot (Windows).
+
+    A held group does not hear that it is asked to end: let it go first.
+    """
+    if sys.platform == "win32":
+        return False
+    return reaper.signal_all(process.pid, token, signal.SIGSTOP)
+
+
+def let_go(process: subprocess.Popen[bytes], token: str) -> None:
+    """Let a held group go on."""
+    if sys.platform != "win32":
+        reaper.signal_all(process.pid, token, signal.SIGCONT)
+
+
+class Hold:
+    """Stops the processes of one launch where they are, and lets them go on. Without a launch it can do neither."""
+
+    def __init__(self) -> None:
+        self._of: tuple[subprocess.Popen[bytes], str] | None = None
+        self.is_held = False
+
+    def bind(self, process: subprocess.Popen[bytes], token: str) -> None:
+        """Hear which launch it is for."""
+        self._of = (process, token)
+
+    def hold(self) -> bool:
+        """Stop them; False where that cannot be done."""
+        self.is_held = self._of is not None and hold(*self._of)
+        return self.is_held
+
+    def let_go(self) -> None:
+        """Let them go on; nothing where they are not held."""
+        if self._of is not None and self.is_held:
+            let_go(*self._of)
+        self.is_held = False
+
+
 def is_any_left(process: subprocess.Popen[bytes], token: str) -> bool:
     """Return whether a process of the run still lives after its leader ended. Zombies carry no mark and do not count."""
     return sys.platform != "win32" and process.poll() is not None and bool(reaper.members(token))
@@ -80,44 +119,30 @@ def _push_windows(process: subprocess.Popen[bytes], how: Push) -> None:
                 child.kill()
 
 
-@contextlib.contextmanager
-def lifeline(token: str) -> Iterator[_Lifeline]:
-    """Keep a small helper process that ends the run when this process dies in any way. None on Windows (not built)."""
+def ask_for_stacks(token: str) -> int:
+    """Have the processes of the run write where they stand into their output; return how many were asked.
+
+    Only those that catch SIGUSR1 are: it ends the others. The recorder makes the trainer catch it (telemetry/launcher.py).
+    """
+    asked = 0
     if sys.platform == "win32":
-        yield _Lifeline(None)
-        return
-    helper = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(reaper.__file__)), token],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
-    line = _Lifeline(helper)
-    try:
-        yield line
-    finally:
-        line.tell("done")
-        if helper.stdin is not None:
+        return 0
+    for process in reaper.members(token):
+        if _catches(process, signal.SIGUSR1):
             with contextlib.suppress(OSError):
-                helper.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            helper.wait(timeout=2 * reaper.PATIENCE_S)
+                os.kill(process, signal.SIGUSR1)
+                asked += 1
+    return asked
 
 
-class _Lifeline:
-    """The tool's end of the pipe."""
-
-    def __init__(self, helper: subprocess.Popen[bytes] | None) -> None:
-        self._helper = helper
-
-    def tell(self, words: str) -> None:
-        """Send one line; a helper that is gone is no reason to stop training."""
-        if self._helper is not None and self._helper.stdin is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._helper.stdin.write(f"{words}\n".encode())
-                self._helper.stdin.flush()
+def _catches(process: int, number: int) -> bool:
+    """Whether a process has a handler of its own for a signal, as Linux tells; False where nobody tells."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    mask = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 @contextlib.contextmanager

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.core.record import HIDDEN, scrub
+from orchestrator.run.console_log import ConsoleLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from orchestrator.core.text import Text
 
 MAX_LINE_BYTES = 64 * 1024
 QUEUE_BYTES = 16 * 1024 * 1024
@@ -135,7 +138,7 @@ class Pump(threading.Thread):
     ) -> None:
         super().__init__(name="trainer output", daemon=True)
         self._fd = read_end
-        self._log = log
+        self._log = ConsoleLog(log, clock)
         self._waiting = waiting
         self._secrets = secrets
         self._clock = clock
@@ -143,22 +146,28 @@ class Pump(threading.Thread):
         self._shown_early = b""
         self.last_byte_at: float | None = None
         self.first_byte_at: float | None = None
-        self.log_error = ""
+
+    @property
+    def log_error(self) -> str:
+        """Why the console log is not whole; empty where it is."""
+        return self._log.error
+
+    def take_warnings(self) -> list[Text]:
+        """Return what is to be told about the console log while the run goes on, each once. May be called by another thread."""
+        return self._log.take_warnings()
 
     def run(self) -> None:
         """Pump until the last writer closes the pipe."""
-        log_fd = self._open_log()
         try:
             while chunk := self._read():
                 now = self._clock()
                 self.first_byte_at = now if self.first_byte_at is None else self.first_byte_at
                 self.last_byte_at = now
-                self._pass_on(self._splitter.feed(chunk), now, log_fd)
+                self._pass_on(self._splitter.feed(chunk), now)
             if rest := self._splitter.rest():
-                self._pass_on([(rest, b"")], self._clock(), log_fd)
+                self._pass_on([(rest, b"")], self._clock())
         finally:
-            if log_fd is not None:
-                os.close(log_fd)
+            self._log.close()
             self._waiting.close()
 
     def _read(self) -> bytes:
@@ -167,14 +176,7 @@ class Pump(threading.Thread):
         except OSError:  # closed by the launcher because a stranger kept the pipe open
             return b""
 
-    def _open_log(self) -> int | None:
-        try:
-            return os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        except OSError as error:
-            self.log_error = str(error)
-            return None
-
-    def _pass_on(self, lines: list[tuple[bytes, bytes]], now: float, log_fd: int | None) -> None:
+    def _pass_on(self, lines: list[tuple[bytes, bytes]], now: float) -> None:
         written, handed = [], []
         for raw, end in lines:
             text, clean = self._hide(raw)
@@ -182,8 +184,8 @@ class Pump(threading.Thread):
             if text.strip() and raw != self._shown_early:
                 handed.append(Line(text, end == b"\r" or bool(_BAR.search(text)), now))
             self._shown_early = b""
-        if log_fd is not None and written:
-            self._write(log_fd, b"".join(written))
+        if written:
+            self._log.write(b"".join(written))
         if early := self._unfinished_progress():
             handed.append(Line(self._hide(early)[0], is_progress=True, at=now))
         if handed:
@@ -206,10 +208,3 @@ class Pump(threading.Thread):
         for value in self._secrets:
             clean = clean.replace(value, HIDDEN)
         return (text, raw) if clean == text else (clean, clean.encode("utf-8", "backslashreplace"))
-
-    def _write(self, log_fd: int, data: bytes) -> None:
-        try:
-            while data:
-                data = data[os.write(log_fd, data) :]
-        except OSError as error:  # e.g. the disk is full: the pipe must be drained all the same
-            self.log_error = str(error)

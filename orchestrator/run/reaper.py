@@ -17,6 +17,7 @@ import time
 
 MARK = "LORA_RUN_ID"
 PATIENCE_S = 5.0
+FORCE_S = 2.0
 
 
 def members(token: str) -> list[int]:
@@ -63,7 +64,9 @@ def end(group: int | None, token: str, patience_s: float = PATIENCE_S) -> None:
         time.sleep(0.1)
         if not signal_all(group, token, 0):
             return
-    signal_all(group, token, signal.SIGKILL)
+    limit = time.monotonic() + FORCE_S
+    while signal_all(group, token, signal.SIGKILL) and time.monotonic() < limit:
+        time.sleep(0.1)  # once more: one may have been started between the look and the blow
 
 
 def main() -> None:

@@ -64,8 +64,12 @@ class RunRecord:
     outcome: Outcome | None = None
     recipe_dir: str = "."
     """Folder that relative paths of recipe.yaml start at, relative to the run folder where that is possible."""
+    recipe_name: str = ""
+    """File in that folder; empty: written by a version that did not keep it."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What `--set` wrote, by dotted recipe key."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What the run changed itself, for lack of memory, by dotted recipe key."""
 
 
 def start_record(
@@ -84,9 +88,9 @@ def start_record(
     )
 
 
-def end_record(record: RunRecord, outcome: Outcome) -> RunRecord:
-    """Return the record of a run that has ended."""
-    return replace(record, status="ended", ended_at=_now(), outcome=outcome)
+def end_record(record: RunRecord, outcome: Outcome, changes: Mapping[str, Any] | None = None) -> RunRecord:
+    """Return the record of a run that has ended; `changes` as in the record."""
+    return replace(record, status="ended", ended_at=_now(), outcome=outcome, changes=changes or record.changes)
 
 
 def write_run_record(rundir: RunDir, record: RunRecord) -> None:
@@ -124,7 +128,9 @@ def _record_of(body: Mapping[str, Any]) -> RunRecord:
         body["machine"],
         _outcome_of(body["outcome"]),
         body.get("recipe_dir", "."),
+        body.get("recipe_name", ""),
         body.get("overrides", {}),
+        body.get("changes", {}),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from orchestrator.core.text import Text, same
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, read_state, vendor_home
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.run.vendor_home import VendorHome, VendorState
 
 POCKET = "pocket"
@@ -110,6 +113,21 @@ def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
 
         raise EnvironmentFault([edits_problem(Checkout(trainer.root, trainer.commit, "", {}, changes))])
     return changes
+
+
+@contextlib.contextmanager
+def trainer_held(trainer: Trainer, run: str) -> Iterator[None]:
+    """Keep an installed trainer from being changed while `run` goes on; the embedded one is not installed.
+
+    Raises EnvironmentFault while it is being changed.
+    """
+    if trainer.name == POCKET:
+        yield
+        return
+    from orchestrator.run.trainer_lock import trainer_in_use
+
+    with trainer_in_use(vendor_home(trainer.name), run):
+        yield
 
 
 def about_trainer(trainer: Trainer) -> tuple[Text, ...]:

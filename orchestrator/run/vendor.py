@@ -12,6 +12,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
 from orchestrator.run.manifest import change_text
+from orchestrator.run.trainer_lock import installation_running, trainer_free
 from orchestrator.run.trainers import trainer_of
 from orchestrator.run.vendor_home import ENTRY, SD_SCRIPTS, VendorHome, VendorState, vendor_home, write_state
 
@@ -50,7 +51,7 @@ def install(
 
     pin = read_pin(name)
     home = vendor_home(name)
-    with _locked(home):
+    with _locked(home), trainer_free(home):
         checkout = _get_source(
             home, pin, path=path, source=source, commit=commit, allow_changes=allow_changes, tell=tell
         )
@@ -128,15 +129,7 @@ def _locked(home: VendorHome) -> Iterator[None]:
         home.state.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout as error:
-        raise EnvironmentFault(
-            [
-                Problem(
-                    "installation-running",
-                    Text(f"another installation of {home.name} is going on", f"另一个 {home.name} 安装正在进行"),
-                    fix=Text("wait until it has ended", "请等它结束"),
-                )
-            ]
-        ) from error
+        raise EnvironmentFault([installation_running(home)]) from error
     except OSError as error:
         raise EnvironmentFault(
             [

@@ -70,6 +70,16 @@ class VendorHome:
         """Held while installing."""
         return self.state / f"{self.name}.lock"
 
+    @property
+    def use_lock(self) -> Path:
+        """Shared by all runs, held alone while installing."""
+        return self.state / f"{self.name}.use.lock"
+
+    @property
+    def users(self) -> Path:
+        """Who runs: one file for each process, for messages only."""
+        return self.state / f"{self.name}.users"
+
 
 @dataclass(frozen=True, slots=True)
 class VendorState:

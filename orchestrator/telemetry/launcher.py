@@ -6,6 +6,8 @@ are. Whatever goes wrong in the recording, the training runs as it would without
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import importlib
 import importlib.util
 import os
@@ -83,10 +85,18 @@ class Recording:
         signal.signal(signal.SIGTERM, end)
 
 
+def write_stacks_when_asked() -> None:
+    """On SIGUSR1, write where each thread stands to the standard error output, even while native code runs."""
+    if hasattr(faulthandler, "register"):  # not on Windows
+        with contextlib.suppress(Exception):  # no stderr of its own, or a handler that may not be set
+            faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+
 def main() -> None:
     """Run the entry as if it had been started itself; its exceptions and exit codes are passed on."""
     if len(sys.argv) < 3:
         sys.exit(USAGE)
+    write_stacks_when_asked()
     settings_file, script = Path(sys.argv[1]), Path(sys.argv[2])
     entry = siblings("entry")
     recording = Recording(settings_file, script)

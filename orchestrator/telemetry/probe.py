@@ -50,6 +50,7 @@ class Probe:
         self.is_running = False
         self.is_on = False
         self._has_ended = False
+        self._total_steps = 0
 
     def start(self, trainer: Any, call: dict[str, Any]) -> None:
         """Before the first training batch: choose the pictures and measure the base model."""
@@ -65,20 +66,22 @@ class Probe:
         finally:
             self._recorder.probe_seconds += time.perf_counter() - began
         self.is_on = True
-        self._interval = probe_interval(self._recorder.settings.probe_every_steps, call["args"].max_train_steps)
+        args = call["args"]
+        # A resumed run counts from 1 again and ends where the rest of its steps are done.
+        self._total_steps = args.max_train_steps - (getattr(args, "initial_step", None) or 0)
+        self._interval = probe_interval(self._recorder.settings.probe_every_steps, self._total_steps)
         self._measure("start", 0, is_on=False)
 
     def after_step(self, number: int) -> None:
         """After an optimizer step: measure where it is due, and both ways after the last one."""
         if not self.is_on:
             return
-        total_steps = self._call["args"].max_train_steps
-        if number >= total_steps:
+        if number >= self._total_steps:
             self.is_on = False
             self._measure("end", number, is_on=True)
             self._measure("end", number, is_on=False)
             self._has_ended = True
-        elif is_due(number, self._interval, total_steps):
+        elif is_due(number, self._interval, self._total_steps):
             self._measure("train", number, is_on=True)
 
     def after_end(self, number: int) -> None:

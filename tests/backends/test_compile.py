@@ -18,6 +18,7 @@ from orchestrator.backends.registry import COMPILERS, trainer_of
 from orchestrator.backends.sd_scripts.compile import compile as compile_sd
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.provenance import Source
+from orchestrator.core.trust import NOTHING_TRUSTED
 from orchestrator.plan.owned import FORBIDDEN, OWNED
 from tests.backends.plans import FAMILY_VALUES, LINE, POCKET, TRAINER, make_plan, resolved, subset
 
@@ -38,7 +39,7 @@ def problems_of(family: str = "sd15", **changes: Any) -> dict[str, str]:
 def test_the_same_plan_gives_the_same_bytes(family: str) -> None:
     name = trainer_of(family)
     trainer = POCKET if name == "pocket" else TRAINER
-    one, two = (COMPILERS[name](make_plan(family), trainer) for _ in range(2))
+    one, two = (COMPILERS[name](make_plan(family), trainer, NOTHING_TRUSTED) for _ in range(2))
     assert one == two
     assert sorted(one.files) == ["accelerate.json", "dataset.toml", "sample_prompts.txt", "train.toml"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,9 +30,14 @@ BASES: dict[str, dict[str, list[int]]] = {
 
 
 def _write(path: Path, shapes: dict[str, list[int]]) -> Path:
-    table = {name: {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+    table, end = {}, 0
+    for name, shape in shapes.items():
+        start, end = end, end + 2 * math.prod(shape)
+        table[name] = {"dtype": "F16", "shape": shape, "data_offsets": [start, end]}
     header = json.dumps(table).encode()
-    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + end)  # a hole: none of it is read
     return path
 
 

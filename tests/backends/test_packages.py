@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.backends.registry import compile_plan
 from orchestrator.backends.sd_scripts.packages import OPTIONAL, optimizer_modules, same_of_torch
-from orchestrator.backends.sd_scripts.refusals.optimizer import KNOWN, PACKAGES
+from orchestrator.backends.sd_scripts.refusals.optimizer import CLASSES, KNOWN
 from tests.backends.plans import LINE, POCKET, TRAINER, make_plan
 
 OF_TORCH = {"AdamW", "SGDNesterov", "AdaFactor"}
@@ -39,7 +39,8 @@ def test_an_optimizer_names_the_modules_it_is_imported_from(optimizer: str, modu
 
 def test_every_optimizer_and_package_that_passes_has_its_place() -> None:
     assert {name for name in KNOWN if not optimizer_modules(name)} == OF_TORCH
-    assert set(PACKAGES) - set(OPTIONAL) == {"torch", "transformers"}
+    packages = {branch.lstrip("(?:").partition("\\")[0] for branch in CLASSES.pattern.split("|") if "\\." in branch}
+    assert packages - set(OPTIONAL) == {"torch", "transformers"}
 
 
 def test_a_build_tells_what_it_needs_and_who_asks() -> None:

@@ -14,6 +14,7 @@ from orchestrator.backends.registry import COMPILERS, trainer_of
 from orchestrator.core.provenance import Source
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
+from orchestrator.core.trust import NOTHING_TRUSTED
 from orchestrator.plan.model import Recording, Resolved
 from tests.backends.plans import FAMILY_VALUES, POCKET, TRAINER, make_plan
 
@@ -25,7 +26,7 @@ def build(family: str, mode: str | None) -> Build:
     name = trainer_of(family)
     decided = None if mode is None else Recording(Resolved(mode, Source.RECIPE, same("said")), 10)
     plan = make_plan(family, plan={"telemetry": decided})
-    return COMPILERS[name](plan, POCKET if name == "pocket" else TRAINER)
+    return COMPILERS[name](plan, POCKET if name == "pocket" else TRAINER, NOTHING_TRUSTED)
 
 
 @pytest.mark.parametrize("family", FAMILY_VALUES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.record import read_record, record_text, write_record, write_text
+from orchestrator.core.record import json_parts, json_text, read_record, record_text, scrub, write_record, write_text
 from orchestrator.report.json_text import print_json
 
 if TYPE_CHECKING:
@@ -35,6 +35,29 @@ def test_a_page_that_names_it_is_written(tmp_path: Path) -> None:
 def test_json_on_standard_output_is_utf8(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     print_json({"path": NAME})
     assert json.loads(capsysbinary.readouterr().out.decode("utf-8")) == {"path": NAME}
+
+
+def test_a_long_record_comes_in_parts(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    rows = [{"path": f"{number:04}.png", "findings": [NAME]} for number in range(1000)]
+    parts = list(json_parts({"images": rows}))
+    assert max(map(len, parts)) < 50_000
+    assert "".join(parts) == json_text({"images": rows})
+    print_json({"images": rows})
+    assert capsysbinary.readouterr().out.decode("utf-8") == json_text({"images": rows})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password=hunter2", "password=***"),
+        ("api_key: abc", "api_key: ***"),
+        ("https://me:word@there/x", "https://***@there/x"),
+        ("hf_abcdefghijklmnopqrst", "***"),
+        ("00017.png", "00017.png"),
+    ],
+)
+def test_secrets_are_hidden_by_whatever_sign_they_have(text: str, shown: str) -> None:
+    assert scrub(text) == shown
 
 
 def test_what_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import filelock
 import pytest
 
 from orchestrator.core.errors import EnvironmentFault, InputError, RecordError
+from orchestrator.core.text import Text
 from orchestrator.dataset import caption_journal
 from orchestrator.dataset.caption_edits import adding, plan_edits, removing
 from orchestrator.dataset.caption_journal import FOLDER, apply_edits, undo_last
@@ -64,6 +66,27 @@ def test_edits_are_taken_back_last_first_and_then_there_is_none(folder: Path) ->
     with pytest.raises(InputError):
         undo_last(folder)
     assert (_edit(folder, adding("three")).journal or folder).name == "captions-0003.jsonl"
+
+
+def test_of_a_folder_of_folders_those_with_an_edit_are_named(folder: Path) -> None:
+    wrap = folder.parent / "wrap"
+    one, two, undone = (shutil.copytree(folder, wrap / "deep" / name) for name in ("10_one", "10_two", "10_undone"))
+    for edited in (one, two, undone):
+        _edit(edited, adding("hat stand"))
+    undo_last(undone)
+    with pytest.raises(InputError) as caught:
+        undo_last(wrap)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.fix) == (
+        "edits-only-below",
+        Text(f"name one of them: `{one}`, `{two}`", f"请指定其中一个：`{one}`、`{two}`"),
+    )
+    assert not (wrap / FOLDER).exists()
+    undo_last(one)
+    undo_last(two)
+    with pytest.raises(InputError) as caught:
+        undo_last(wrap)
+    assert [problem.code for problem in caught.value.problems] == ["nothing-to-undo"]
 
 
 def test_nothing_to_edit_leaves_no_trace(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,8 @@ from orchestrator.dataset import near as near_module
 from orchestrator.dataset.looked import NOT_COMPARED, look_at, recall
 from orchestrator.dataset.pixels import look as look_module
 from orchestrator.dataset.pixels.cache import SETTLED_S, Cache
+from orchestrator.dataset.pixels.measure import measure
+from orchestrator.dataset.pixels.model import FACES, WHOLE
 from orchestrator.dataset.scan import FolderRequest, scan_dataset
 from tests.dataset.pixels.conftest import draw_scene
 
@@ -68,6 +70,37 @@ def test_what_is_kept_is_recalled_without_opening_a_file(
         assert look_at(found, cache=cache).looked == first.looked
         again = recall(found, cache)
     assert (again.looked, again.not_looked_at) == (first.looked, ())
+
+
+def test_a_second_look_reads_no_fingerprint(found: Dataset, tmp_path: Path) -> None:
+    """They are three quarters of what is kept: nothing asks for them once the groups are known."""
+    with Cache(tmp_path / "cache") as cache:
+        first = look_at(found, cache=cache)
+    with sqlite3.connect(tmp_path / "cache" / "pixels.sqlite3") as file:
+        file.execute("UPDATE facts SET pixels = substr(pixels, 1, 48)")
+    told: list[tuple[int, int]] = []
+    with Cache(tmp_path / "cache") as cache:
+        again = look_at(found, cache=cache, progress=lambda done, total: told.append((done, total)))
+    assert (again.looked, again.equal_files, again.not_looked_at) == (first.looked, first.equal_files, ())
+    assert told == [(5, 5)]
+
+
+def test_a_look_for_faces_is_not_served_by_one_without(
+    found: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        look_at(found, cache=cache)
+    asked: list[int] = []
+
+    def watched(path: str, *, depth: int, **more: Any) -> PixelFacts:
+        asked.append(depth)
+        return measure(path, depth=WHOLE, **more)
+
+    monkeypatch.setattr(look_module, "why_not", lambda: None)
+    monkeypatch.setattr(look_module, "measure", watched)
+    with Cache(tmp_path / "cache") as cache:
+        look_at(found, cache=cache, with_faces=True)
+    assert asked == [FACES] * 5
 
 
 def test_pictures_that_were_never_compared_say_so(found: Dataset, tmp_path: Path) -> None:

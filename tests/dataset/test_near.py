@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from orchestrator.dataset import near
+from orchestrator.dataset import matches
 from orchestrator.dataset.near import find_near
 from orchestrator.dataset.pixels import candidates as searching
 from orchestrator.dataset.pixels.decode import Decoded, decode_bytes
@@ -117,7 +117,7 @@ def test_candidates_of_which_none_is_alike_are_no_copies(
     monkeypatch: pytest.MonkeyPatch, others: list[PixelFacts]
 ) -> None:
     pair = searching.Candidate(0, 1, searching.Window(1.0, 0.0, 0.0), is_mirrored=False)
-    monkeypatch.setattr(near, "find_candidates", lambda *_: iter([pair]))
+    monkeypatch.setattr(matches, "find_candidates", lambda *_: iter([pair]))
     noise = np.random.default_rng(1).integers(0, 255, (48, 48), dtype=np.uint8).tobytes()
     assert find_near([others[0], replace(others[1], fingerprint=noise)]) == []
 

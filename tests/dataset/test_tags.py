@@ -78,3 +78,8 @@ def test_the_trigger_is_presumed_only_where_enough_captions_begin_with_it() -> N
     assert presumed_trigger([*captions, tagged("hat, sky, moon")]) == "zxq"
     assert presumed_trigger([*captions, *[tagged("hat, sky, moon")] * 4]) is None
     assert presumed_trigger([tagged("1girl, smile, sky")] * 20, ["1girl"]) is None
+
+
+def test_tags_of_many_captions_are_kept_once() -> None:
+    one, two = tagged("zxq, long red hair, smile"), tagged("smile, abc, long red hair")
+    assert one.pieces[1] is two.pieces[2]

@@ -11,6 +11,9 @@ import pytest
 from PIL import ImageFilter
 
 from orchestrator.dataset import looked as looked_module
+from orchestrator.dataset import pairs as pairs_module
+from orchestrator.dataset.below import scan_below
+from orchestrator.dataset.looked import look_and_keep, recalled
 from orchestrator.dataset.pixels import look as look_module
 from orchestrator.dataset.pixels import measure as measuring
 from orchestrator.dataset.pixels.measure import measure
@@ -22,8 +25,10 @@ from tests.dataset.pixels.conftest import draw_scene
 from tests.diagnose.cases import catches, catches_not, recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.pixels.model import PixelFacts
 
 LONG_S = 60.0
@@ -98,6 +103,49 @@ def test_what_was_seen_before_is_not_looked_at_again(folder: Path, monkeypatch: 
     again = Looking(Case(dataset=looked_module.recalled(scan_dataset([FolderRequest(folder)]))))
     again.begin()
     assert again.end(0.0) == (seen, ())
+
+
+@pytest.mark.parametrize("was_seen", [False, True])
+def test_halves_of_pairs_are_compared_beside_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_seen: bool
+) -> None:
+    monkeypatch.setenv("LORA_ORCHESTRATOR_HOME", str(tmp_path / "home"))
+    scene = draw_scene(1, (480, 600))
+    for name, box in {"before": (0, 0, 440, 560), "after": (5, 0, 445, 560)}.items():
+        (tmp_path / "set" / name).mkdir(parents=True)
+        scene.crop(box).save(tmp_path / "set" / name / "1.png")
+        os.utime(tmp_path / "set" / name / "1.png", (1e9, 1e9))
+    found = scan_below(tmp_path / "set")
+    if was_seen:
+        look_and_keep(found)
+    looking = Looking(Case(recipe=recipe(), dataset=recalled(found)))
+    looking.begin()
+    seen, told = looking.end(LONG_S)
+    assert told == ()
+    assert seen is not None
+    (pair,) = seen.pairs
+    assert pair.shift is not None
+    assert abs(pair.shift.right) == pytest.approx(5, abs=0.5)
+
+
+def test_pairs_that_are_not_done_in_time_leave_what_was_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, is_let = threading.Event(), threading.Event()
+
+    def slow(seen: Dataset, _cache: object, progress: Callable[[int, int], None], workers: int) -> Dataset:
+        begun.set()
+        is_let.wait(LONG_S)
+        progress(workers, 2)
+        return seen
+
+    monkeypatch.setattr(pairs_module, "look_at_pairs", slow)
+    looking = Looking(_case(folder))
+    looking.begin()
+    assert begun.wait(LONG_S)
+    threading.Timer(0.2, is_let.set).start()
+    seen, told = looking.end(0.0)
+    assert seen is not None
+    assert seen.looked is not None
+    assert (len(seen.looked.facts), told) == (6, ())
 
 
 def test_a_failure_is_told_and_raises_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

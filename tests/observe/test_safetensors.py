@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from orchestrator.core.safetensors_header import MAX_HEADER_BYTES, TensorFileError, read_header
+from orchestrator.core.tensor_numbers import decode
 from orchestrator.observe.files import read_checkpoint
-from orchestrator.observe.safetensors_header import MAX_HEADER_BYTES, TensorFileError, read_header
-from orchestrator.observe.tensors import decode, group_of, is_up, scan
+from orchestrator.observe.tensors import group_of, is_up, scan
 
 REAL = Path(__file__).parents[1] / "logs" / "untouched" / "model" / "lora.safetensors"
 RELAXED = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

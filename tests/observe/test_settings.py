@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.observe.safetensors_header import read_header
+from orchestrator.core.safetensors_header import read_header
 from orchestrator.observe.settings import family_of, parse_value, read_settings_file, settings_from_metadata
 
 REAL = Path(__file__).parents[1] / "logs" / "untouched"

@@ -73,7 +73,7 @@ def test_as_many_files_as_asked_for_or_the_plan_says_how_many(plan_of: PlanOf, p
     for wanted in (1, 2, 3, 5, 6, 9):
         plan = plan_of(f"save: {{checkpoints: {wanted}}}\ntrain: {{max_train_epochs: {epochs}, target_steps: 400}}\n")
         left = played({"save_every_n_epochs": plan.train["save_every_n_epochs"].value}, epochs, 1)
-        told = [n for n in plan.notes if "save.checkpoints" in n.en]
+        told = [n for n in plan.notes if "`save.checkpoints` asks" in n.en]
         assert bool(told) == (left != wanted), (epochs, wanted, left)
         if told:
             files = "file" if left == 1 else "files"
@@ -104,7 +104,7 @@ def test_options_of_the_trainer_that_decide_too_are_told(
         f"save: {{checkpoints: {wanted}}}\ntrain: {{max_train_epochs: 10, target_steps: 400}}\ntrainer_args: {{{more}}}\n"
     )
     assert plan.steps.total_steps == 400
-    (told,) = [n for n in plan.notes if "save.checkpoints" in n.en]
+    (told,) = [n for n in plan.notes if "`save.checkpoints` asks" in n.en]
     assert f"asks for {wanted}, the run leaves {left} file" in told.en
     assert f"`{more.partition(':')[0]}` under `trainer_args` decides too" in told.en
 
@@ -117,11 +117,11 @@ def test_a_wish_of_the_preset_is_no_note(plan_of: PlanOf, pictures: Pictures) ->
     )
     plan = plan_of(text)
     assert "10 files, wanted 9" in plan.train["save_every_n_epochs"].because.en
-    assert not [n for n in plan.notes if "save.checkpoints" in n.en]
+    assert not [n for n in plan.notes if "`save.checkpoints` asks" in n.en]
     assert (
         plan_of(text.replace("max_train_epochs: 10", "max_train_epochs: 13")).train["save_every_n_epochs"].value == 1
     )  # the last file has its pictures
-    assert [n for n in plan_of(text + "save: {checkpoints: 9}\n").notes if "save.checkpoints" in n.en]
+    assert [n for n in plan_of(text + "save: {checkpoints: 9}\n").notes if "`save.checkpoints` asks" in n.en]
 
 
 def test_a_final_file_without_pictures_is_told(plan_of: PlanOf, pictures: Pictures) -> None:
@@ -139,8 +139,8 @@ def test_more_files_than_epochs_fit_are_not_advised(plan_of: PlanOf, pictures: P
     """5000 epochs would be another run; 60 fit into this one, with fewer repeats."""
     pictures("set", 12)
     own = "validate: {hold_out: 0}\ntrain: {target_steps: 600, max_train_epochs: 10}\n"
-    (told,) = [n for n in plan_of(own + "save: {checkpoints: 5000}\n").notes if "save.checkpoints" in n.en]
+    (told,) = [n for n in plan_of(own + "save: {checkpoints: 5000}\n").notes if "`save.checkpoints` asks" in n.en]
     assert "a run of this length has room for 100 at most" in told.en
     assert "max_train_epochs: 5000" not in told.en
-    (told,) = [n for n in plan_of(own + "save: {checkpoints: 60}\n").notes if "save.checkpoints" in n.en]
+    (told,) = [n for n in plan_of(own + "save: {checkpoints: 60}\n").notes if "`save.checkpoints` asks" in n.en]
     assert "`train.max_train_epochs: 60` makes room" in told.en

@@ -83,6 +83,18 @@ def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
     assert orders[0] != orders[2]
 
 
+def test_an_epoch_that_is_begun_with_has_the_order_it_has_after_those_before_it(tmp_path: Path) -> None:
+    folder = draw(tmp_path / "a", [(64, 64)] * 3 + [(200, 120)] * 3)
+    orders = []
+    for epochs in ((1, 2, 3), (3,), (2, 2, 3)):
+        dataset = made(plan(subset(folder, 2), bucket=True))
+        dataset.seed = 5
+        for epoch in epochs:
+            dataset.set_epoch(epoch)
+        orders.append([dataset[index]["captions"] for index in range(len(dataset))])
+    assert orders[0] == orders[1] == orders[2]
+
+
 def test_regularisation_pictures_match_the_number_of_training_pictures(tmp_path: Path) -> None:
     train, reg = draw(tmp_path / "a", [(64, 64)] * 6), draw(tmp_path / "r", [(64, 64)] * 2)
     dataset = made(plan(subset(train, 3), subset(reg, 1, is_reg=True)))

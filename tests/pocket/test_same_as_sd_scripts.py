@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "recipe_version: 1\nname: rig-run\nsubject: {kind: character, trigger: zxq, class_tokens: man}\n"
         "base_model: {family: pocket}\nconcepts:\n  - image_dir: images\nnetwork: {network_dim: 4, network_alpha: 4}\n"
         "train: {max_train_epochs: 6, train_batch_size: 2, unet_lr: 1e-3, text_encoder_lr: 1e-4, optimizer_type: AdamW}\n"
-        'sample: {prompts: ["zxq, man"], sample_at_first: true}\nsave: {checkpoints: 3}\n',
+        'sample: {prompts: ["zxq, man"], sample_at_first: true}\nsave: {checkpoints: 3, save_state: false}\n',
         encoding="utf-8",
     )
     argv = [sys.executable, "-m", "orchestrator.cli", "r.yaml", "--set", "concepts.0.num_repeats=1"]

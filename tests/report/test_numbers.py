@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import orchestrator
-from orchestrator.core.number_text import exact_number, short_number
+from orchestrator.core.number_text import exact_number, short_number, size
 from orchestrator.diagnose.facts import bounds
-from orchestrator.report.numbers import duration, plain_value, size
+from orchestrator.report.numbers import duration, plain_value
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text, same
 from orchestrator.plan.model import Link
-from orchestrator.run.create import create_run, folder_name, write_build_to
+from orchestrator.run.create import claim_attempt, create_run, folder_name, write_build_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -299,3 +299,14 @@ def test_file_modes_follow_the_umask(tmp_path: Path) -> None:
         os.umask(before)
     assert run.root.stat().st_mode & 0o777 == 0o700
     assert run.train_toml.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_attempt_is_claimed_by_one_alone(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "runs", "a", make_build())
+    files = {"attempts/002/telemetry.json": "{}\n", "train.toml": "another"}
+    second = claim_attempt(run, 2, files)
+    assert second.output.is_dir()
+    assert (second.attempt_dir / "telemetry.json").read_text() == "{}\n"
+    assert run.train_toml.read_text() != "another"  # what the run began with is not written again
+    with pytest.raises(EnvironmentFault):
+        claim_attempt(run, 2, files)

@@ -16,7 +16,9 @@ import pytest
 from orchestrator.backends.protocol import Command
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.run import launch as launch_module
-from orchestrator.run.launch import NO_OUTPUT, Patience, launch
+from orchestrator.run.launch import launch
+from orchestrator.run.launched import NO_OUTPUT
+from orchestrator.run.patience import Limits, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,19 +269,24 @@ def test_children_in_sessions_of_their_own_end_too(rundir: RunDir, fake_trainer:
 
 def test_silence_is_told_with_more_patience_before_the_first_step(rundir: RunDir, fake_trainer: Make) -> None:
     program = r"""
-        print("loading"); {before}
+        print("loading"); time.sleep(0.7)
         os.write(2, b"\rsteps:  50%|#####     | 1/2 [00:00<?, ?it/s]"); time.sleep(0.85)
         print("done")
         """
-    patience = Patience(before_first_step_s=30, between_steps_s=0.3)
+    patience = Patience(Limits(start_s=30, step_s=0.3))
     told: list[float] = []
+
+    def hear(line: str, seconds: float) -> None:
+        if line.startswith("steps:"):
+            patience.hear_step(1, seconds)
+
     result = launch(
-        fake_trainer(program.format(before="time.sleep(0.7)")),
+        fake_trainer(program),
         rundir,
-        ignore,
+        hear,
         go_on,
         patience=patience,
-        on_silence=told.append,
+        on_silence=lambda seconds, _: told.append(seconds),
     )
     assert len(told) == 2, "once at the limit, once when the silence has doubled"
     assert 0.3 <= told[0] < 0.6 <= told[1]
@@ -288,10 +295,32 @@ def test_silence_is_told_with_more_patience_before_the_first_step(rundir: RunDir
 
 
 def test_silence_ends_the_run_only_when_asked(rundir: RunDir, fake_trainer: Make) -> None:
-    patience = Patience(before_first_step_s=0.2, is_stopping=True)
+    patience = Patience(Limits(start_s=0.2), is_ending=True)
     result = launch(fake_trainer("print('up'); time.sleep(60)"), rundir, ignore, go_on, patience=patience)
     assert result.stopped_because == NO_OUTPUT
     assert result.seconds < 5
+
+
+def test_where_a_silent_trainer_stands_is_written_into_the_log_and_is_no_sign_of_life(
+    rundir: RunDir, fake_trainer: Make
+) -> None:
+    command = fake_trainer(
+        """
+        import faulthandler, subprocess
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+        def waits_for_the_card(): time.sleep(60)
+        print("up"); waits_for_the_card()
+        """
+    )
+    told: list[tuple[float, int]] = []
+    patience = Patience(Limits(start_s=0.6), is_ending=True)
+    result = launch(
+        command, rundir, ignore, go_on, patience=patience, on_silence=lambda *said: told.append(said),
+    )  # fmt: skip
+    assert "in waits_for_the_card" in rundir.console_log.read_text()
+    assert [stacks for _, stacks in told] == [1], "the child would have been ended by the signal"
+    assert result.stopped_because == NO_OUTPUT
 
 
 def test_a_failing_watcher_does_not_cost_the_run(rundir: RunDir, fake_trainer: Make) -> None:
@@ -397,3 +426,26 @@ def test_a_killed_tool_takes_the_trainer_with_it(rundir: RunDir, fake_trainer: M
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert wait_until(lambda: not is_alive(trainer) and not is_alive(child), 10)
+
+
+def test_a_killed_helper_is_replaced_within_a_second(rundir: RunDir, fake_trainer: Make) -> None:
+    lost: list[float] = []
+    killed: list[float] = []
+
+    def kill_helper(_line: str, _seconds: float) -> None:
+        (helper,) = helpers()
+        killed.append(time.monotonic())
+        os.kill(helper, signal.SIGKILL)
+
+    result = launch(
+        fake_trainer("print('up'); time.sleep(1)"), rundir, kill_helper, lambda: "seen" if lost else None,
+        on_lost_helper=lambda: lost.append(time.monotonic()),
+    )  # fmt: skip
+    assert result.stopped_because == "seen"
+    assert lost[0] - killed[0] < 1
+    assert not helpers()
+
+
+def helpers() -> list[int]:
+    """Return the helper processes of this process."""
+    return [c.pid for c in psutil.Process().children() if any(word.endswith("reaper.py") for word in c.cmdline())]

@@ -12,10 +12,12 @@ from orchestrator.backends.protocol import Command
 from orchestrator.core.observation import Checkpoint
 from orchestrator.run import launch as launch_module
 from orchestrator.run.last_words import without_home
-from orchestrator.run.launch import Launched, Patience, launch
+from orchestrator.run.launch import launch
+from orchestrator.run.launched import Launched
 from orchestrator.run.model import Ending
 from orchestrator.run.oom_kills import count_oom_kills
 from orchestrator.run.outcome import judge_outcome
+from orchestrator.run.patience import Limits, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +258,7 @@ def test_ctrl_c_after_a_good_end_is_still_a_success(rundir: RunDir) -> None:
 
 
 def test_a_run_ended_for_silence(rundir: RunDir, fake_trainer: Make) -> None:
-    outcome = run(fake_trainer("time.sleep(60)"), rundir, Patience(before_first_step_s=0.2, is_stopping=True))
+    outcome = run(fake_trainer("time.sleep(60)"), rundir, Patience(Limits(start_s=0.2), is_ending=True))
     assert (outcome.ending, outcome.cause) == (Ending.STOPPED, "no-output")
     assert "printed nothing" in outcome.message.en
 

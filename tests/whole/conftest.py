@@ -40,8 +40,8 @@ def draw(tmp_path: Path) -> Callable[..., Path]:
 def sd15_recipe(tmp_path: Path, draw: Callable[..., Path]) -> Path:
     """A recipe for sd-scripts whose base model has a plausible header."""
     draw()
-    header = b'{"__metadata__":{}}'
-    (tmp_path / "base.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    header = b'{"weight":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}'
+    (tmp_path / "base.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
     recipe = tmp_path / "alice.yaml"
     recipe.write_text(
         "recipe_version: 1\nextends: sd15-character\nname: alice\n"

@@ -18,6 +18,7 @@ from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text
+from orchestrator.core.trust import NOTHING_TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.backends.pocket.options import Option as PocketOption
     from orchestrator.backends.protocol import Build, Trainer
     from orchestrator.core.finding import Finding
+    from orchestrator.core.trust import Trust
     from orchestrator.plan.model import Plan
 
 NAME = "pocket"
@@ -43,8 +45,10 @@ _KINDS: Mapping[str, Kind] = {
 }
 
 
-def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of this project
-    """Return the files, links and command of one run, with what the trainer would refuse.
+def compile(  # noqa: A001  the verb of this project
+    plan: Plan, trainer: Trainer, _trust: Trust = NOTHING_TRUSTED
+) -> Build:
+    """Return the files, links and command of one run, with what the trainer would refuse. Trust changes nothing: no pickle is ever read.
 
     Raises EnvironmentFault when the plan is for another trainer.
     """

@@ -18,18 +18,24 @@ from orchestrator.backends.sd_scripts.refusals import refuse
 from orchestrator.backends.sd_scripts.settings import Settings
 from orchestrator.backends.train_toml import option_problems, train_values
 from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.trust import NOTHING_TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.backends.protocol import Build, Trainer
+    from orchestrator.core.trust import Trust
     from orchestrator.plan.model import Plan
 
 NAME = "sd-scripts"
 
 
-def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of this project
+def compile(  # noqa: A001  the verb of this project
+    plan: Plan, trainer: Trainer, trust: Trust = NOTHING_TRUSTED
+) -> Build:
     """Return the files, links and command of one run, with what the trainer would refuse or ignore.
+
+    `trust`: what the user vouched for; all else that would run code of others is refused.
 
     Raises EnvironmentFault when the options of the trainer's commit are not known, or the family is not sd-scripts'.
     """
@@ -40,7 +46,7 @@ def compile(plan: Plan, trainer: Trainer) -> Build:  # noqa: A001  the verb of t
     values = train_values(plan, options)
     if plan.family == "sd2":
         values = dict(sorted({"v2": True, **values}.items()))
-    settings = Settings(plan, values, options, load_network_args(trainer.commit, trainer.options_dir))
+    settings = Settings(plan, values, options, load_network_args(trainer.commit, trainer.options_dir), trust)
     problems = (
         *option_problems(plan, values, options, NAME),
         *forbidden_problems(plan, values),

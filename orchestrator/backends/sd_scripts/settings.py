@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.dataset_schema import DATASET_KEYS
 from orchestrator.backends.train_toml import location_of
+from orchestrator.core.trust import NOTHING_TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.backends.argspec import Option
     from orchestrator.core.finding import Location
+    from orchestrator.core.trust import Trust
     from orchestrator.plan.model import Plan, Subset
 
 
@@ -27,6 +29,7 @@ class Settings:
     """Options of the family's entry script."""
     network_args: Mapping[str, frozenset[str]]
     """Network module -> arguments it reads."""
+    trust: Trust = NOTHING_TRUSTED
 
     @property
     def family(self) -> str:

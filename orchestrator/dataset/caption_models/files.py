@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.finding import Problem
+from orchestrator.core.home_path import at_home
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def parse_model(text: str, revision: str = "main") -> Path | HubModel:
 
     Raises InputError where it can be neither.
     """
-    folder = Path(text).expanduser()
+    folder = at_home(text)
     if folder.is_dir():
         return folder
     if not _REPO.fullmatch(text):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.core.text import Text
-from orchestrator.dataset.pixels.model import VERSION, WHOLE, PixelFacts, pack, unpack
+from orchestrator.dataset.pixels.model import LAYOUT_BYTES, VERSION, WHOLE, PixelFacts, pack, unpack
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,9 +42,11 @@ CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, size INTEGER, mtime_ns I
 """
 _BY_DIGEST: Final = "SELECT plain, pixels FROM facts WHERE digest = ? AND depth >= ? ORDER BY depth DESC LIMIT 1"
 _BY_PATH: Final = """
-SELECT facts.digest, plain, pixels FROM seen JOIN facts USING (digest)
+SELECT facts.digest, plain, {pixels} FROM seen JOIN facts USING (digest)
 WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND depth >= ? ORDER BY depth DESC LIMIT 1
 """
+_WITH_FINGERPRINT: Final = _BY_PATH.format(pixels="pixels")
+_WITHOUT_FINGERPRINT: Final = _BY_PATH.format(pixels=f"substr(pixels, 1, {LAYOUT_BYTES})")
 
 
 class Stamp(NamedTuple):
@@ -94,12 +96,18 @@ class Cache:
         with self._guarded():
             self._connection = self._open()
 
-    def by_path(self, path: str, stamp: Stamp, depth: int = WHOLE) -> PixelFacts | None:
-        """Return the facts of the file at `path`, if it looks as it did when they were measured, at least so deep."""
+    def by_path(
+        self, path: str, stamp: Stamp, depth: int = WHOLE, *, without_fingerprint: bool = False
+    ) -> PixelFacts | None:
+        """Return the facts of the file at `path`, if it looks as it did when they were measured, at least so deep.
+
+        `without_fingerprint`: nearly all of their memory, and asked for where pictures are compared only; for `depth` of `WHOLE` and more.
+        """
+        question = _WITHOUT_FINGERPRINT if without_fingerprint else _WITH_FINGERPRINT
         with self._guarded():
             if self._connection is None:
                 return None
-            row = self._connection.execute(_BY_PATH, (_key(path), *stamp, depth)).fetchone()
+            row = self._connection.execute(question, (_key(path), *stamp, depth)).fetchone()
             return None if row is None else _unpacked(*row)
         return None
 

@@ -8,16 +8,15 @@ import hashlib
 import os
 import stat
 import threading
-import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
+from orchestrator.dataset.header import MOST_PIXELS, known_formats
 from orchestrator.dataset.pixels.jpeg import JpegStream
+from orchestrator.dataset.pixels.quiet import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
@@ -27,32 +26,12 @@ PROBLEMS: Final = (
     "damaged-data", "too-many-pixels", "too-many-bytes", "out-of-memory",
 )  # fmt: skip
 """Words of `PixelFacts.problem`; the first ones are those of `Picture.problem`. `damaged-data` decodes, with rubbish in it."""
-MOST_PIXELS: Final = 178_956_970
-"""Where Pillow, and so the trainer, refuses (twice its `MAX_IMAGE_PIXELS`)."""
 MOST_BYTES: Final = 1 << 30
 """No picture of that many pixels is larger; what is gets hashed, not held in memory."""
 BIG_PIXELS: Final = 24_000_000
 """From here on pictures are decoded one at a time, whatever the number of threads, and looked at in half their size."""
 SMALL_SIDE: Final = 160
 """The small colours have a shorter side of this to twice this, unless the picture is smaller."""
-FORMATS: Final = (
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "BMP",
-    "DIB",
-    "GIF",
-    "TIFF",
-    "MPO",
-    "AVIF",
-    "JPEG2000",
-    "PPM",
-    "TGA",
-    "ICO",
-    "PCX",
-    "QOI",
-)
-"""What may be inside, whatever the name says. Formats that start other programs (EPS) are not among them."""
 OPAQUE: Final = 250
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _ORIENTATION: Final = 0x0112
@@ -156,7 +135,7 @@ def decode_bytes(raw: bytes, found: Decoded, *, only_grey: bool = False) -> Deco
     is_jpeg = raw[:2] == b"\xff\xd8"
     stream = JpegStream(raw) if is_jpeg else None
     try:
-        with quiet(), Image.open(cast("IO[bytes]", stream or BytesIO(raw)), formats=FORMATS) as picture:
+        with quiet(), Image.open(cast("IO[bytes]", stream or BytesIO(raw)), formats=known_formats()) as picture:
             _take_header(picture, found)
             pixels = found.width * found.height
             if pixels > MOST_PIXELS:
@@ -269,39 +248,3 @@ def _alpha_facts(alpha: NDArray[np.uint8], trained: Image.Image) -> tuple[float,
         return share, 0.0, 0.0
     hidden = np.asarray(trained)[is_hidden]
     return share, float(255 - hidden.mean()), float(hidden.mean(axis=1).std())
-
-
-class _Quiet:
-    """Pillow's warnings off while any thread decodes. `warnings.catch_warnings` alone undoes what another thread set."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._saved: Any = None
-
-    def enter(self) -> None:
-        with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.simplefilter("ignore")
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                self._saved.__exit__(None, None, None)
-
-
-_quiet_state = _Quiet()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Pillow's warnings to itself while any thread decodes."""
-    _quiet_state.enter()
-    try:
-        yield
-    finally:
-        _quiet_state.leave()

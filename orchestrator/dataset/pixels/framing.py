@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -85,22 +86,33 @@ _KNOWN: Final = tuple(
     (kind, confidence, re.compile(rf"(?<![a-z]){_NOT}(?:{pattern}){_AFTER}(?![a-z])"))
     for kind, confidence, pattern in _WORDS
 )
+_WEIGHTS: Final = re.compile(r"[()\[\]{}\\]|:[\d.]+")
+"""Brackets, backslashes, and weights as in `(full body:1.2)`."""
+_BLANKS: Final = re.compile(r"[_\-\s]+")
 
 
 def framing_from_tags(tags: Sequence[str]) -> Framing:
     """Say what the words of a caption say; tags and whole sentences alike."""
-    text = ", ".join(
-        re.sub(r"[_\-\s]+", " ", re.sub(r"[()\[\]{}\\]|:[\d.]+", " ", tag)).strip().lower() for tag in tags
-    )
     named: dict[Kind, float] = {}
-    for kind, confidence, pattern in _KNOWN:
-        text, count = pattern.subn("|", text)
-        if count:
-            named[kind] = max(confidence, named.get(kind, 0.0))
+    for place in sorted({place for tag in tags for piece in tag.split(",") for place in _said(piece)}):
+        kind, confidence, _ = _KNOWN[place]
+        named[kind] = max(confidence, named.get(kind, 0.0))
     if not named:
         return Framing()
     best = max(named, key=lambda kind: named[kind])  # the first of equals: the wider view
     return Framing(best, named[best] if len(named) == 1 else _TORN_WORD, "caption")
+
+
+@lru_cache(maxsize=20_000)
+def _said(piece: str) -> tuple[int, ...]:
+    """Return which of `_KNOWN` a tag, or what stands between two commas, says: no pattern goes beyond a comma, and the same tags come again and again."""
+    text = _BLANKS.sub(" ", _WEIGHTS.sub(" ", piece)).strip().lower()
+    found = []
+    for place, (_, _, pattern) in enumerate(_KNOWN):
+        text, count = pattern.subn("|", text)
+        if count:
+            found.append(place)
+    return tuple(found)
 
 
 _DRAWN: Final = 0.5

@@ -45,7 +45,7 @@ def look(
     from concurrent.futures import ThreadPoolExecutor
 
     count = max(1, workers or cores())
-    depth = FINGERPRINT if only_fingerprint else FACES if with_faces and not why_not() else WHOLE
+    depth = FINGERPRINT if only_fingerprint else depth_of(with_faces=with_faces)
     pool = ThreadPoolExecutor(count, thread_name_prefix="look")
     begun: deque[tuple[Path, PixelFacts | None, Future[PixelFacts] | None]] = deque()
     done = 0
@@ -75,12 +75,19 @@ def look(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def kept(paths: Iterable[Path], cache: Cache) -> Iterator[tuple[Path, PixelFacts]]:
-    """Return those of `paths` that look as they did when they were measured, with their facts. Opens none of them."""
+def kept(paths: Iterable[Path], cache: Cache, depth: int = WHOLE) -> Iterator[tuple[Path, PixelFacts]]:
+    """Return those of `paths` that look as they did when they were measured, with their facts but for the fingerprint. Opens none of them."""
     for path in paths:
-        facts = _kept(os.fspath(path), cache, WHOLE)
+        name = os.fspath(path)
+        stamp = stamp_of(name)
+        facts = None if stamp is None else cache.by_path(name, stamp, depth, without_fingerprint=True)
         if facts is not None:
             yield path, facts
+
+
+def depth_of(*, with_faces: bool) -> int:
+    """Return how deep a whole look goes: to the faces where they are wanted and there is something to find them with."""
+    return FACES if with_faces and not why_not() else WHOLE
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, NamedTuple
 
@@ -12,7 +13,8 @@ DIGEST_BYTES: Final = 32
 LAYOUT_CELLS: Final = 4
 """The colour layout has this many cells on each side."""
 FINGERPRINT_SIDE: Final = 48
-_LAYOUT_BYTES: Final = 3 * LAYOUT_CELLS**2
+LAYOUT_BYTES: Final = 3 * LAYOUT_CELLS**2
+"""Three colours of each cell."""
 _FINGERPRINT_BYTES: Final = FINGERPRINT_SIDE**2
 
 FINGERPRINT, WHOLE, FACES = 0, 1, 2
@@ -122,6 +124,9 @@ class PixelFacts:
 
 
 _BYTES: Final = ("digest", "layout", "fingerprint")
+_FEW: Final = ("problem", "format", "mode")
+"""Texts of which there are few: kept once, not once a picture."""
+_NO_BARS: Final = (0, 0, 0, 0)
 _PLAIN: Final = tuple(field.name for field in fields(PixelFacts) if field.name not in _BYTES)
 
 
@@ -131,13 +136,15 @@ def pack(facts: PixelFacts) -> tuple[str, bytes]:
 
 
 def unpack(digest: bytes, text: str, blob: bytes) -> PixelFacts:
-    """Undo `pack`. Raises ValueError or TypeError for damage."""
+    """Undo `pack`, also where the fingerprint was left out of `blob`. Raises ValueError or TypeError for damage."""
     values: dict[str, Any] = dict(zip(_PLAIN, json.loads(text), strict=True))
-    values["bars"] = tuple(values["bars"])
+    for name in _FEW:
+        values[name] = sys.intern(values[name])
+    values["bars"] = tuple(values["bars"]) if any(values["bars"]) else _NO_BARS
     values["overlays"] = tuple(Region(*region) for region in values["overlays"])
     if values["faces"] is not None:
         values["faces"] = tuple(Face(*face) for face in values["faces"])
-    if len(blob) not in {0, _LAYOUT_BYTES + _FINGERPRINT_BYTES, _FINGERPRINT_BYTES}:
+    if len(blob) not in {0, LAYOUT_BYTES, LAYOUT_BYTES + _FINGERPRINT_BYTES, _FINGERPRINT_BYTES}:
         raise ValueError("neither a fingerprint nor none")
-    cut = len(blob) - _FINGERPRINT_BYTES if blob else 0
+    cut = LAYOUT_BYTES if len(blob) != _FINGERPRINT_BYTES else 0
     return PixelFacts(digest=digest, layout=blob[:cut], fingerprint=blob[cut:], **values)

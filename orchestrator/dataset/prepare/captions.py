@@ -23,6 +23,9 @@ UNUSABLE: Final[dict[str, Text]] = {
         "标注不是 UTF-8，训练器会因此终止，未带入：请另存为 UTF-8 后重新准备",
     ),
     "caption-unreadable": Text("its caption cannot be read and stays behind", "标注无法读取，未带入"),
+    "caption-link-outside": Text(
+        "its caption is a link that leads out of the folder, and stays behind", "标注是指向文件夹之外的链接，未带入"
+    ),
 }
 """By the words of `Picture.caption_problem`."""
 

@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
-from orchestrator.dataset.pixels.decode import BIG_PIXELS, FORMATS, quiet
+from orchestrator.dataset.header import known_formats
+from orchestrator.dataset.pixels.decode import BIG_PIXELS
+from orchestrator.dataset.pixels.quiet import quiet
 from orchestrator.dataset.prepare.model import Reason
 
 if TYPE_CHECKING:
@@ -73,7 +75,11 @@ def upright_pixels(raw: bytes, facts: PixelFacts) -> Image.Image:
     from PIL import Image
 
     is_big = facts.width * facts.height > BIG_PIXELS
-    with _big if is_big else contextlib.nullcontext(), quiet(), Image.open(io.BytesIO(raw), formats=FORMATS) as file:
+    with (
+        _big if is_big else contextlib.nullcontext(),
+        quiet(),
+        Image.open(io.BytesIO(raw), formats=known_formats()) as file,
+    ):
         file.load()
         image = _opaque(file, facts)
         turn = _TURNS.get(facts.orientation)
@@ -151,6 +157,6 @@ def _profile_of(path: Path) -> bytes | None:
     """Return the colour profile of a picture that was decoded before, from its header."""
     from PIL import Image
 
-    with quiet(), Image.open(path, formats=FORMATS) as file:
+    with quiet(), Image.open(path, formats=known_formats()) as file:
         profile = file.info.get("icc_profile")
     return profile if isinstance(profile, bytes) and profile else None

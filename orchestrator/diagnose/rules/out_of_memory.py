@@ -18,7 +18,8 @@ own memory is told apart (`MemoryError`, `DefaultCPUAllocator`, a process ended 
 One after the other: `train.gradient_checkpointing: true`; `train.train_batch_size: 1` with more
 `train.gradient_accumulation_steps`; `train.cache_latents`; for flux and sd3 `train.fp8_base` and `train.blocks_to_swap`; for sdxl and
 flux `train.cache_text_encoder_outputs`; a lower `dataset.resolution`. For the machine's own memory: fewer data loader
-workers, `train.cache_latents_to_disk`, other programs closed.
+workers, `train.cache_latents_to_disk`, other programs closed. With `train.on_oom: adapt` the run tries these itself, one after the
+other; what it ended with is then told here and goes into the next recipe.
 
 ## When it is wrong
 
@@ -32,15 +33,16 @@ sd-scripts 48d368fa, `docs/flux_train_network.md` (24 GB batch 2, 16 GB with swa
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, events, family, number, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
+from orchestrator.run.model import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 CAUSES = ("out-of-memory", "out-of-host-memory")
 _HOST = re.compile(r"MemoryError$|^MemoryError|DefaultCPUAllocator|[Cc]annot allocate memory|can't allocate memory")
@@ -55,6 +57,9 @@ def check(case: Case) -> Iterator[Finding]:
         return
     lines = events(case, "out-of-memory")
     cause = case.outcome.cause if case.outcome is not None else ""
+    if not lines and cause not in CAUSES and case.plan is not None and case.plan.changes and _has_succeeded(case):
+        yield _told_adapted(case.plan.changes)
+        return
     if not lines and cause not in CAUSES:
         yield SAYS.clear(Text("The memory sufficed.", "显存和内存够用。"))
         return
@@ -69,6 +74,27 @@ def check(case: Case) -> Iterator[Finding]:
         else Text("The graphics card's memory ran out, and the run ended there.", "显存耗尽，训练就此结束。"),
         evidence=[Evidence(Text("the trainer's words", "训练器原话"), said, None, "console")],
         fix=Fix(advice, changes),
+    )
+
+
+def _has_succeeded(case: Case) -> bool:
+    return case.outcome is not None and case.outcome.ending is Ending.SUCCEEDED
+
+
+def _told_adapted(changes: Mapping[str, Any]) -> Finding:
+    """Return what a run tells that ran out of memory first and fitted in the end."""
+    said = ", ".join(f"{key}: {str(value).lower()}" for key, value in changes.items())
+    return SAYS.fired(
+        Severity.WATCH,
+        Confidence.HIGH,
+        Text(
+            f"The memory ran out at first; the run then fitted with {said}.",
+            f"起初显存或内存不足；随后改用 {said} 完成了训练。",
+        ),
+        fix=Fix(
+            Text("Write it into the recipe, so that the next run begins so.", "把它写入配方，下次训练直接这样开始。"),
+            tuple(Change(key, value, None, is_safe=True) for key, value in changes.items()),
+        ),
     )
 
 

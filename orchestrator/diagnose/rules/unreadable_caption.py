@@ -2,19 +2,23 @@
 
 ## What it looks for
 
-Caption files that cannot be opened or read: no permission, a broken link, a damaged disk.
+Caption files that cannot be opened or read: no permission, a broken link, a damaged disk. Also captions that
+are links to a text which is no caption of their picture: these are not read on purpose.
 
 ## Why it matters
 
-The trainer dies at the first of them, or trains the picture with the class tokens alone.
+The trainer dies at the first of them, or trains the picture with the class tokens alone. A link
+that leads out of the folder is worse: a data set from elsewhere can name any file of yours that way, and its text would be trained and
+stand in the metadata of the LoRA.
 
 ## How we tell
 
-The file is opened and read.
+The file is opened and read. A link may lead into the folder itself, or, under the caption's extension, to where the picture's own
+file lies, as in folders that are made of links.
 
 ## What to change
 
-Mend the permissions or the link, or write the caption anew.
+Mend the permissions or the link, or write the caption anew; put a copy in the place of a link that leads elsewhere.
 
 ## When it is wrong
 
@@ -37,6 +41,8 @@ from orchestrator.diagnose.rule import Case, Rule, Says
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+UNREAD = ("caption-unreadable", "caption-link-outside")
+
 SAYS = Says("R100", "unreadable-caption")
 
 
@@ -45,7 +51,7 @@ def check(case: Case) -> Iterator[Finding]:
     if case.dataset is None:
         yield SAYS.not_applicable(NO_DATASET)
         return
-    bad = [p for folder in case.dataset.folders for p in folder.pictures if p.caption_problem == "caption-unreadable"]
+    bad = [p for folder in case.dataset.folders for p in folder.pictures if p.caption_problem in UNREAD]
     if not bad:
         yield SAYS.clear(Text("Every caption file can be opened.", "所有标注文件都能打开。"))
         return
@@ -54,12 +60,15 @@ def check(case: Case) -> Iterator[Finding]:
         Severity.STOP,
         Confidence.HIGH,
         Text(
-            f"{plural(len(bad), 'caption file', 'caption files')} cannot be opened: {shown.en}.",
-            f"{len(bad)} 个标注文件无法打开：{shown.zh}。",
+            f"{plural(len(bad), 'caption file', 'caption files')} cannot be opened, or are links that lead elsewhere: {shown.en}.",
+            f"{len(bad)} 个标注文件无法打开，或是指向别处的链接：{shown.zh}。",
         ),
-        why=Text("The trainer dies at the first of them.", "训练器遇到第一个就会崩溃。"),
+        why=Text(
+            "The trainer dies at the first of them, or trains a text of yours that is no caption.",
+            "训练器遇到第一个就会崩溃，或把你的其他文本当作标注训练。",
+        ),
         evidence=[Evidence(Text("captions that cannot be opened", "无法打开的标注"), len(bad), 0)],
-        fix=Fix(Text("Mend their permissions, or write them anew.", "修复权限，或重写。")),
+        fix=Fix(Text("Mend their permissions, or put copies in their place.", "修复权限，或换成副本。")),
         paths=[picture.path for picture in bad],
     )
 

@@ -58,6 +58,11 @@ def test_words_that_say_nothing(tags: list[str]) -> None:
     assert framing_from_tags(tags) == Framing()
 
 
+def test_a_caption_and_its_tags_say_the_same() -> None:
+    tags = ["zxq", "not full body", "(upper body:1.2)", "full-length portrait"]
+    assert framing_from_tags([", ".join(tags)]) == framing_from_tags(tags) == Framing("full-body", 0.3, "caption")
+
+
 def test_a_thing_seen_from_near_is_a_weak_word_for_a_head() -> None:
     found = framing_from_tags(["a close-up of a watch"])
     assert found.kind == "head"

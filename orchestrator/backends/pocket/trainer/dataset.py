@@ -191,14 +191,19 @@ class PictureDataset(torch.utils.data.Dataset[Batch]):
         logger.info("mean ar error (without repeats): %s", mean_error)
 
     def set_epoch(self, epoch: int) -> None:
-        """Shuffle for an epoch, counted from 1; the order depends on the seed and the epoch alone."""
+        """Shuffle for an epoch, counted from 1.
+
+        Each shuffle starts from the order of the last one, as in sd-scripts: a resumed run makes up for the epochs before it and
+        shows the pictures in the order in which the uninterrupted run would.
+        """
         if epoch > self.epoch:
             logger.info("epoch is incremented. current_epoch: %d, epoch: %d", self.epoch, epoch)
-        self.epoch = epoch
-        rng = random.Random(self.seed + epoch)  # noqa: S311
-        rng.shuffle(self.buckets_indices)
-        for keys in self.bucket_manager.buckets:
-            rng.shuffle(keys)
+        while self.epoch < epoch:
+            self.epoch += 1
+            rng = random.Random(self.seed + self.epoch)  # noqa: S311
+            rng.shuffle(self.buckets_indices)
+            for keys in self.bucket_manager.buckets:
+                rng.shuffle(keys)
 
     def __getitem__(self, index: int) -> Batch:
         bucket, count, number = self.buckets_indices[index]

@@ -120,13 +120,13 @@ def _text_rate(args: argparse.Namespace) -> float | None:
 
 def _resume(args: argparse.Namespace, accelerator: Accelerator, steps_each: int) -> int:
     """Load the state, if any; returns the epoch (from 0) to go on with. The step counter starts again at 0."""
-    saved_step = load_state(accelerator, args.resume) if args.resume else 0
-    first_step = saved_step
+    saved_step = load_state(accelerator, args.resume) if args.resume else None
+    first_step = saved_step or 0
     if args.initial_step is not None:
         first_step = args.initial_step
     elif args.initial_epoch is not None:
         first_step = (args.initial_epoch - 1) * steps_each
-    if saved_step and first_step != saved_step:
+    if saved_step is not None and (args.initial_step is not None or args.initial_epoch is not None):
         logger.warning("steps from the state is ignored because initial_step is specified")
     if first_step and first_step >= args.max_train_steps:
         raise ConfigurationError(

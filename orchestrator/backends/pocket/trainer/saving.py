@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
@@ -135,13 +135,14 @@ class Saver:
         logger.info("model saved.")
 
 
-def load_state(accelerator: Accelerator, folder: str) -> int:
-    """Restore weights, optimizer, schedule and random states; returns the step that the state was saved at."""
+def load_state(accelerator: Accelerator, folder: str) -> int | None:
+    """Restore weights, optimizer, schedule and random states; returns the step of its `train_state.json`, None without one."""
     logger.info("resume training from local state: %s", folder)
     path = Path(folder) / "train_state.json"
-    content: dict[str, Any] = {}
+    step = None
     if path.is_file():
         content = json.loads(path.read_text(encoding="utf-8"))
+        step = int(content["current_step"])
         logger.info("load train state from %s: %s", path, content)
     accelerator.load_state(folder)
-    return int(content.get("current_step", 0))
+    return step

@@ -20,6 +20,13 @@ SILENT = "nothing; "
 """Begins the `why` of what the trainer swallows without a word."""
 
 
+TRUST_FIX = Text(
+    "name one that the trainer knows; if the recipe is yours and the module too: `lora-run trust RECIPE`",
+    "请写训练器已知的名称；若配方与该模块都是你自己的：`lora-run trust 配方`",
+)
+"""The fix of what only a trusted recipe may ask for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One condition. `when` returns False or None where all is well, True or a detail for the text where it is not."""
@@ -30,7 +37,7 @@ class Refusal:
     """Options it is about; the first that the recipe says is pointed at."""
     when: Callable[[Settings], bool | str | None]
     what: Text
-    """`{0}` stands for the detail."""
+    """`{0}` stands for the detail. One that begins with `option = ` is pointed at there."""
     why: str
     """What the trainer itself would say."""
     fix: Text
@@ -49,7 +56,7 @@ class Refusal:
             _fill(self.what, shown),
             _why(self.why),
             _fill(self.fix, shown),
-            settings.where(*self.keys),
+            settings.where(*(key for key in self.keys if shown.startswith(f"{key} = ")), *self.keys),
         )
 
 
@@ -73,4 +80,4 @@ def drop(*names: str) -> Text:
     return Text(f"leave out {' or '.join(listed)}", f"请去掉 {' 或 '.join(listed)}")
 
 
-__all__ = ["ALL", "DIT", "U_NET", "Refusal", "drop", "same"]
+__all__ = ["ALL", "DIT", "TRUST_FIX", "U_NET", "Refusal", "drop", "same"]

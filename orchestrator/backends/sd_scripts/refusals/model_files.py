@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.backends.pickles import (
     FILE_OPTIONS,
-    PICKLE_FIX,
+    PICKLE_CODE,
+    PICKLE_FIX_OR_TRUST,
     PICKLE_SUFFIXES,
     PICKLE_WHAT,
     named_pickle,
@@ -26,12 +27,12 @@ def _folder_for_sd3(settings: Settings) -> str | None:
 
 REFUSALS = (
     Refusal(
-        "pickle-model-file",
+        PICKLE_CODE,
         FILE_OPTIONS,
-        lambda s: named_pickle(s.values),
+        lambda s: named_pickle(s.values, s.trust),
         PICKLE_WHAT,
         "",
-        PICKLE_FIX,
+        PICKLE_FIX_OR_TRUST,
     ),
     Refusal(
         "pickle-output",

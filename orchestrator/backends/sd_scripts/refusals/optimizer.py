@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.optimizer_values import WRONG_VALUE, WRONG_VALUE_FIX, WRONG_VALUE_WHAT, wrong_argument
-from orchestrator.backends.sd_scripts.refusals.model import Refusal, drop
+from orchestrator.backends.sd_scripts.refusals.model import TRUST_FIX, Refusal, drop
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -25,11 +26,18 @@ TORCH_OPTIMIZERS = (
     "SGD", "SparseAdam",
 )  # fmt: skip
 """Classes of torch.optim; these names are case-sensitive."""
-PACKAGES = (
-    "torch", "bitsandbytes", "pytorch_optimizer", "prodigyplus", "prodigyopt", "schedulefree", "lion_pytorch",
-    "dadaptation", "transformers", "came_pytorch",
-)  # fmt: skip
-"""Packages a dotted name may come from; any other module would be imported and run."""
+CLASSES = re.compile(
+    r"torch\.optim\.(?:"
+    + "|".join(TORCH_OPTIMIZERS)
+    + r")|bitsandbytes\.optim\.(?:\w+\.)?[A-Z]\w*|pytorch_optimizer\.[A-Z]\w*|schedulefree\.[A-Z]\w*|dadaptation\.[A-Z]\w*"
+    r"|prodigyplus\.ProdigyPlusScheduleFree|prodigyopt\.Prodigy|lion_pytorch\.Lion|came_pytorch\.CAME"
+    r"|transformers\.(?:optimization\.)?Adafactor",
+    re.ASCII,
+)
+"""Dotted names that may be written: classes of the optimizer packages that the trainer's own documents name.
+
+Anything else would be imported and called: `torch.hub.load` is in a harmless package too.
+"""
 
 _ADAM = "betas eps weight_decay amsgrad"
 _BNB = f"{_ADAM} optim_bits args min_8bit_size percentile_clipping block_wise is_paged"
@@ -94,9 +102,15 @@ def _unknown_name(settings: Settings) -> str | None:
     if not name or name.lower() in {k.lower() for k in KNOWN} or name in TORCH_OPTIMIZERS:
         return None
     if "." in name:
-        return None if name.partition(".")[0] in PACKAGES else name
+        return None  # told by a refusal of its own
     near = difflib.get_close_matches(name, (*KNOWN, *TORCH_OPTIMIZERS), n=1)
     return name + (f" ({near[0]}?)" if near else "")
+
+
+def _foreign_class(settings: Settings) -> str | None:
+    name = settings.text("optimizer_type")
+    is_known = "." not in name or CLASSES.fullmatch(name) is not None
+    return None if is_known or settings.trust.is_recipe else name
 
 
 def _fused(settings: Settings) -> bool:
@@ -120,6 +134,17 @@ REFUSALS = (
         Text("the optimizer is not known: {0}", "未知的优化器：{0}"),
         "module 'torch.optim' has no attribute ...",
         Text(f"one of: {', '.join(KNOWN)}", f"可用：{'、'.join(KNOWN)}"),
+    ),
+    Refusal(
+        "foreign-optimizer-class",
+        ("optimizer_type",),
+        _foreign_class,
+        Text(
+            "the optimizer class {0} would be imported from an unknown module and run",
+            "优化器类 {0} 会从未知模块导入并执行",
+        ),
+        "",
+        TRUST_FIX,
     ),
     Refusal(
         "optimizer-args-unreadable",

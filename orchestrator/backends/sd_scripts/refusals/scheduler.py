@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
-from orchestrator.backends.sd_scripts.refusals.model import Refusal, drop
+from orchestrator.backends.sd_scripts.refusals.model import TRUST_FIX, Refusal
 from orchestrator.backends.sd_scripts.refusals.optimizer import is_relative_adafactor, malformed
 from orchestrator.core.text import Text
 
@@ -18,7 +19,16 @@ WORKING = (
 )  # fmt: skip
 CRASHING = ("reduce_lr_on_plateau", "cosine_warmup_with_min_lr")
 """Accepted by name, but the trainer calls them without what they need."""
-_CLASS_PACKAGES = ("torch", "transformers", "diffusers", "pytorch_optimizer")
+TORCH_SCHEDULERS = (
+    "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR",
+    "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ChainedScheduler", "SequentialLR", "CyclicLR", "OneCycleLR",
+    "ReduceLROnPlateau",
+)  # fmt: skip
+"""Classes of torch.optim.lr_scheduler."""
+CLASSES = re.compile(
+    rf"(?:torch\.optim\.lr_scheduler\.)?(?:{'|'.join(TORCH_SCHEDULERS)})|pytorch_optimizer\.[A-Z]\w*", re.ASCII
+)
+"""What `lr_scheduler_type` may name; the trainer takes a name without a dot from torch's module."""
 
 
 def is_schedule_free(settings: Settings) -> bool:
@@ -50,7 +60,7 @@ def _unknown(settings: Settings) -> str | None:
 
 def _strange_class(settings: Settings) -> str | None:
     name = settings.text("lr_scheduler_type")
-    return name if "." in name and name.partition(".")[0] not in _CLASS_PACKAGES else None
+    return None if not name or CLASSES.fullmatch(name) or settings.trust.is_recipe else name
 
 
 def _has_argument(settings: Settings, *names: str) -> bool:
@@ -143,6 +153,6 @@ REFUSALS = (
             "调度器类 {0} 会从未知模块导入并执行",
         ),
         "",
-        drop("lr_scheduler_type"),
+        TRUST_FIX,
     ),
 )

@@ -1,0 +1,177 @@
+"""Saved states: what they cost on the disk, and how much of the training a crash can lose.
+
+The trainer saves a state with every network file and at no other time, so the number of files decides both.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.core.number_text import short_number
+from orchestrator.core.text import Text
+from orchestrator.plan.checkpoints import epochs_between_files, files_of
+from orchestrator.plan.concepts import size_of
+from orchestrator.plan.prepare import bucket_rules
+from orchestrator.plan.steps import CountedSubset, Pace, predict_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.plan.concepts import ConceptPictures
+    from orchestrator.plan.given import Draft
+    from orchestrator.plan.model import StepPlan
+
+MOST_LOST: Final = 0.05
+"""Share of the steps that a crash may lose without a word."""
+UNTOLD_STEPS: Final = 100
+"""Nor is a loss up to this told: only from 6 s a step on are they ten minutes."""
+_OPTIMIZER_BYTES: Final[Mapping[str, float]] = {
+    "adamw": 8, "adam": 8, "adamwschedulefree": 8, "lion": 4, "prodigy": 16, "adafactor": 0.08,
+    "adamw8bit": 2,
+}  # fmt: skip
+"""Bytes that an optimizer keeps for each trained number; measured, but for the last, which is two moments of a byte each."""
+_WEIGHT_BYTES: Final[Mapping[str, int]] = {"float": 4, "fp16": 2, "bf16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """What a crash can lose at most."""
+
+    steps: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.steps / self.total
+
+    @property
+    def is_told(self) -> bool:
+        return self.share > MOST_LOST and self.steps > UNTOLD_STEPS
+
+    def __str__(self) -> str:
+        return f"{self.steps} ({self.share:.0%})"
+
+
+def decide_states(draft: Draft, steps: StepPlan) -> None:
+    """Write whether states are saved: yes, unless the recipe says no. After the options that decide when files are saved."""
+    size, loss = _size(draft), _loss(steps, _files_every(draft, steps))
+    draft.train["save_state"] = draft.choose(
+        draft.recipe.save.save_state, "save.save_state", default=True,
+        because=Text(
+            f"a run that crashed or was stopped goes on from its last state: at most {loss.steps} of {loss.total} steps are lost; {size.en}",
+            f"崩溃或停止的训练可从最近的状态继续：最多损失 {loss.total} 步中的 {loss.steps} 步；{size.zh}",
+        ),
+    )  # fmt: skip
+
+
+def state_every(draft: Draft, steps: StepPlan) -> int | None:
+    """Return the epochs from one saved state to the next; None where none is saved before the end."""
+    every = _files_every(draft, steps)
+    return every if draft.value("save_state") and every < steps.epochs else None
+
+
+def _files_every(draft: Draft, steps: StepPlan) -> int:
+    """Return the epochs from one network file to the next, the final one included."""
+    every = epochs_between_files(draft.value, steps.epochs)
+    return min(every or steps.epochs, steps.epochs)
+
+
+def _loss(steps: StepPlan, every_epochs: int) -> _Loss:
+    return _Loss(every_epochs * steps.steps_per_epoch, steps.total_steps)
+
+
+def _size(draft: Draft) -> Text:
+    """Return how large a state is beside a network file: the weights as they are trained and what the optimizer keeps."""
+    optimizer = str(draft.value("optimizer_type") or "AdamW")
+    kept = _OPTIMIZER_BYTES.get(optimizer.rpartition(".")[2].lower())
+    if kept is None:
+        return Text(
+            "each is several times as large as the network file, and old ones are removed",
+            "每个状态是网络文件的数倍大小，旧状态会被删除",
+        )
+    trained = 2 if draft.value("full_fp16") or draft.value("full_bf16") else 4
+    times = (trained + kept) / _WEIGHT_BYTES.get(str(draft.value("save_precision") or "float"), 4)
+    return Text(
+        f"each is about {short_number(round(times, 1))} x the network file with {optimizer}, and old ones are removed",
+        f"使用 {optimizer} 时每个约为网络文件的 {short_number(round(times, 1))} 倍，旧状态会被删除",
+    )
+
+
+def tell_possible_loss(
+    draft: Draft, steps: StepPlan, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
+) -> None:
+    """Note what a crash loses where there are no states, or where it is more than a twentieth, with the recipe lines that make it less."""
+    every = _files_every(draft, steps)
+    loss = _loss(steps, every)
+    if not draft.value("save_state"):
+        draft.notes.append(Text(
+            f"no states are saved (`save_state: false`): a crash loses everything since the last network file, up to {loss} of "
+            f"{loss.total} steps, and the run cannot be resumed",
+            f"不保存状态（`save_state: false`）：崩溃会损失上一个网络文件之后的全部训练，最多 {loss.total} 步中的 {loss} 步，且无法续训",
+        ))  # fmt: skip
+        return
+    if not loss.is_told:
+        return
+    advice = _advice(draft, steps, every, concepts, repeats)
+    when = _when(every, steps.epochs)
+    draft.notes.append(Text(
+        f"a crash can lose up to {loss} of {loss.total} steps: {when.en}{advice.en}",
+        f"崩溃最多会损失 {loss.total} 步中的 {loss} 步：{when.zh}{advice.zh}",
+    ))  # fmt: skip
+
+
+def _when(every: int, epochs: int) -> Text:
+    if every >= epochs:
+        return Text(
+            "states come with the network files, and there is none before the end",
+            "状态随网络文件保存，而结束之前没有网络文件",
+        )
+    often = "every epoch" if every == 1 else f"every {every} epochs"
+    return Text(f"a state comes with each network file, {often}", f"状态随网络文件保存，每 {every} 轮一次")
+
+
+def _advice(
+    draft: Draft, steps: StepPlan, every: int, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
+) -> Text:
+    """Return the recipe lines with which it is less and not a step is added, as the end of a sentence; empty where there are none."""
+    times, fewer = 1, list(repeats)
+    if steps.epochs * MOST_LOST < 1:
+        times, fewer = same_steps_in_more_epochs(draft, steps, concepts, repeats) or (1, fewer)
+    epochs = steps.epochs * times
+    wanted = max(1, int(epochs * MOST_LOST))
+    decided_otherwise = draft.value("save_n_epoch_ratio") or any(c.share for c in concepts)
+    if decided_otherwise or wanted >= every * times:
+        return Text("", "")
+    trained = [(c, r) for c, r in zip(concepts, fewer, strict=True) if not c.is_reg]
+    lines = [f"`concepts[{c.index}].num_repeats: {r}`" for c, r in trained if c.num_repeats != r]
+    if draft.recipe.train.max_train_epochs != epochs:
+        lines.append(f"`train.max_train_epochs: {epochs}`")
+    told = ", ".join([*lines, f"`save.save_every_n_epochs: {wanted}`"])
+    loss, files = _Loss(wanted * steps.steps_per_epoch // times, steps.total_steps), files_of(epochs, wanted)
+    return Text(
+        f"; {told} make it {loss} of the same {loss.total}, with {files} files",
+        f"；{told} 可降为同样 {loss.total} 步中的 {loss} 步，留下 {files} 个文件",
+    )
+
+
+def same_steps_in_more_epochs(
+    draft: Draft, steps: StepPlan, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
+) -> tuple[int, list[int]] | None:
+    """Return how many times as many epochs, of so many fewer repeats, are the same steps and enough for `MOST_LOST`; None: no way."""
+    pace = Pace(
+        int(draft.value("train_batch_size")), int(draft.value("gradient_accumulation_steps")),
+        draft.recipe.train.num_processes or 1,
+    )  # fmt: skip
+    family, rules = draft.recipe.base_model.family, bucket_rules(draft)
+    sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
+    shared = math.gcd(*(r for c, r in zip(concepts, repeats, strict=True) if not c.is_reg))
+    for times in range(math.ceil(1 / MOST_LOST / steps.epochs), shared + 1):
+        if shared % times:
+            continue
+        fewer = [r if c.is_reg else r // times for c, r in zip(concepts, repeats, strict=True)]
+        subsets = [CountedSubset(s, r, c.is_reg) for s, r, c in zip(sizes, fewer, concepts, strict=True)]
+        if predict_steps(subsets, rules, pace, steps.epochs * times).total_steps == steps.total_steps:
+            return times, fewer
+    return None

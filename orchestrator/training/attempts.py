@@ -1,0 +1,212 @@
+"""One run from its first launch to its last: what is watched, what is kept, and what is tried again.
+
+    claim an attempt -> launch -> watch and keep -> settle -> judge -> once more, or done
+
+The journal says what happened; this module writes it and nobody else does.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.core.text import Text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.backends.attempt import Start
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.run.launched import Launched
+    from orchestrator.run.publish import Verdict
+    from orchestrator.training.job import Job, Listener
+    from orchestrator.training.watch import AttemptWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How the last attempt went."""
+
+    job: Job
+    """As that attempt trained it: its plan may be another one than that of the run's beginning."""
+    launched: Launched
+    watch: AttemptWatch
+    rundir: RunDir
+    """Of that attempt."""
+
+
+def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
+    """Launch the trainer, and again where that may help: see run/retry.py and replan.py. Returns how the last attempt went."""
+    while True:
+        done = _attempt(job, listener, start, why=why, may_stop=may_stop)
+        following = _what_follows(job, done, listener)
+        if following is None or not waited(following.wait_s):
+            return done
+        job, why = following.job, following.why
+        start = start_of(job, done.rundir.attempt + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """A further attempt."""
+
+    job: Job
+    why: str
+    wait_s: float = 0.0
+
+
+def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None:
+    """Decide and tell what comes after an attempt; None: nothing."""
+    from orchestrator.run.history import read_history
+    from orchestrator.run.outcome import judge_outcome
+    from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
+    from orchestrator.training.replan import with_less_memory
+
+    history, outcome = read_history(job.rundir), judge_outcome(done.launched, done.rundir)
+    wishes = job.loaded.recipe.train
+    again = next_try(history, outcome, done.launched, may_restart=wishes.on_hang == "restart")
+    if again is not None:
+        listener.told(again.told)
+        return _Following(job, again.why, again.wait_s)
+    if wishes.on_oom == "adapt":
+        smaller = with_less_memory(job.plan, job.record, job.rundir, outcome, rungs=rungs_climbed(history))
+        if smaller is not None:
+            listener.told(smaller.told)
+            steps = smaller.plan.steps
+            job.journal.add("planned", total_steps=steps.total_steps, steps_per_epoch=steps.steps_per_epoch)
+            return _Following(replace(job, plan=smaller.plan, build=smaller.build), "out-of-memory")
+    if outcome.ending.value == "failed" and (step := fails_there_again(history)):
+        listener.told(poison_text(step))
+    return None
+
+
+def start_of(job: Job, attempt: int) -> Start:
+    """Return where a further attempt begins: at the newest whole state, from nothing where there is none."""
+    from orchestrator.backends.attempt import Start
+    from orchestrator.run.states import find_epoch_states, newest_whole_state, quarantine
+
+    state, damaged = newest_whole_state(find_epoch_states(job.rundir.root, job.plan.output_name))
+    for one in damaged:
+        quarantine(one.state.path, job.rundir.root, one.problem.en)
+        job.journal.add("quarantined", file=job.rundir.relative(one.state.path), reason=one.problem.en)
+    is_replanned = bool(job.plan.changes)
+    if state is None:
+        return Start(attempt, is_replanned=is_replanned)
+    first_step = state.epoch * job.plan.steps.steps_per_epoch
+    return Start(attempt, first_step, job.rundir.relative(state.path), is_replanned)
+
+
+def waited(seconds: float) -> bool:
+    """Wait; False where the user wants to end meanwhile."""
+    from orchestrator.run.process_group import signals_noted
+
+    until = time.monotonic() + seconds
+    with signals_noted() as noted:
+        while time.monotonic() < until and not noted:
+            time.sleep(0.1)
+    return not noted
+
+
+def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
+    """One launch of the trainer, from its folder to its settled files."""
+    from orchestrator.backends.attempt import attempt_build
+    from orchestrator.run.ballast import free_ballast, make_ballast
+    from orchestrator.run.create import claim_attempt
+    from orchestrator.run.inputs import start_marking
+    from orchestrator.run.keeper import Keeper
+    from orchestrator.run.launch import launch
+    from orchestrator.run.stop import SafeStop, forget_request
+    from orchestrator.training.watch import AttemptWatch
+
+    build = attempt_build(job.build, start)
+    rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})
+    forget_request(rundir)
+    job.journal.attempt = start.attempt
+    plan = job.plan
+    changes = {"changes": dict(plan.changes)} if plan.changes else {}
+    job.journal.add("attempt-started", first_step=start.first_step, state=start.state, why=why, **changes)
+    keeper = Keeper(rundir, plan.output_name, start.first_step, plan.steps.steps_per_epoch, verify)
+    watch = AttemptWatch(job, rundir, start.first_step, listener, keeper, may_stop=may_stop)
+    stop = SafeStop(rundir, lambda: keeper.saved_states, watch.ahead, watch.on_stop_asked)
+    no_ballast = make_ballast(rundir.ballast)
+    if no_ballast is not None:
+        listener.told(no_ballast)
+    if not rundir.inputs_json.exists():
+        start_marking(plan, rundir, job.record.trainer)
+    keeper.start()
+    (command,) = build.commands
+    try:
+        launched = launch(
+            command, rundir, watch.on_line, watch.stop_reason, patience=watch.patience, on_start=watch.begin,
+            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=stop.is_due, hold=watch.hold,
+        )  # fmt: skip
+    finally:
+        free_ballast(rundir.ballast)  # what is still to be written now needs its room
+        watch.write_down(keeper.finish())
+    if not launched.interrupted and _rescue(job, rundir, start, listener):
+        watch.write_down(keeper.finish())
+    watch.settle(launched)
+    return Done(job, launched, watch, rundir)
+
+
+def _rescue(job: Job, rundir: RunDir, start: Start, listener: Listener) -> bool:
+    """Make the final file again from the final state, where the trainer saved that and only the file failed. Return whether."""
+    from orchestrator.run.history import read_history
+    from orchestrator.run.rescue import CannotRescue, rescue_network
+    from orchestrator.run.whole_state import state_problem
+
+    plan = job.plan
+    target, state = (rundir.output / f"{plan.output_name}{end}" for end in (".safetensors", "-state"))
+    if target.exists() or not state.is_dir() or state_problem(state) is not None:
+        return False
+    published = read_history(rundir).published
+    precision = plan.train.get("save_precision")
+    try:
+        rescue_network(
+            state, target, step=plan.steps.total_steps - start.first_step, epoch=plan.steps.epochs,
+            save_precision=None if precision is None else precision.value, like=rundir.checkpoints / published[-1].file if published else None,
+        )  # fmt: skip
+    except CannotRescue as error:
+        job.journal.add("not-rescued", reason=error.reason.en)
+        return False
+    job.journal.add("rescued", file=rundir.relative(target), state=rundir.relative(state))
+    listener.told(
+        Text(
+            f"the final file could not be written; it was made from the last saved state: {target.name}",
+            f"最终文件未能写入；已用最后保存的状态生成：{target.name}",
+        )
+    )
+    return True
+
+
+def _plan_file(job: Job, start: Start) -> dict[str, str]:
+    """Return the attempt's own plan by its path in the run folder; none where it is the run's."""
+    from orchestrator.core.record import record_text
+    from orchestrator.core.rundir import RunDir
+    from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
+
+    if not start.is_replanned:
+        return {}
+    path = RunDir(job.rundir.root, start.attempt).attempt_plan
+    return {job.rundir.relative(path): record_text("plan", PLAN_RECORD_VERSION, plan_record(job.plan))}
+
+
+def verify(path: Path) -> Verdict:
+    """Read a network file whole; say what it is, and what is wrong with it."""
+    from orchestrator.core.safetensors_header import TensorFileError, read_header
+    from orchestrator.observe.files import read_checkpoint
+    from orchestrator.run.publish import Verdict
+
+    seen = read_checkpoint(path, deep=True)
+    if not seen.is_readable:
+        return Verdict(seen.problem or "cannot be read")
+    if not seen.key_count:
+        return Verdict("it holds no tensors")
+    if seen.nonfinite_count:
+        return Verdict(f"{seen.nonfinite_count} of its tensors hold NaN or infinity")
+    try:
+        keys = frozenset(read_header(path).tensors)
+    except (OSError, TensorFileError) as error:
+        return Verdict(str(error))
+    return Verdict("", keys, seen.step, seen.epoch, seen.is_final)

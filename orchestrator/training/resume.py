@@ -1,0 +1,197 @@
+"""Going on with a run: what it was begun with must be what it is gone on with, and a whole state must be there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import InputError
+from orchestrator.core.finding import Problem
+from orchestrator.core.rundir import RunDir
+from orchestrator.core.text import Text, plural
+from orchestrator.training.attempts import start_of
+from orchestrator.training.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import ExitStack
+
+    from orchestrator.backends.attempt import Start
+    from orchestrator.recipe.load import LoadedRecipe
+    from orchestrator.run.history import History
+    from orchestrator.run.run_record import RunRecord
+    from orchestrator.training.job import Listener
+
+
+def open_run(
+    path: Path, held: ExitStack, *, shares_gpu: bool = False, tell: Callable[[Text], None] = lambda _text: None
+) -> Job:
+    """Take hold of the run folder at `path` and its GPUs; what is held is let go with `held`.
+
+    What an earlier attempt left running is ended, and told.
+
+    Raises InputError when there is no run, another process trains in it, or something changed since it began;
+    EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
+    """
+    from orchestrator.backends.registry import compile_plan
+    from orchestrator.plan.saved import read_newest_plan, read_plan
+    from orchestrator.recipe.load import load_recipe
+    from orchestrator.report.judged import rescan
+    from orchestrator.report.run_facts import no_run
+    from orchestrator.run.inputs import changed_inputs
+    from orchestrator.run.journal import Journal
+    from orchestrator.run.leftovers import end_leftovers
+    from orchestrator.run.locks import gpus_locked, run_locked
+    from orchestrator.run.private import refuse_foreign
+    from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.trusted import trust_of_run
+
+    rundir = RunDir(path.absolute())
+    if not rundir.run_json.is_file():
+        raise InputError([no_run(path)])
+    refuse_foreign(rundir.root)
+    held.enter_context(run_locked(rundir))
+    left = end_leftovers(rundir)
+    if left:
+        tell(_ended_leftovers(left))
+    record, plan = read_run_record(rundir), read_plan(rundir.plan_json)
+    trainer = find_trainer(plan.family)
+    held.enter_context(trainer_held(trainer, rundir.root.name))
+    verify_trainer(trainer)
+    changed = [*changed_inputs(plan, rundir, trainer), *_changed_recipe(rundir, record)]
+    if changed:
+        raise InputError(changed)
+    held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
+    plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
+    build = compile_plan(plan, trainer, trust_of_run(record.recipe_sha256, plan))
+    if build.problems:
+        raise InputError(build.problems)
+    journal = held.enter_context(closing(Journal(rundir.journal)))
+    loaded = load_recipe(rundir.resolved_recipe)
+    return Job(loaded, rescan(plan, rundir), plan, build, rundir, record, journal)
+
+
+def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> Start | None:
+    """Return where to go on, None where nothing is left to train. What is trained a second time is told.
+
+    Raises InputError when no state is whole and `from_scratch` is not said.
+    """
+    from orchestrator.backends.attempt import Start
+    from orchestrator.run.history import read_history
+    from orchestrator.run.publish import newest_attempt
+
+    history = read_history(job.rundir)
+    total = job.plan.steps.total_steps
+    if any(p.is_final and p.step is not None and p.step >= total for p in history.published):
+        return None
+    number = newest_attempt(job.rundir) + 1
+    start = Start(number, is_replanned=bool(job.plan.changes)) if from_scratch else start_of(job, number)
+    if start.state is None and not from_scratch:
+        raise InputError([_no_state(job, history)])
+    lost = max(0, reached(job.rundir, history) - start.first_step)
+    listener.told(_from(start, total, lost))
+    return start
+
+
+def reached(rundir: RunDir, history: History) -> int:
+    """Return the last step that was trained: the journal's, or the console's where the attempt was cut off."""
+    from orchestrator.observe.console_file import read_console
+
+    if not history.attempts:
+        return 0
+    last = history.attempts[-1]
+    if last.ending:
+        return last.last_step
+    try:
+        seen = read_console(RunDir(rundir.root, last.number).console_log).progress.steps
+    except OSError:
+        return last.last_step
+    return max(last.last_step, last.first_step + max(seen, default=0))
+
+
+def _changed_recipe(rundir: RunDir, record: RunRecord) -> list[Problem]:
+    """Return a problem for each key of the user's recipe that no longer says what the run was begun with.
+
+    A recipe that is gone or cannot be read any more is no hindrance: the run has its own copy.
+    """
+    from orchestrator.recipe.dump import scalar_text
+    from orchestrator.recipe.load import load_recipe
+
+    path = rundir.root / record.recipe_dir / record.recipe_name
+    if not record.recipe_name or not path.is_file():
+        return []
+    overrides = [f"{key}={scalar_text(value)}" for key, value in record.overrides.items()]
+    try:
+        now = _said(load_recipe(path, overrides))
+    except InputError:
+        return []
+    before = _said(load_recipe(rundir.resolved_recipe), base=(rundir.root / record.recipe_dir).resolve())
+    return [
+        _differs(key, before.get(key, "-"), now.get(key, "-"))
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _said(loaded: LoadedRecipe, base: Path | None = None) -> dict[str, str]:
+    """Return what a recipe says by dotted key, paths as they lead from `base`, else from the recipe's own folder."""
+    from orchestrator.recipe.keys import PATH_KEYS
+    from orchestrator.report.run_facts import flat
+
+    home = base or loaded.base_dir
+    said = flat(loaded.recipe.model_dump(exclude_none=True))
+    return {
+        key: os.path.realpath(home / value) if key.rpartition(".")[2] in PATH_KEYS else value
+        for key, value in said.items()
+    }
+
+
+def _differs(key: str, before: str, now: str) -> Problem:
+    return Problem(
+        "resume-changed",
+        Text(f"`{key}` of the recipe was {before} when the run began and is {now} now", f"配方的 `{key}` 在训练开始时为 {before}，现在为 {now}"),
+        Text("a run is gone on with as it was begun", "训练只能按开始时的设置继续"),
+        Text("put the recipe back, or train the changed one as a new run", "恢复配方，或用修改后的配方开始新的训练"),
+    )  # fmt: skip
+
+
+def _no_state(job: Job, history: History) -> Problem:
+    removed = ", ".join(Path(name).name for name in history.quarantined)
+    why = Text("no epoch ended with a saved state", "没有任何一轮结束时保存了状态")
+    if removed:
+        why = Text(f"no saved state is whole; set aside: {removed}", f"没有完整的状态；已隔离：{removed}")
+    return Problem(
+        "resume-no-state",
+        Text(f"there is no state to go on from in {job.rundir.root.name}", f"{job.rundir.root.name} 中没有可继续的状态"),
+        why,
+        Text(
+            "begin it anew with `--from-scratch`; what it has published stays",
+            "用 `--from-scratch` 从头开始；已发布的文件会保留",
+        ),
+    )  # fmt: skip
+
+
+def _ended_leftovers(count: int) -> Text:
+    return Text(
+        f"{plural(count, 'process', 'processes')} of an earlier attempt still lived and had to be ended",
+        f"之前的尝试还有 {count} 个进程在运行，已将其结束",
+    )
+
+
+def _from(start: Start, total: int, lost: int) -> Text:
+    left = total - start.first_step
+    again = Text("", "")
+    if lost:
+        again = Text(
+            f"; {plural(lost, 'step', 'steps')} after it were not saved and are trained again",
+            f"；其后的 {lost} 步没有保存，需要重新训练",
+        )
+    if start.state is None:
+        return Text(f"beginning anew: {plural(left, 'step', 'steps')}{again.en}", f"从头开始：{left} 步{again.zh}")
+    return Text(
+        f"going on from step {start.first_step} of {total}, {left} to go{again.en}",
+        f"从第 {start.first_step} 步（共 {total} 步）继续，还剩 {left} 步{again.zh}",
+    )

@@ -1,0 +1,117 @@
+"""Model files that would run code when they are opened: refused before anything is started, unless their content was trusted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.prepared import prepare
+from orchestrator.run.trusted import distrust, read_trusted, trust, trusted_path
+from tests.hostile.files import archive, calling, tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[..., Path]
+
+NAMES = (
+    "exec.ckpt", "system.pt", "popen.bin", "eval.pth", "getattr.pkl", "two-pickles.ckpt", "plain-zip.bin", "old-protocol.pt",
+    "renamed.safetensors", "renamed-zip.safetensors", "no-suffix", "odd-suffix.dat",
+)  # fmt: skip
+KEYS = ("pretrained_model_name_or_path", "vae", "network_weights")
+RELIABILITY = {
+    "T07": f"{len(NAMES)} pickles as each of {', '.join(KEYS)}; folders in diffusers layout with pickles in them"
+}
+
+
+def evil(name: str, canary: Path) -> bytes:
+    touch, shell = f"open({str(canary)!r}, 'w').close()", f"touch {canary}"
+    pickles = {
+        "exec": calling(exec, touch),
+        "eval": calling(eval, f"__import__('os').system({shell!r})", protocol=4),
+        "popen": calling(subprocess.Popen, ["touch", str(canary)]),
+        "getattr": calling(getattr, calling, "__globals__", protocol=3),
+        "old": calling(os.system, shell, protocol=0),
+    }
+    if "zip" in name or name.startswith("two"):
+        return archive(data=calling(os.system, shell), other=calling(exec, touch))
+    return pickles.get(name.partition(".")[0].partition("-")[0], calling(os.system, shell))
+
+
+def with_file(write: Write, key: str, value: str) -> Path:
+    if key == "network_weights":
+        return write(network={key: value})
+    return write(base_model={key: value})
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pickle_is_refused_and_not_opened(recipe: Write, tmp_path: Path, name: str, key: str) -> None:
+    canary = tmp_path / "canary"
+    (tmp_path / name).write_bytes(evil(name, canary))
+    done = prepare(with_file(recipe, key, name))
+    (problem,) = done.problems
+    assert problem.code == ("model-file" if name.endswith(".safetensors") else "pickle-model-file")
+    assert name in problem.what.en
+    assert done.is_refused
+    assert not canary.exists()
+    if name == "renamed-zip.safetensors":
+        assert "pickle or zip archive under another name" in problem.what.en
+
+
+def test_a_pickle_trusted_by_its_content_passes_until_it_changes(recipe: Write, tmp_path: Path) -> None:
+    model = tmp_path / "old.ckpt"
+    model.write_bytes(archive(data=b"harmless"))
+    path = with_file(recipe, "pretrained_model_name_or_path", model.name)
+    assert prepare(path).is_refused
+    (entry,) = trust(model)
+    assert (entry.kind, entry.name, entry.size_bytes) == ("model", "old.ckpt", model.stat().st_size)
+    assert prepare(path).problems == ()
+    model.write_bytes(archive(data=b"HARMLESS"))  # of the same size
+    assert prepare(path).is_refused
+    model.rename(tmp_path / "kept.ckpt")
+    assert distrust(entry.sha256[:12]) == (entry,)
+    assert read_trusted() == ()
+
+
+def test_a_trusted_recipe_does_not_make_its_pickles_trusted(recipe: Write, tmp_path: Path) -> None:
+    (tmp_path / "old.ckpt").write_bytes(archive(data=b"x"))
+    path = with_file(recipe, "vae", "old.ckpt")
+    trust(path)
+    assert [problem.code for problem in prepare(path).problems] == ["pickle-model-file"]
+
+
+def test_the_record_is_the_users_alone(recipe: Write) -> None:
+    old = os.umask(0)
+    try:
+        trust(recipe())
+    finally:
+        os.umask(old)
+    assert trusted_path().stat().st_mode & 0o777 == 0o600
+
+
+def test_pickles_of_a_folder_are_found(recipe: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "diffusers-model"
+    for part in ("unet", "vae"):
+        (folder / part).mkdir(parents=True)
+    (folder / "model_index.json").write_text("{}")
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(tensors())
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"never opened: the other one is taken")
+    path = with_file(recipe, "pretrained_model_name_or_path", folder.name)
+    assert prepare(path).problems == ()
+    (folder / "vae" / "diffusion_pytorch_model.bin").write_bytes(calling(exec, "1"))
+    (problem,) = prepare(path).problems
+    assert problem.code == "pickle-model-file"
+    assert "vae/diffusion_pytorch_model.bin" in problem.what.en
+    trust(folder)
+    assert prepare(path).problems == ()
+
+
+def test_sft_is_another_name_of_safetensors_only_where_the_trainer_takes_it_so(recipe: Write, tmp_path: Path) -> None:
+    (tmp_path / "base.sft").write_bytes(tensors())
+    found = prepare(with_file(recipe, "pretrained_model_name_or_path", "base.sft")).problems
+    assert [problem.code for problem in found] == ["pickle-model-file"]

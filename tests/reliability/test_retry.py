@@ -1,0 +1,111 @@
+"""What is tried once more, what never, and what an exit code does not say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.finding import Severity
+from orchestrator.core.text import same
+from orchestrator.pipeline import read_end
+from orchestrator.run import launch
+from orchestrator.run.history import Attempt, History
+from orchestrator.run.launched import Launched
+from orchestrator.run.model import Ending, Outcome
+from orchestrator.run.retry import WAIT_S, next_try
+from tests.reliability.conftest import EPOCHS, PER_EPOCH
+
+if TYPE_CHECKING:
+    from tests.reliability.conftest import Runs
+
+RELIABILITY = {
+    "A03": "the trainer killed with -9 in the middle: tried again once after 30 s from its newest state, steps exact",
+    "A17": "exit code 0 with no file, no tensors, NaN, an epoch short, an old file copied there (5): failed with that reason",
+    "A18": "a crash in native code after a good final file: succeeded, told as a warning, exit code 0 or 1 by the findings alone",
+    "A19": "the same step ends two attempts: no third, and it is told; mistakes are never tried again",
+    "A20": "a crash that passes: once more after 30 s; passing twice is a failure",
+    "A22": "killed, and Linux has counted one process killed for memory: the machine's memory, not `killed`, not tried again",
+}
+TOTAL = PER_EPOCH * EPOCHS
+
+
+def test_a_killed_trainer_goes_on_from_its_newest_state(runs: Runs) -> None:
+    done = runs.start({"1": {"at": 10, "do": "kill"}})
+    first, second = runs.history.attempts
+    assert (first.ending, first.cause, first.last_step) == ("failed", "killed", 9)
+    assert (second.why, second.first_step, second.state) == ("retry", 8, "attempts/001/output/tiny-000002-state")
+    assert second.last_step == TOTAL
+    assert done.launched.exit_code == 0
+    assert runs.waits == [WAIT_S] == [30.0]
+    assert runs.heard.has("once more in 30 s")
+
+
+def test_a_crash_that_passes_is_tried_once(runs: Runs) -> None:
+    runs.start({"1": {"at": 3, "do": "passing"}, "2": {"at": 5, "do": "passing"}})
+    assert [a.why for a in runs.history.attempts] == ["start", "retry"]
+    assert runs.history.attempts[-1].ending == "failed"
+    assert runs.waits == [30.0]
+
+
+def test_the_same_step_twice_is_told_and_no_third_time_tried(runs: Runs) -> None:
+    runs.start({"1": {"at": 7, "do": "passing"}, "2": {"at": 7, "do": "passing"}})
+    assert len(runs.history.attempts) == 2
+    assert runs.heard.has("two attempts failed at step 6")
+
+
+def test_a_mistake_is_never_tried_again(runs: Runs) -> None:
+    runs.start({"1": {"at": 3, "do": "mistake"}})
+    (only,) = runs.history.attempts
+    assert (only.ending, only.cause) == ("failed", "crash")
+    assert not runs.waits
+
+
+def test_who_resumes_a_run_wants_it_tried_anew_but_not_at_a_step_that_failed_twice() -> None:
+    def failed(number: int, why: str, step: int) -> Attempt:
+        return Attempt(number, last_step=step, why=why, ending="failed", cause="killed")
+
+    outcome = Outcome(Ending.FAILED, -9, "killed", same(""))
+    killed = Launched(-9, 1.0, 0.1)
+    tried = (failed(1, "start", 5), failed(2, "retry", 9))
+    assert next_try(History(attempts=tried), outcome, killed) is None
+    assert next_try(History(attempts=(*tried, failed(3, "resume", 12))), outcome, killed) is not None
+    assert next_try(History(attempts=(*tried, failed(3, "resume", 9))), outcome, killed) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "words"),
+    [
+        ("no-file", "no-model", "left no final file"),
+        ("zero-tensors", "bad-model", "holds no tensors"),
+        ("nan", "nan", "hold NaN"),
+        ("short", "steps-short", f"from step {TOTAL - PER_EPOCH} of {TOTAL}"),
+        ("stale", "stale-model", "before the training began"),
+        ("no-data", "no-data", "found no pictures"),
+    ],
+)
+def test_exit_code_0_without_a_good_result_is_a_failure(runs: Runs, fault: str, cause: str, words: str) -> None:
+    _, outcome = read_end(runs.start({"1": {"do": fault}}))
+    assert (outcome.exit_code, outcome.ending, outcome.cause) == (0, Ending.FAILED, cause)
+    assert words in outcome.message.en
+    assert outcome.message.zh != outcome.message.en
+    assert len(runs.history.attempts) == 1
+
+
+def test_a_crash_after_the_final_file_is_a_success_with_a_warning(runs: Runs) -> None:
+    finished = runs.whole({"1": {"do": "segv-after-save"}})
+    outcome = finished.report.case.outcome
+    assert outcome is not None
+    assert (outcome.ending, outcome.cause, outcome.exit_code) == (Ending.SUCCEEDED, "exit-error", 1)
+    assert len(runs.history.attempts) == 1
+    (told,) = [f for f in finished.report.verdict.findings if f.name == "trainer-crashed" and f.is_fired]
+    assert told.severity in (Severity.INFO, Severity.WATCH)
+    assert "exit code 1" in outcome.message.en
+
+
+def test_a_process_that_linux_killed_for_memory_is_no_killed_one(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([4, 5])
+    monkeypatch.setattr(launch, "count_oom_kills", lambda: next(counts))
+    runs.start({"1": {"at": 3, "do": "kill"}})
+    (only,) = runs.history.attempts
+    assert (only.cause, runs.waits) == ("out-of-host-memory", [])

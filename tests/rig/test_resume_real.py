@@ -1,0 +1,82 @@
+"""Stopped, killed, gone on with, on real sd-scripts: the planned steps and the planned rates."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.errors import EXIT_INTERRUPTED
+from orchestrator.core.rundir import RunDir
+from orchestrator.observe.read import read_run
+from orchestrator.run.history import read_history
+from orchestrator.run.journal import read_journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.rig
+
+RELIABILITY = {"A10": "the same on real sd-scripts, with and without gradient accumulation (by hand, docs/rig.md)"}
+
+
+def start(recipe: Path, home: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "LORA_ORCHESTRATOR_HOME": str(home), "SD_SMALL_UNET": "1", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "orchestrator.cli", *arguments, "--lang", "en", "--share-gpu"]
+    return subprocess.Popen(
+        command, cwd=recipe.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def wait_for_states(run: Path, attempt: int, process: subprocess.Popen[str], count: int = 1) -> None:
+    limit = time.monotonic() + 600
+    while True:
+        entries = read_journal(run / "journal.jsonl").entries
+        if sum(e.event == "state" and e.attempt == attempt for e in entries) >= count:
+            return
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < limit
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_stopped_and_killed_it_trains_what_was_planned(rig_recipe: Path, rig_home: Path, accumulation: int) -> None:
+    folder = rig_recipe.parent
+    arguments = [
+        rig_recipe.name, "--set", f"train.gradient_accumulation_steps={accumulation}", "--set", "save.save_state=true",
+        "--set", "save.save_every_n_epochs=1", "--set", "sample.prompts=[]", "--set", "telemetry=log",
+        "--set", "name=again", "--set", "train.target_steps=60",
+    ]  # fmt: skip
+    run = folder / "runs" / "again-001"
+    process = start(rig_recipe, rig_home, *arguments)
+    wait_for_states(run, 1, process)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == EXIT_INTERRUPTED, output
+    process = start(rig_recipe, rig_home, "resume", "runs/again-001")
+    wait_for_states(run, 2, process)
+    process.kill()
+    process.communicate()
+    time.sleep(8)
+    for _ in range(2):  # the second one has nothing left to do
+        process = start(rig_recipe, rig_home, "resume", "runs/again-001")
+        output = process.communicate(timeout=600)[0]
+        assert process.returncode in (0, 1), output
+    whole_process = start(rig_recipe, rig_home, *arguments)
+    whole_process.communicate(timeout=600)
+    seen, whole = read_run(run), read_run(folder / "runs" / "again-002")
+    history = read_history(RunDir(run))
+    assert [a.why for a in history.attempts] == ["start", "resume", "resume"]
+    assert history.ending == "succeeded"
+    steps = list(whole.series["loss/current"].steps)
+    assert steps == list(range(1, history.total_steps + 1))
+    assert list(seen.series["loss/current"].steps) == steps
+    assert list(seen.series["lr/unet"].values) == pytest.approx(list(whole.series["lr/unet"].values), abs=1e-12)
+    pairs = zip(seen.series["loss/current"].values, whole.series["loss/current"].values, strict=True)
+    differences = sorted(abs(one / other - 1) for one, other in pairs)
+    print("relative differences of losses: median", differences[len(differences) // 2], "most", differences[-1])  # noqa: T201

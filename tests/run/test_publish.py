@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from orchestrator.core.rundir import RunDir
+from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
+from orchestrator.training.attempts import verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLIPS = 200
+RELIABILITY = {
+    "A05": "torn files under a good name: never in checkpoints/",
+    "A16": "files of earlier attempts: byte for byte the same after later ones",
+    "B12": "a file system without hard links: copied and renamed",
+    "C03": f"{FLIPS} flipped bits in published files: found by the SHA-256 beside them",
+    "C06": "NaN, infinity, other tensors, no tensors: named, not published",
+    "D07": "an older attempt that still lives: cannot publish",
+}
+
+
+def network(path: Path, value: float = 1.0, name: str = "lora_unet_a", **metadata: str) -> Path:
+    save_file(
+        {f"{name}.lora_up.weight": np.full((4, 2), value, np.float32)},
+        path,
+        {f"ss_{k}": v for k, v in metadata.items()},
+    )
+    return path
+
+
+def attempt(root: Path, number: int = 1) -> RunDir:
+    run = RunDir(root, number)
+    run.output.mkdir(parents=True)
+    return run
+
+
+def test_a_file_that_rests_is_published_once_with_its_sum(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    publisher = Publisher(run, 0, verify)
+    source = network(run.output / "a-000002.safetensors", steps="10", epoch="2")
+    assert publisher.look() == []  # it may still be written
+    (found,) = publisher.look()
+    assert (found.file, found.step, found.epoch, found.is_final) == ("a-000002.safetensors", 10, 2, False)
+    published = run.checkpoints / found.file
+    assert published.read_bytes() == source.read_bytes()
+    assert (run.checkpoints / f"{found.file}.sha256").read_text() == f"{sha256_of(source)}  {found.file}\n"
+    assert publisher.look() == []
+    assert publisher.settle() == []
+
+
+def test_a_torn_file_waits_and_is_set_apart_in_the_end(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    whole = network(tmp_path / "whole.safetensors").read_bytes()
+    torn = run.output / "a.safetensors"
+    torn.write_bytes(whole[:-5])
+    publisher = Publisher(run, 0, verify)
+    assert publisher.look() == []
+    assert publisher.look() == []
+    (found,) = publisher.settle()
+    assert found.problem
+    assert not torn.exists()
+    assert (run.quarantine / "001" / "a.safetensors").read_bytes() == whole[:-5]
+    assert (run.quarantine / "001" / "a.safetensors.why.txt").read_text().strip() == found.problem
+    assert not run.checkpoints.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_not_published(tmp_path: Path, value: float) -> None:
+    run = attempt(tmp_path / "run")
+    network(run.output / "a.safetensors", value)
+    (found,) = Publisher(run, 0, verify).settle()
+    assert "NaN or infinity" in found.problem
+
+
+def test_other_tensors_than_before_are_not_published(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    network(run.output / "a-000001.safetensors")
+    network(run.output / "a-000002.safetensors", name="lora_unet_b")
+    save_file({}, run.output / "a-000003.safetensors")
+    found = Publisher(run, 0, verify).settle()
+    assert [f.problem for f in found] == ["", "its tensors are not those of the files before it", "holds no tensors"]
+
+
+def test_a_later_attempt_writes_over_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    first = attempt(root)
+    network(first.output / "a-000002.safetensors", 1.0)
+    network(first.output / "a-step00000005.safetensors", 1.0)
+    Publisher(first, 0, verify).settle()
+    before = {p.name: p.read_bytes() for p in first.checkpoints.iterdir()}
+    second = attempt(root, 2)
+    network(second.output / "a-000002.safetensors", 2.0)
+    network(second.output / "a-step00000005.safetensors", 2.0)
+    found = Publisher(second, 10, verify).settle()
+    assert [(f.file, f.step) for f in found] == [
+        ("a-000002-attempt002.safetensors", None),
+        ("a-step00000015.safetensors", 15),  # the trainer counts from 1 in every attempt
+    ]
+    assert {name: (first.checkpoints / name).read_bytes() for name in before} == before
+
+
+def test_an_older_attempt_publishes_nothing_more(tmp_path: Path) -> None:
+    first = attempt(tmp_path / "run")
+    publisher = Publisher(first, 0, verify)
+    attempt(tmp_path / "run", 2)
+    network(first.output / "a.safetensors")
+    (found,) = publisher.settle()
+    assert found.problem == "a later attempt has begun"
+    assert not first.checkpoints.exists()
+
+
+def test_without_hard_links_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    run = attempt(tmp_path / "run")
+    source = network(run.output / "a.safetensors")
+    (found,) = Publisher(run, 0, verify).settle()
+    assert (run.checkpoints / found.file).read_bytes() == source.read_bytes()
+    assert not source.samefile(run.checkpoints / found.file)
+    assert not list(run.checkpoints.glob(".*"))
+
+
+def test_a_flipped_bit_is_found_by_the_sum(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    network(run.output / "a.safetensors")
+    (found,) = Publisher(run, 0, verify).settle()
+    path = run.checkpoints / found.file
+    whole = path.read_bytes()
+    assert sidecar_problem(path) is None
+    for number in range(FLIPS):
+        place = number * len(whole) // FLIPS
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << number % 8]) + whole[place + 1 :])
+        assert sidecar_problem(path) is not None

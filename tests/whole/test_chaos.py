@@ -1,0 +1,26 @@
+"""Ten kills of real runs; `make chaos` does fifty and keeps its result (docs/reliability.md)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaos.kill import as_record, wreck
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+KILLS = 10
+RELIABILITY = {
+    "A04": f"{KILLS} kills at random moments, while states and network files are written: no wrong pick, steps exact",
+}
+
+
+def test_nothing_is_lost(tmp_path: Path) -> None:
+    tally = wreck(tmp_path, KILLS, random.Random(20261129))
+    assert sum(tally.kills.values()) == KILLS
+    assert tally.is_clean, as_record(tally, 0)
