@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from tests.hostile.files import tensors
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+<<<<<<< HEAD
 _HEADER = b'{"weight":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}'
 _WHOLE = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(2)
+=======
+_HEADER = b'{"__metadata__":{}}'
+>>>>>>> s2
 
 
 def make_world(root: Path) -> None:
@@ -28,7 +34,7 @@ def make_world(root: Path) -> None:
     with zipfile.ZipFile(root / "archive.zip", "w") as archive:
         archive.writestr("00.png", (root / "pictures" / "00.png").read_bytes())
     files = {
-        "base.safetensors": _WHOLE,
+        "base.safetensors": tensors(),
         "torn.safetensors": (10**6).to_bytes(8, "little") + _HEADER,
         "page.safetensors": b"<!DOCTYPE html>\n<html>404</html>\n",
         "nothing.safetensors": b"",
