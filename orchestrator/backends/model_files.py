@@ -45,12 +45,12 @@ def missing_files(plan: Plan, trust: Trust = NOTHING_TRUSTED) -> tuple[Problem, 
     """
     found: list[Problem] = []
     for option, resolved, value in _named(plan):
-        text = _trouble(plan.family, value)
-        pickle = _pickle(plan.family, option, value, trust) if text is None else None
-        if text is not None:
-            found.append(_problem(option, value, resolved, text))
-        elif pickle is not None:
+        pickle = _pickle(plan.family, option, value, trust)
+        text = _trouble(plan.family, value) if pickle is None else None
+        if pickle is not None:
             found.append(_would_run_code(option, pickle, resolved))
+        elif text is not None:
+            found.append(_problem(option, value, resolved, text))
         elif _is_fetched(plan.family, value) and not trust.is_recipe:
             found.append(_from_the_network(option, value, resolved))
         elif option == _BASE and (looks := _other_family(plan.family, value)) is not None:
@@ -95,21 +95,13 @@ def _is_there(value: str) -> bool:
 
 def _is_fetched(family: str, value: str) -> bool:
     """Whether the trainer would fetch this model from Hugging Face."""
-<<<<<<< HEAD
-    return family != "pocket" and _is_hub_id(value) and not os.path.exists(value)  # noqa: PTH110  never raises
-=======
     return family != "pocket" and _is_hub_id(value) and not _is_there(value)
->>>>>>> s2
 
 
 def _pickle(family: str, option: str, value: str, trust: Trust) -> Path | None:
     """Return what the trainer would open as a pickle of the file or folder `value`, unless it is trusted. Pocket opens none."""
     path = Path(value)
-<<<<<<< HEAD
-    if family == "pocket" or not os.path.exists(path):  # noqa: PTH110  never raises
-=======
     if family == "pocket" or not _is_there(value):
->>>>>>> s2
         return None
     if path.is_dir():
         return next((one for one in pickles_in_folder(path) if str(one) not in trust.files), None)
@@ -149,34 +141,11 @@ def _of_another_family(family: str, value: str, resolved: Resolved, looks: str) 
     )
 
 
-def _trouble(family: str, value: str) -> Text | None:  # noqa: PLR0911  one line per kind of trouble
+def _trouble(family: str, value: str) -> Text | None:
     """What is wrong with the file or folder `value`; None when it may be right. Hub ids and pocket's own base pass."""
     path = Path(value)
     if family == "pocket" and value == "pocket":
         return None
-<<<<<<< HEAD
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
-    except OSError as error:  # a name too long for any file, a link to itself, a folder that may not be looked into
-        return why_unreadable(error)[0]
-    except ValueError:
-        return Text("no file can have this name", "这不是合法的文件名")
-    return _bad_folder(family, path) if path.is_dir() else _bad_file(family, path)
-
-
-def _bad_folder(family: str, path: Path) -> Text | None:
-    if (path / "model_index.json").is_file() or (path / "config.json").is_file() or family == "pocket":
-        return None
-    return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
-
-
-def _bad_file(family: str, path: Path) -> Text | None:
-    if not path.is_file():
-        return Text("it is no file", "它不是文件")
-    return _bad_safetensors(path) if suffix_of(path.name) in SAFE_SUFFIXES or family == "pocket" else None
-=======
     if (unreachable := _unreachable(path)) is not None:
         return unreachable
     if path.is_dir():
@@ -199,7 +168,6 @@ def _unreachable(path: Path) -> Text | None:
     except ValueError:
         return Text("no file can have this name", "这不是合法的文件名")
     return None
->>>>>>> s2
 
 
 def _bad_safetensors(path: Path) -> Text | None:

@@ -12,12 +12,7 @@ from tests.hostile.files import tensors
 if TYPE_CHECKING:
     from pathlib import Path
 
-<<<<<<< HEAD
-_HEADER = b'{"weight":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}'
-_WHOLE = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(2)
-=======
 _HEADER = b'{"__metadata__":{}}'
->>>>>>> s2
 
 
 def make_world(root: Path) -> None:
