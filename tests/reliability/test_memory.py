@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from orchestrator.pipeline import read_end
 from orchestrator.plan.less_memory import rungs_left
 from orchestrator.plan.saved import read_newest_plan, read_plan
@@ -87,9 +89,11 @@ def test_a_run_that_fits_in_the_end_tells_what_was_changed(runs: Runs) -> None:
 
 
 def test_other_steps_are_told_with_their_sum(runs: Runs) -> None:
-    (runs.folder / "images" / "7.png").unlink()  # seven pictures: two batches of 4, and four of 2 in two steps
-    runs.start({"1": OOM, "2": OOM}, ADAPT, "train.train_batch_size=7")
-    assert runs.heard.has("steps per epoch x 4 =") or runs.history.total_steps == 4
+    for index in range(2):  # two of one shape and six of another: 1 + 2 batches of 4, or 1 + 3 of 2 in two steps
+        Image.new("RGB", (128, 64), "red").save(runs.folder / "images" / f"{index}.png")
+    runs.start({"1": {"at": 1, "do": "oom"}}, ADAPT, "train.train_batch_size=4")
+    assert runs.heard.has("2 steps per epoch x 4 = 8 steps instead of 12")
+    assert (runs.history.total_steps, runs.history.last_step) == (8, 8)
 
 
 def test_no_other_batch_size_once_a_state_is_saved(runs: Runs) -> None:
