@@ -123,7 +123,8 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
 
     build = attempt_build(job.build, start)
     rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})
-    forget_request(rundir)
+    if why in ("start", "resume"):  # what was asked while a further try was waited for still holds
+        forget_request(rundir)
     job.journal.attempt = start.attempt
     plan = job.plan
     changes = {"changes": dict(plan.changes)} if plan.changes else {}
