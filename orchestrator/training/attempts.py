@@ -70,7 +70,9 @@ def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None
         listener.told(again.told)
         return _Following(job, again.why, again.wait_s)
     if wishes.on_oom == "adapt":
-        smaller = with_less_memory(job.plan, job.record, job.rundir, outcome, rungs=rungs_climbed(history))
+        smaller = with_less_memory(
+            job.plan, job.record, job.rundir, outcome, rungs=rungs_climbed(history), tell=listener.told
+        )
         if smaller is not None:
             listener.told(smaller.told)
             steps = smaller.plan.steps

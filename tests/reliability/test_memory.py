@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from orchestrator import prepared
 from orchestrator.pipeline import read_end
 from orchestrator.plan.less_memory import rungs_left
 from orchestrator.plan.saved import read_newest_plan, read_plan
@@ -17,10 +18,13 @@ from orchestrator.run.run_record import read_run_record
 from orchestrator.training.attempts import train
 from orchestrator.training.resume import open_run, start_again
 from tests.backends.plans import make_plan
+from tests.reliability.conftest import Heard
 
 if TYPE_CHECKING:
     import pytest
 
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.recipe.load import LoadedRecipe
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
@@ -94,6 +98,31 @@ def test_other_steps_are_told_with_their_sum(runs: Runs) -> None:
     runs.start({"1": {"at": 1, "do": "oom"}}, ADAPT, "train.train_batch_size=4")
     assert runs.heard.has("2 steps per epoch x 4 = 8 steps instead of 12")
     assert (runs.history.total_steps, runs.history.last_step) == (8, 8)
+
+
+def test_what_the_trainer_does_not_take_is_told_and_passed_over(runs: Runs) -> None:
+    runs.start({"1": OOM}, ADAPT, "train.train_batch_size=4", "train.cache_latents=false")
+    assert changes(runs) == [{}, HALF]
+    assert runs.heard.has("not tried, each picture is encoded once")
+    assert runs.heard.has("pocket has no option")
+
+
+def test_other_pictures_than_the_run_began_with_are_not_planned_with(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned = prepared.scan
+
+    def scan_one_less(loaded: LoadedRecipe) -> Dataset:
+        (runs.folder / "images" / "7.png").unlink()
+        return scanned(loaded)
+
+    def then_one_goes(*_: object) -> None:
+        monkeypatch.setattr(prepared, "scan", scan_one_less)
+
+    monkeypatch.setattr(Heard, "begins", then_one_goes)
+    runs.start({"1": OOM}, ADAPT, "train.train_batch_size=4")
+    assert changes(runs) == [{}]
+    assert runs.heard.has("no longer those the run began with")
 
 
 def test_no_other_batch_size_once_a_state_is_saved(runs: Runs) -> None:
