@@ -1,7 +1,7 @@
 # One command per habit, the same for people, hooks and CI. PYTHON names the interpreter of the environment.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test golden docs bench bench-diagnosis chaos lint types layers docs-check
+.PHONY: check test golden fuzz docs bench bench-diagnosis chaos lint types layers docs-check
 
 check: lint types layers docs-check
 
@@ -24,6 +24,10 @@ test:
 
 golden:
 	LORA_GOLDEN=write $(PYTHON) -m pytest -q tests/golden tests/hostile/recipes/test_corpus.py
+
+# All of the hostile input, which CI tries in part; docs/fuzz.md tells what came of it.
+fuzz:
+	LORA_FULL=1 $(PYTHON) -m pytest -q tests/hostile
 
 docs:
 	$(PYTHON) scripts/make_docs.py

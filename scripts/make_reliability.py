@@ -64,7 +64,7 @@ def page() -> str:
             ["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files], plugins=[collected]
         )
     if code != 0:
-        sys.stderr.write(said.getvalue())
+        sys.stderr.write(said.getvalue()[-4000:])
         raise SystemExit(f"the tests could not be collected (exit {code})")
     parts = [HEAD, *loops()]
     for letter, title in GROUPS.items():

@@ -51,9 +51,15 @@ def decide_recording(draft: Draft, steps: StepPlan) -> Recording:
     mode = draft.choose(given, "telemetry", "probe", _WHY["probe"])
     if mode.value != "probe":
         return Recording(_told(mode, _WHY[str(mode.value)]))
-    batch = int(draft.value("train_batch_size") or 1) * int(draft.value("gradient_accumulation_steps") or 1)
+    batch = _count(draft, "train_batch_size") * _count(draft, "gradient_accumulation_steps")
     every = probe_pace(steps.total_steps, batch)
     return Recording(_told(mode, _pace_told(steps.total_steps, every)), every)
+
+
+def _count(draft: Draft, name: str) -> int:
+    """Return a decided whole number; 1 where `trainer_args` holds something else, which is told where it stands."""
+    value = draft.value(name)
+    return value if isinstance(value, int) and value > 0 else 1
 
 
 def _told(mode: Resolved, more: Text) -> Resolved:

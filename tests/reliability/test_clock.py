@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import attempts
-from orchestrator.attempt_watch import AttemptWatch
 from orchestrator.pipeline import read_end
+from orchestrator.training import attempts
+from orchestrator.training.watch import AttemptWatch
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:

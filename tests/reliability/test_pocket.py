@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from orchestrator import attempts
 from orchestrator.pipeline import read_end
 from orchestrator.run import process_group, reaper
+from orchestrator.training import attempts
 from tests.reliability.conftest import helper_of, left_of, make_runs
 
 if TYPE_CHECKING:

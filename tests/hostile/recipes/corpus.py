@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
@@ -14,6 +14,7 @@ from orchestrator.report import tell, terminal
 from tests.hostile.recipes import cases_keys, cases_places, cases_together, cases_values, cases_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from orchestrator.core.finding import Problem
@@ -52,25 +53,29 @@ class Told:
     problems: tuple[Problem, ...]
     printed: str
     """All that is printed."""
-    refused: str
-    """Of that the reasons to refuse alone."""
+    verdict: Verdict = field(default_factory=Verdict)
+
+    @property
+    def refused(self) -> str:
+        """What is printed of the reasons to refuse alone."""
+        out = io.StringIO()
+        console = terminal.make_console(out)
+        if self.problems:
+            terminal.show_problems(self.problems, "en", console)
+        stops = tuple(finding for finding in self.verdict.fired if finding.severity is Severity.STOP)
+        if stops:
+            terminal.show_verdict(Verdict(stops), "en", console, has_end=True)
+        return out.getvalue()
 
 
-def check(recipe: Path) -> Told:
+def check(recipe: Path, overrides: Sequence[str] = (), form: str = "text") -> Told:
     """Look at a recipe as `lora-run check` does. The state of the trainer on this machine is left out: it is not the recipe's."""
     out = io.StringIO()
     with redirect_stdout(out), redirect_stderr(out):
         try:
-            done = prepare(recipe)
+            done = prepare(recipe, overrides)
         except InputError as error:
-            code = tell.problems(error.problems, "text", "en", error.exit_code)
-            return Told(code, error.problems, out.getvalue(), out.getvalue())
-        code = tell.checked(done.verdict, done.problems, done.dataset, done.plan, None, (), "text", "en")
-    refused = io.StringIO()
-    console = terminal.make_console(refused)
-    if done.problems:
-        terminal.show_problems(done.problems, "en", console)
-    stops = tuple(finding for finding in done.verdict.fired if finding.severity is Severity.STOP)
-    if stops:
-        terminal.show_verdict(Verdict(stops), "en", console, has_end=True)
-    return Told(code, done.problems, out.getvalue(), refused.getvalue())
+            code = tell.problems(error.problems, form, "en", error.exit_code)
+            return Told(code, error.problems, out.getvalue())
+        code = tell.checked(done.verdict, done.problems, done.dataset, done.plan, None, (), form, "en")
+    return Told(code, done.problems, out.getvalue(), done.verdict)

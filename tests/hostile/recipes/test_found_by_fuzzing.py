@@ -1,0 +1,43 @@
+"""What made-up recipes once broke: each is refused with words now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.core.errors import EXIT_REFUSED
+from tests.hostile.recipes.case import GOOD
+from tests.hostile.recipes.corpus import check
+from tests.hostile.recipes.world import make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BROKEN = {
+    "a model's name too long for any file": ("base.safetensors", "a" * 300),
+    "a batch size under trainer_args that is text": (
+        "telemetry: probe\n",
+        "trainer_args: {gradient_accumulation_steps: 0x1Fg}\n",
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    root = tmp_path_factory.mktemp("found")
+    make_world(root)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(root)
+        yield
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_once_broke_is_refused(name: str) -> None:
+    old, new = BROKEN[name]
+    recipe = Path("recipe.yaml")
+    recipe.write_text(GOOD.replace(old, new), encoding="utf-8")
+    told = check(recipe)
+    assert told.code == EXIT_REFUSED
+    assert all(problem.where is not None for problem in told.problems)
