@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 METADATA_BYTES: Final = 4096
 """`ss_*` and `modelspec.*` of a network file without its captions' tags: 3.2-3.7 kB in files of sd-scripts."""
-STATE_FILES: Final = 6
-"""The folder and its five files."""
+STATE_FILES: Final = 7
+"""The folder, its five files and their sums."""
 _STATE_FIXED_BYTES: Final = 18_000
 """`random_states_0.pkl`, `scheduler.bin` and `train_state.json`."""
 _RANK_BYTES: Final = 16_000

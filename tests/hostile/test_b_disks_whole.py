@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -28,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 RELIABILITY = {
     "B03 (whole)": "a run of pocket on a tmpfs that fills before its first save: held, nothing torn",
-    "B03 (stopped)": "Ctrl-C once while a run is held: ended at once, nothing torn",
+    "B03 (stopped)": "asked once to end while a run is held: ended at once, nothing torn",
     "B06 (whole)": "the same run, the disk freed: all steps, all files",
 }
 
@@ -102,10 +101,10 @@ def test_b03_b06_a_run_waits_for_room(held: Held) -> None:
     assert not RunDir(run).ballast.exists()
 
 
-def test_b03_ctrl_c_ends_a_run_that_waits(held: Held) -> None:
+def test_b03_a_run_that_waits_ends_when_asked_once(held: Held) -> None:
     process, run, _filler = held
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    process.terminate()
+    said, _ = process.communicate(timeout=200)
     assert process.returncode == 130, said
     assert list(RunDir(run).output.glob("*.safetensors")) == []
     assert "attempt-ended" in events(run)

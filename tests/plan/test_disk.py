@@ -96,12 +96,12 @@ def test_half_precision_training_halves_the_state() -> None:
 def test_files_and_states_of_the_trainers_own_options(train: dict[str, Any], networks: int, states: int) -> None:
     need = disk_need(make_plan(**train), network())
     assert part(need, "networks").files == networks
-    assert [p.files // 6 for p in need.parts if p.key == "states"] == ([states] if states else [])
+    assert [p.files // 7 for p in need.parts if p.key == "states"] == ([states] if states else [])
 
 
 def test_a_pruned_history_of_states_has_one_more_while_it_is_written() -> None:
     plan = make_plan(save_every_n_epochs=1, save_state=True)
-    assert part(disk_need(plan, network(), keep_states=2), "states").files == 3 * 6
+    assert part(disk_need(plan, network(), keep_states=2), "states").files == 3 * 7
 
 
 def test_the_sum_holds_ballast_and_a_tenth_more() -> None:
@@ -203,7 +203,7 @@ def test_what_is_there_already_is_not_asked_for_again() -> None:
     plan = make_plan(save_every_n_epochs=1, save_state=True)
     need = disk_need(plan, network(), keep_states=2, after_step=70)
     assert part(need, "networks").files == 1
-    assert part(need, "states").files == 6
+    assert part(need, "states").files == 7
 
 
 JUNK = st.one_of(
