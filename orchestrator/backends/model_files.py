@@ -88,15 +88,20 @@ def _is_hub_id(value: str) -> bool:
     return not Path(value).is_absolute() and _HUB_ID.fullmatch(value) is not None
 
 
+def _is_there(value: str) -> bool:
+    """Whether there is such a file or folder; a name that no file can have is none."""
+    return os.path.exists(value)  # noqa: PTH110  Path.exists raises where a name is too long
+
+
 def _is_fetched(family: str, value: str) -> bool:
     """Whether the trainer would fetch this model from Hugging Face."""
-    return family != "pocket" and _is_hub_id(value) and not os.path.exists(value)  # noqa: PTH110  never raises
+    return family != "pocket" and _is_hub_id(value) and not _is_there(value)
 
 
 def _pickle(family: str, option: str, value: str, trust: Trust) -> Path | None:
     """Return what the trainer would open as a pickle of the file or folder `value`, unless it is trusted. Pocket opens none."""
     path = Path(value)
-    if family == "pocket" or not os.path.exists(path):  # noqa: PTH110  never raises
+    if family == "pocket" or not _is_there(value):
         return None
     if path.is_dir():
         return next((one for one in pickles_in_folder(path) if str(one) not in trust.files), None)
@@ -106,7 +111,7 @@ def _pickle(family: str, option: str, value: str, trust: Trust) -> Path | None:
 def _other_family(family: str, value: str) -> str | None:
     """What the base model looks like, where that is clearly not `family`."""
     path = Path(value)
-    if family == "pocket" or not os.path.exists(path):  # noqa: PTH110
+    if family == "pocket" or not _is_there(value):
         return None
     try:
         looks = family_of_folder(path) if path.is_dir() else family_of_file(path)
@@ -136,26 +141,33 @@ def _of_another_family(family: str, value: str, resolved: Resolved, looks: str) 
     )
 
 
-def _trouble(family: str, value: str) -> Text | None:  # noqa: PLR0911  one line per kind of trouble
+def _trouble(family: str, value: str) -> Text | None:
     """What is wrong with the file or folder `value`; None when it may be right. Hub ids and pocket's own base pass."""
     path = Path(value)
     if family == "pocket" and value == "pocket":
         return None
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
-    except OSError as error:  # a name too long for any file, a link to itself, a folder that may not be looked into
-        return why_unreadable(error)[0]
-    except ValueError:
-        return Text("no file can have this name", "这不是合法的文件名")
+    if (unreachable := _unreachable(path)) is not None:
+        return unreachable
     if path.is_dir():
         if (path / "model_index.json").is_file() or (path / "config.json").is_file() or family == "pocket":
             return None
         return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
     if not path.is_file():
-        return Text("it is no file", "它不是文件")
+        return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
     return _bad_safetensors(path) if suffix_of(value) in SAFE_SUFFIXES or family == "pocket" else None
+
+
+def _unreachable(path: Path) -> Text | None:
+    """Why nothing can be asked of `path`: a name too long for any file, a folder that may not be looked into."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return why_unreadable(error)[0]
+    except ValueError:
+        return Text("no file can have this name", "这不是合法的文件名")
+    return None
 
 
 def _bad_safetensors(path: Path) -> Text | None:

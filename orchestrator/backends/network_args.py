@@ -6,11 +6,39 @@ A module looks its arguments up one by one (`kwargs.get("conv_dim", None)`) and 
 from __future__ import annotations
 
 import ast
+import math
+import re
 import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+
+_WHOLE_NUMBERS = ("conv_dim",)
+_NUMBERS = ("conv_alpha", "loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")
+_SHARES = ("rank_dropout", "module_dropout")
+
+
+def wrong_number(pairs: Mapping[str, str]) -> str | None:
+    """Return the first `name=value` that has to be a number and is none that fits: whole, finite, a dropout from 0 to below 1."""
+    for name, value in pairs.items():
+        is_whole = name not in _WHOLE_NUMBERS or re.fullmatch(r"\d+", value) is not None
+        number = _number(value)
+        if name in (*_WHOLE_NUMBERS, *_NUMBERS, *_SHARES) and (number is None or not is_whole):
+            return f"{name}={value}"
+        if name in _SHARES and number is not None and not 0 <= number < 1:
+            return f"{name}={value}"
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def read_network_args(checkout: Path) -> dict[str, list[str]]:

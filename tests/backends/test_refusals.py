@@ -69,6 +69,8 @@ ROWS = [
     Row("unknown-network-argument", _args("conv_dm=8"), _args("conv_dim=8")),
     Row("unknown-network-argument", _args("conv_dim=8", "unit=4"), _dylora("conv_dim=16", "unit=4")),
     Row("unknown-network-argument", _args("algo=loha"), {"network_module": "lycoris.kohya", **_args("algo=loha")}),
+    Row("network-argument-value", _args("rank_dropout=2"), _args("rank_dropout=0.2")),
+    Row("network-argument-value", _args("conv_dim=many"), _args("conv_dim=8")),
     Row(
         "misread-network-switch",
         {"network_module": "networks.oft", **_args("enable_conv=False")},

@@ -1,24 +1,20 @@
-"""What the trainer is told: only options it has, only values its parser takes, and texts that arrive as they were meant."""
+"""What the trainer is told: only options it has, and only values its parser takes. Texts in JSON arrive as they were meant (TOML: test_t05_toml.py)."""
 
 from __future__ import annotations
 
 import json
 import random
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import toml
-import tomlkit
 
 from orchestrator.backends.argspec import Option, load_options
 from orchestrator.backends.option_values import value_problem
 from orchestrator.backends.pocket.compile import pocket_options
 from orchestrator.backends.sd_scripts.families import FAMILIES
-from orchestrator.backends.toml_text import lost_values, render
 from orchestrator.core.record import json_text, read_record, to_plain, write_record
 from tests.golden.test_golden import CASES, HERE, PIN
-from tests.hostile.effort import count, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +22,11 @@ if TYPE_CHECKING:
 
 OPTIONS: dict[str, dict[str, Option]] = {family: load_options(PIN, facts.entry) for family, facts in FAMILIES.items()}
 CHOICES = [(f, o) for f, options in OPTIONS.items() for o in options.values() if o.choices]
-TEXTS = count(1_000, 50_000)
+ALL = 50_000
 RELIABILITY = {
     "E03": f"every key of {len(CASES)} compiled runs and of all accepted made-up recipes",
     "E04": f"{sum(len(o.choices or ()) for _, o in CHOICES)} choices of {len(CHOICES)} options taken, others refused",
-    "E05": "1,000 hostile texts in CI, 50,000 with `make fuzz`, through TOML and JSON: equal or refused",
+    "E05": f"{ALL:,} texts through JSON and our own records: equal",
 }
 _PIECES = (
     *"ab019 \t'\"\\#[]{}=,.:;/-_%$`|<>!?*&~^()", "\\x64", "\\u0041", "\\U0001F98A", "\\n", "\\\\", '\\"', "\\'", "'''", '"""', "''", '""',
@@ -72,40 +68,9 @@ def hostile_texts(number: int) -> Iterator[str]:
         yield "".join(draw.choices(_PIECES, k=draw.randint(0, 12)))
 
 
-def both_files(text: str) -> dict[str, Any]:
-    """Return a run's values with `text` in every place that a recipe's words get to."""
-    return {
-        "output_name": text,
-        "network_args": ["conv_dim=8", f"key={text}"],
-        "after": 1,
-        "general": {"caption_separator": text, "resolution": [512, 768]},
-        "datasets": [{"subsets": [{"image_dir": text, "class_tokens": text, "num_repeats": 3}]}],
-    }
-
-
-def test_a_text_arrives_in_toml_as_it_was_or_is_refused() -> None:
-    started, refused, corrupt = time.process_time(), 0, []
-    for text in hostile_texts(TEXTS):
-        content = both_files(text)
-        written = render(content, "comment")
-        if lost_values(written, content):
-            refused += 1
-        elif toml.loads(written) != content or tomlkit.parse(written).unwrap() != content:
-            corrupt.append(text)
-    assert corrupt == []
-    assert 0 < refused < TEXTS / 2
-    seconds = time.process_time() - started
-    note(
-        "E05",
-        f"{TEXTS:,} texts through TOML",
-        f"{TEXTS - refused:,} equal, {refused:,} refused, 0 corrupt; {seconds:.0f} s",
-    )
-
-
 def test_a_text_arrives_in_json_as_it_was(tmp_path: Path) -> None:
-    texts = list(hostile_texts(TEXTS))
+    texts = list(hostile_texts(ALL))
     assert [text for text in texts if json.loads(json_text({"key": text}))["key"] != text] == []
     assert all("NaN" not in json_text(to_plain({"key": text, "n": 1.0})) or "NaN" in text for text in texts)
     write_record(tmp_path / "record.json", "hostile", 1, {"texts": texts})
     assert read_record(tmp_path / "record.json", "hostile", 1)["texts"] == texts
-    note("E05 JSON", f"{TEXTS:,} texts through JSON", "all equal")

@@ -126,7 +126,7 @@ def test_a_run_goes_on_without_its_terminal(in_terminal: tuple[int, int], pocket
     assert follower.wait(timeout=20) == 0
     assert "You interrupted" in run.supervisor_log.read_text() or "report.html" in run.supervisor_log.read_text()
 
-    again = lora_run("resume", run.root, "--detach", cwd=folder)
+    again = lora_run("resume", "tiny-001", "--detach", cwd=folder)
     assert (again.returncode, "goes on by itself" in again.stdout) == (0, True), again.stderr
     assert "going on from step" in again.stdout
     assert status(folder)["attempt"] == 2

@@ -46,6 +46,7 @@ FILES = (
     Case(_MODEL, "pretrained_model_name_or_path: pointer.safetensors"),
     Case(_MODEL, "pretrained_model_name_or_path: base.ckpt"),
     Case(_MODEL, "pretrained_model_name_or_path: pictures"),
+    Case(_MODEL, "pretrained_model_name_or_path: pictures/00.png"),
     Case(_MODEL, "pretrained_model_name_or_path: https://example.org/base.safetensors"),
     Case(_MODEL, "pretrained_model_name_or_path: C:\\models\\base.safetensors"),
     Case(_MODEL, "pretrained_model_name_or_path: ''"),

@@ -34,6 +34,8 @@ COMBINATIONS = (
     Case("  optimizer_type: AdamW8bit", "  optimizer_type: AdamW8bit\n  optimizer_args: {weight_decay: high}"),
     Case("  optimizer_type: AdamW8bit", "  optimizer_type: AdamW8bit\n  optimizer_args: {betas: 0.9}"),
     Case("network:\n", "network:\n  network_args: {conv_dmi: 8}\n"),
+    Case("network:\n", "network:\n  network_args: {conv_dim: many}\n"),
+    Case("network:\n", "network:\n  network_args: {conv_dim: 8, rank_dropout: 2}\n"),
     Case("    - alicechr, portrait", "    - alicechr, portrait --w 512 --n bad"),
     Case("    - alicechr, portrait", "    - alicechr, portrait --d 7"),
     Case("  resolution: 1024", "  resolution: 1000\n  bucket_reso_steps: 48"),

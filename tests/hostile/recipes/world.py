@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from tests.hostile.files import tensors
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 _HEADER = b'{"__metadata__":{}}'
-_WHOLE = len(_HEADER).to_bytes(8, "little") + _HEADER
 
 
 def make_world(root: Path) -> None:
@@ -28,7 +29,7 @@ def make_world(root: Path) -> None:
     with zipfile.ZipFile(root / "archive.zip", "w") as archive:
         archive.writestr("00.png", (root / "pictures" / "00.png").read_bytes())
     files = {
-        "base.safetensors": _WHOLE,
+        "base.safetensors": tensors(),
         "torn.safetensors": (10**6).to_bytes(8, "little") + _HEADER,
         "page.safetensors": b"<!DOCTYPE html>\n<html>404</html>\n",
         "nothing.safetensors": b"",

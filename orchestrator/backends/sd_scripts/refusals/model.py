@@ -37,7 +37,7 @@ class Refusal:
     """Options it is about; the first that the recipe says is pointed at."""
     when: Callable[[Settings], bool | str | None]
     what: Text
-    """`{0}` stands for the detail."""
+    """`{0}` stands for the detail. One that begins with `option = ` is pointed at there."""
     why: str
     """What the trainer itself would say."""
     fix: Text
@@ -56,7 +56,7 @@ class Refusal:
             _fill(self.what, shown),
             _why(self.why),
             _fill(self.fix, shown),
-            settings.where(*self.keys),
+            settings.where(*(key for key in self.keys if shown.startswith(f"{key} = ")), *self.keys),
         )
 
 

@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from orchestrator.backends.network_args import wrong_number
 from orchestrator.backends.sd_scripts.families import FAMILIES
 from orchestrator.backends.sd_scripts.refusals.model import DIT, U_NET, Refusal, drop
 from orchestrator.core.text import Text
@@ -162,6 +163,17 @@ REFUSALS = (
         Text("the network module has no argument {0}", "该网络模块没有参数 {0}"),
         "nothing; the module would ignore it without a word",
         Text("correct its name or leave it out", "请更正名称或去掉它"),
+    ),
+    Refusal(
+        "network-argument-value",
+        ("network_args",),
+        lambda s: wrong_number(s.pairs("network_args")),
+        Text("a network argument is no fitting number: {0}", "网络参数不是合适的数：{0}"),
+        "could not convert string to float; of a dropout of 1 or more nothing, and the network is turned round",
+        Text(
+            "write a number: `conv_dim` a whole one, a dropout from 0 to below 1",
+            "请写数：`conv_dim` 写整数，dropout 写不小于 0、小于 1 的数",
+        ),
     ),
     Refusal(
         "misread-network-switch",
