@@ -62,21 +62,26 @@ def stay(_rundir: RunDir) -> None:
 def resume(
     run: Path, from_scratch: bool, no_stop: bool, share_gpu: bool, detach: bool, form: str, lang: Language
 ) -> int:
-    """Go on with a run from its newest saved state."""
+    """Go on with a run from its newest saved state.
+
+    RUN is a run folder, or its name in `runs`.
+    """
 
     def work(on_begin: OnBegin) -> int:
         from orchestrator import pipeline
+        from orchestrator.outside import find_run
         from orchestrator.report import tell, tell_runs
         from orchestrator.report.watcher import Watcher
         from orchestrator.run.private import keep_private
 
         keep_private()
         with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
+            root = find_run(run, Path("runs")).root
             done = pipeline.resume_run(
-                run, watcher, lang, from_scratch=from_scratch, may_stop=not no_stop, shares_gpu=share_gpu
+                root, watcher, lang, from_scratch=from_scratch, may_stop=not no_stop, shares_gpu=share_gpu
             )
         if done is None:
-            return tell_runs.nothing_left(run, form, lang)
+            return tell_runs.nothing_left(root, form, lang)
         return tell.finished(done.report, done.files, done.problems, form, lang)
 
     return detached(work, form, lang) if detach else work(stay)

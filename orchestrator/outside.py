@@ -12,7 +12,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
 from orchestrator.observe.console import ConsoleParser
-from orchestrator.observe.console_tail import ConsoleTail, Lines, newest_console, start_of_last_lines
+from orchestrator.observe.console_tail import ConsoleTail, Lines, newest_console, newest_part, start_of_last_lines
 from orchestrator.observe.present import TAIL_BYTES, first_step_of, look_at, own_progress
 from orchestrator.report.tell_now import next_step, standing_line
 from orchestrator.run.history import read_history
@@ -64,7 +64,7 @@ def follow_log(rundir: RunDir, lines: int, *, is_following: bool) -> Iterator[Sh
 
     A further attempt is told by its run folder, before its lines. Raises OSError where the log is there and cannot be read.
     """
-    log = newest_console(rundir).console_log
+    log = newest_part(newest_console(rundir).console_log)
     with closing(ConsoleTail(rundir, start_of_last_lines(log, lines))) as tail:
         shown, attempt = Lines(), tail.run.attempt
         while True:
@@ -88,7 +88,7 @@ def attach(rundir: RunDir, listener: Listener) -> None:
         raise InputError([_does_not_go_on(present)])
     total = present.run.total_steps
     listener.begins(present.rundir, total)
-    with closing(ConsoleTail(rundir, _near_end(present.rundir.console_log))) as tail:
+    with closing(ConsoleTail(rundir, _near_end(newest_part(present.rundir.console_log)))) as tail:
         reader = _Reader(listener, rundir, tail.run.attempt)
         while True:
             is_over = not is_going_on(rundir)

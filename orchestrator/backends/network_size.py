@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.backends.base_layers import layers_of_base
+from orchestrator.core.number_text import whole_number
 from orchestrator.core.text import Text
-from orchestrator.plan.network_size import Layer, NetworkSize, Part, Ranks, tensors_of, usual_layers
+from orchestrator.plan.network_size import Layer, NetworkSize, Part, Ranks, Tensor, tensors_of, usual_layers
 
 if TYPE_CHECKING:
     from orchestrator.plan.model import Plan
@@ -22,6 +25,7 @@ _LYCORIS_MOST: Final = {"lora": 2.6, "locon": 2.6, "loha": 5.2, "lokr": 2.6, "ia
 """`algo` -> most numbers it may train, as a multiple of the LoRA of attention layers with the same rank. LyCORIS gives the convolutions
 a pair too (1.84 times as many numbers at equal rank in SD 1, 1.18 in SDXL) and other layers with some presets; LoHa has two pairs."""
 _DEFAULT_DIM: Final = 4
+_TEXT_LAYER: Final = re.compile(r"lora_te\d?_text_model_encoder_layers_(\d+)_")
 
 
 def network_size(plan: Plan) -> NetworkSize:
@@ -31,7 +35,7 @@ def network_size(plan: Plan) -> NetworkSize:
         not _is_on(plan, "network_train_text_encoder_only"),
         not _is_on(plan, "network_train_unet_only"),
     )
-    conv_dim = _whole(args.get("conv_dim"))
+    conv_dim = whole_number(args.get("conv_dim"))
     layers = layers_of_base(plan, with_unet=with_unet, with_text=with_text, with_conv=conv_dim is not None)
     low, high = _spread(plan, args)
     if layers is not None:
@@ -51,7 +55,8 @@ def network_size(plan: Plan) -> NetworkSize:
             f"{_module(plan)} is not counted; from a LoRA of the same rank",
             f"{_module(plan)} 无法计数；按同秩的 LoRA 估计",
         )
-    return NetworkSize(tensors_of(_chosen(layers, args), _ranks(plan, conv_dim)), because, low, high)
+    tensors = tensors_of(_chosen(layers, args), _ranks(plan, conv_dim))
+    return NetworkSize(_without_unused(tensors, plan), because, low, high)
 
 
 def _spread(plan: Plan, args: dict[str, str]) -> tuple[float, float]:
@@ -75,6 +80,22 @@ def _chosen(layers: tuple[Layer, ...], args: dict[str, str]) -> tuple[Layer, ...
     if only not in ("single", "double"):
         return layers
     return tuple(layer for layer in layers if layer.part != "unet" or f"_{only}_blocks_" in layer.name)
+
+
+def _without_unused(tensors: tuple[Tensor, ...], plan: Plan) -> tuple[Tensor, ...]:
+    """Mark what no gradient reaches as not trained: the text encoder's last layers, where the trainer takes an earlier one's output.
+
+    They are in the file all the same, and the optimizer keeps nothing for them.
+    """
+    clip_skip = _value(plan, "clip_skip")
+    skipped = clip_skip - 1 if isinstance(clip_skip, int) and clip_skip > 1 else 0
+    prefix, skipped = {"sd15": ("lora_te_", skipped), "sdxl": ("lora_te1_", 1)}.get(plan.family, ("", 0))
+    layers = {name: int(found[1]) for name in (t.name for t in tensors) if (found := _TEXT_LAYER.match(name))}
+    depth = 1 + max((number for name, number in layers.items() if name.startswith(prefix)), default=0)
+    return tuple(
+        replace(t, is_trained=False) if t.name.startswith(prefix) and layers.get(t.name, 0) >= depth - skipped else t
+        for t in tensors
+    ) if skipped else tensors  # fmt: skip
 
 
 def _ranks(plan: Plan, conv_dim: int | None) -> Ranks:
@@ -125,9 +146,5 @@ def _value(plan: Plan, option: str) -> Any:
     return None if resolved is None else resolved.value
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() and text.isascii() else None
-
-
 def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.strip("[]").replace(",", " ").split() if part.isdigit() and part.isascii()]
+    return [n for part in text.strip("[]").replace(",", " ").split() if (n := whole_number(part)) is not None]

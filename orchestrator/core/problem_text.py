@@ -35,7 +35,7 @@ def render_problem(problem: Problem, language: Language = "en") -> list[str]:
 
 def column_width(text: str) -> int:
     """Return how many terminal columns `text` takes: East Asian wide characters take two, combining ones none."""
-    return sum(_character_width(character) for character in text)
+    return len(text) if text.isascii() else sum(_character_width(character) for character in text)
 
 
 def render_place(where: Location, indent: int = 0) -> list[str]:

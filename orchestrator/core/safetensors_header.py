@@ -89,6 +89,10 @@ def _header_length(first: bytes, size: int) -> int:
         raise TensorFileError("empty file", "空文件")
     if first.startswith(_FOREIGN):
         raise TensorFileError("a pickle or zip archive under another name", "其实是改了名字的 pickle 或 zip 文件")
+    if first.lstrip().startswith(b"<") and b"\0" not in first:  # as a length it would be beyond any file
+        raise TensorFileError(
+            "a web page, no safetensors file: the download failed", "这是网页，不是 safetensors 文件：下载失败"
+        )
     if first.startswith(b"version "):
         raise TensorFileError(
             "a Git LFS pointer, not the model itself: the download was not finished",

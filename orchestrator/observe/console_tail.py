@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.console import MAX_LINE_CHARACTERS, clean
+from orchestrator.run.console_log import PARTS, part_path
 from orchestrator.run.publish import newest_attempt
 from orchestrator.run.pump import Splitter
 
@@ -24,6 +25,11 @@ _READ_BYTES: Final = 1024 * 1024
 def newest_console(rundir: RunDir) -> RunDir:
     """Return the run folder seen from its newest attempt; the first one where none has begun."""
     return RunDir(rundir.root, max(1, newest_attempt(rundir)))
+
+
+def newest_part(log: Path) -> Path:
+    """Return the part of a console log that is written now: a large one goes on in further files."""
+    return next((p for p in (part_path(log, n) for n in range(PARTS, 1, -1)) if p.is_file()), log)
 
 
 def start_of_last_lines(path: Path, count: int) -> int:
@@ -51,15 +57,16 @@ def start_of_last_lines(path: Path, count: int) -> int:
 
 
 class ConsoleTail:
-    """Reads what is added to the log of a run's newest attempt, and goes on to the next attempt's.
+    """Reads what is added to the log of a run's newest attempt, and goes on to its further parts and to the next attempt's.
 
     A log that was cut short or put aside is read from the beginning of the new one.
     """
 
     def __init__(self, rundir: RunDir, start: int = 0) -> None:
-        """`start`: bytes of the newest attempt's log that are passed over."""
+        """`start`: bytes of the newest part of the newest attempt's log that are passed over."""
         self.run = newest_console(rundir)
         """Seen from the attempt whose log is being read."""
+        self._path = newest_part(self.run.console_log)
         self._file: BinaryIO | None = None
         self._start = start
 
@@ -68,12 +75,27 @@ class ConsoleTail:
         data = self._read()
         if data:
             return data
-        if self._is_replaced():
-            self.close()
-        elif newest_attempt(self.run) > self.run.attempt:
-            self.close()
-            self.run = RunDir(self.run.root, self.run.attempt + 1)
+        following = self._following()
+        if following is None:
+            return b""
+        if data := self._read():  # written between the look and now
+            return data
+        self.close()
+        self.run, self._path = following
         return self._read()
+
+    def _following(self) -> tuple[RunDir, Path] | None:
+        """Return what is to be read once the present file is read to its end; None: it goes on."""
+        if self._is_replaced():
+            return self.run, self._path
+        parts = [part_path(self.run.console_log, number) for number in range(1, PARTS + 1)]
+        later = parts[parts.index(self._path) + 1 :]
+        if self._file is not None and later and later[0].is_file():
+            return self.run, later[0]
+        if newest_attempt(self.run) > self.run.attempt:
+            run = RunDir(self.run.root, self.run.attempt + 1)
+            return run, run.console_log
+        return None
 
     def close(self) -> None:
         """Close the file; the next one is read from its beginning."""
@@ -84,7 +106,7 @@ class ConsoleTail:
     def _read(self) -> bytes:
         try:
             if self._file is None:
-                self._file = self.run.console_log.open("rb")
+                self._file = self._path.open("rb")
                 self._file.seek(self._start)
             return self._file.read(_READ_BYTES)
         except OSError:  # not there yet
@@ -94,7 +116,7 @@ class ConsoleTail:
         if self._file is None:
             return False
         try:
-            now, mine = self.run.console_log.stat(), os.fstat(self._file.fileno())
+            now, mine = self._path.stat(), os.fstat(self._file.fileno())
         except OSError:  # taken away: what is written to it is still read
             return False
         return (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev) or now.st_size < self._file.tell()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from orchestrator.observe.console import ConsoleParser
-from orchestrator.observe.console_tail import newest_console
+from orchestrator.observe.console_tail import newest_console, newest_part
 from orchestrator.run.history import history_of
 from orchestrator.run.identity import boot_id
 from orchestrator.run.journal import read_journal
@@ -84,7 +84,7 @@ def look_at(rundir: RunDir) -> Present:
         return present
     return replace(
         present,
-        phase=_phase(history, has_stepped=progress is not None),
+        phase=_phase(history, has_stepped=step > first_step_of(history, rundir.attempt)),
         steps_per_second=_pace(entries) or (progress.values["rate_per_s"] if progress is not None else None),
         loss=progress.values["avr_loss"] if progress is not None else None,
         silent_s=_silent_s(rundir),
@@ -130,7 +130,7 @@ def _newest_progress(rundir: RunDir, history: History) -> LogEvent | None:
 
 def _last_lines(rundir: RunDir) -> Iterable[bytes]:
     try:
-        with rundir.console_log.open("rb") as file:
+        with newest_part(rundir.console_log).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             data = file.read(TAIL_BYTES)
     except OSError:
@@ -154,6 +154,6 @@ def _pace(entries: Sequence[Entry]) -> float | None:
 
 def _silent_s(rundir: RunDir) -> float | None:
     try:
-        return max(0.0, time.time() - rundir.console_log.stat().st_mtime)
+        return max(0.0, time.time() - newest_part(rundir.console_log).stat().st_mtime)
     except OSError:
         return None

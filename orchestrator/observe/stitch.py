@@ -6,6 +6,7 @@ from array import array
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.number_text import whole_number
 from orchestrator.core.observation import Checkpoint, Observations, Sample, SampleReading, Series
 from orchestrator.core.telemetry import Picture, Probe, SampleLosses, StepRecords, Telemetry
 
@@ -99,8 +100,16 @@ def _checkpoints(parts: Sequence[Part]) -> tuple[Checkpoint, ...]:
         for one in part.seen.checkpoints:
             step = None if one.step is None else one.step + part.first_step
             if part.counts(step):
-                found.append(replace(one, step=step, is_final=one.is_final and is_last))
+                found.append(replace(one, step=step, is_final=one.is_final and is_last, metadata=_of_run(one, part)))
     return tuple(sorted(found, key=lambda c: (c.is_final, float("inf") if c.step is None else c.step, c.path)))
+
+
+def _of_run(checkpoint: Checkpoint, part: Part) -> Mapping[str, str]:
+    """Return a file's metadata with the steps of the whole run: the trainer writes those of the attempt."""
+    steps = whole_number(checkpoint.metadata.get("ss_steps"))
+    if steps is None or not part.first_step:
+        return checkpoint.metadata
+    return {**checkpoint.metadata, "ss_steps": str(steps + part.first_step)}
 
 
 def _samples(part: Part) -> list[Sample]:

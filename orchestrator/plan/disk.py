@@ -31,6 +31,7 @@ _PROBE_BYTES: Final = 4096
 _RECORDS_BYTES: Final = 4 * MIB
 """Recipe, plan, journal, report and the like."""
 _RECORD_FILES: Final = 60
+"""Without the sums beside each published file."""
 _LATENT_CHANNELS: Final = {"sd3": 16, "flux": 16}
 _TEXT_CACHE_BYTES: Final = {
     "sdxl": 227 * (768 + 1280) * 4 + 1280 * 4,
@@ -89,7 +90,7 @@ def disk_need(
         *_samples(plan),
         *_caches(plan),
         _logs(plan),
-        Part("records", _RECORDS_BYTES, _RECORD_FILES + _links(plan), Text("recipe, plan, journal, report, links", "配方、计划、日志、报告、链接")),
+        Part("records", _RECORDS_BYTES, _RECORD_FILES + _links(plan) + saves.networks_left, Text("recipe, plan, journal, report, links", "配方、计划、日志、报告、链接")),
         Part("ballast", BALLAST_BYTES, 1, Text("freed when the disk is full, for the last words", "磁盘写满时释放，用于写下最后的记录")),
     ]  # fmt: skip
     rest = math.ceil(RESERVE * sum(part.size_bytes for part in parts))

@@ -1,4 +1,8 @@
-"""What a run that did not fit into memory is tried with next, one rung at a time: first what changes nothing but the time it takes."""
+"""What a run that did not fit into memory is tried with next, one rung at a time: first what changes nothing but the time it takes.
+
+torch's `PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` is no rung: it is the user's own environment, which is handed on, and what
+it does on each system was not measured here.
+"""
 
 from __future__ import annotations
 

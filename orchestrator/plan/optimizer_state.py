@@ -43,7 +43,7 @@ _KEPT: Final[Mapping[str, Kept]] = {
     "adamw": Kept(2, 3), "adam": Kept(2, 3), "radam": Kept(2, 3), "nadam": Kept(2, 4), "adagrad": Kept(1, 2),
     "rmsprop": Kept(1, 2), "sgd": Kept(0, 0), "sgdnesterov": Kept(1, 1), "lion": Kept(1, 1),
     "adamwschedulefree": Kept(2, 2), "radamschedulefree": Kept(2, 2, "read"), "sgdschedulefree": Kept(1, 1, "read"),
-    "prodigy": Kept(2, 4), "adafactor": Kept(0, 2, is_factored=True),
+    "prodigy": Kept(2, 4), "adafactor": Kept(0, 3, is_factored=True),
     "adamax": Kept(2, 3, "read"), "adadelta": Kept(2, 3, "read"), "asgd": Kept(1, 4, "read"), "rprop": Kept(2, 3, "read"),
     "adamw8bit": Kept(2, 4, "read", is_8bit=True), "pagedadamw8bit": Kept(2, 4, "read", is_8bit=True),
     "lion8bit": Kept(1, 2, "read", is_8bit=True), "pagedlion8bit": Kept(1, 2, "read", is_8bit=True),
@@ -107,9 +107,11 @@ def _more(name: str, args: Mapping[str, object]) -> int:
     }.get(name, 0)
 
 
-def _literals(items: Iterable[str]) -> dict[str, object]:
+def _literals(items: Iterable[object]) -> dict[str, object]:
     found: dict[str, object] = {}
     for item in items:
+        if not isinstance(item, str):
+            continue
         key, _, text = item.partition("=")
         try:
             found[key.strip()] = ast.literal_eval(text.strip())
@@ -119,4 +121,5 @@ def _literals(items: Iterable[str]) -> dict[str, object]:
 
 
 def _number(value: object, otherwise: float) -> float:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else otherwise  # type: ignore[return-value]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 METADATA_BYTES: Final = 4096
 """`ss_*` and `modelspec.*` of a network file without its captions' tags: 3.2-3.7 kB in files of sd-scripts."""
-STATE_FILES: Final = 6
-"""The folder and its five files."""
+STATE_FILES: Final = 7
+"""The folder, its five files and their sums."""
 _STATE_FIXED_BYTES: Final = 18_000
 """`random_states_0.pkl`, `scheduler.bin` and `train_state.json`."""
 _RANK_BYTES: Final = 16_000
@@ -92,17 +92,17 @@ class Saves:
 
 def saves_of(plan: Plan, size: NetworkSize) -> Saves:
     """Return when the run saves and how much, at the upper end of what `size` allows; 0 bytes where that has no end."""
-    every_epochs = int(_number(plan, "save_every_n_epochs") or 0)
+    every_epochs = _number(plan, "save_every_n_epochs") or 0
     ratio = _number(plan, "save_n_epoch_ratio")
     if ratio and ratio > 0:  # the trainer lets it win
-        every_epochs = math.floor(plan.steps.epochs / ratio) or 1
+        every_epochs = plan.steps.epochs // ratio or 1
     has_states = _value(plan, "save_state") is True
     has_last_state = has_states or _value(plan, "save_state_on_train_end") is True
     is_bounded = math.isfinite(size.high)
     return Saves(
         plan.steps,
         max(0, every_epochs),
-        max(0, int(_number(plan, "save_every_n_steps") or 0)),
+        max(0, _number(plan, "save_every_n_steps") or 0),
         has_states,
         has_last_state,
         math.ceil(network_file_bytes(plan, size) * size.high) if is_bounded else 0,
@@ -158,6 +158,7 @@ def _value(plan: Plan, name: str) -> Any:
     return None if resolved is None else resolved.value
 
 
-def _number(plan: Plan, name: str) -> float | None:
+def _number(plan: Plan, name: str) -> int | None:
+    """Return the value of one of the trainer's whole-number options; None for anything else, which the compiler refuses."""
     value = _value(plan, name)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

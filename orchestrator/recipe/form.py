@@ -10,6 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.finding import Problem
+from orchestrator.core.number_text import short_number
 from orchestrator.core.source import dotted
 from orchestrator.core.text import Text
 from orchestrator.recipe.keys import PATH_KEYS
@@ -219,7 +220,10 @@ def _shares(layers: Layers, concepts: Any) -> Iterator[Problem]:
     if total > 1 + 1e-9 and all(0 < share <= 1 for _, share in given):
         yield Problem(
             "wrong-value",
-            Text(f"the `share` of all concepts together is {total:g}", f"所有概念的 `share` 合计为 {total:g}"),
+            Text(
+                f"the `share` of all concepts together is {short_number(total)}",
+                f"所有概念的 `share` 合计为 {short_number(total)}",
+            ),
             Text(
                 "shares are parts of all training samples: more than 1 cannot be had",
                 "share 是占全部训练样本的比例，合计不能超过 1",

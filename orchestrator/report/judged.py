@@ -12,6 +12,7 @@ from orchestrator.core.text import Text
 from orchestrator.diagnose.case import make_case
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
+from orchestrator.report.attempts_told import about_attempts
 from orchestrator.report.compare import Against, against_previous
 from orchestrator.report.make import make_report, refused_by_system, write_report
 from orchestrator.run.model import nothing_trained
@@ -75,7 +76,7 @@ def report_own(
         recipe_text=rundir.recipe.read_text(encoding="utf-8-sig"),
         recipe_dir=rundir.root / record.recipe_dir,
         overrides=record.overrides,
-        notes=(*about_trainer(record.trainer), *notes, *against.notes),
+        notes=(*about_trainer(record.trainer), *about_attempts(rundir), *notes, *against.notes),
         compared=against.compared,
     )
     return _written(report, output or rundir.root, language, problems)

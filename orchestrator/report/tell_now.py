@@ -121,7 +121,7 @@ def _rows(present: Present, language: Language) -> list[tuple[Text, str]]:
         rows.append((Text("silent", "无输出"), duration(present.silent_s, language)))
     if present.history.attempts:
         rows.append((Text("attempt", "尝试"), _attempt(present).to(language)))
-    rows.append((Text("saved", "已保存"), _saved(present, language).to(language)))
+    rows.append((Text("saved", "已保存"), _saved(present).to(language)))
     rows.append((Text("published", "已发布"), _published(present).to(language)))
     if present.run.headline is not None and present.phase is None:
         rows.append((Text("verdict", "结论"), present.run.headline.to(language)))
@@ -154,25 +154,22 @@ def _attempt(present: Present) -> Text:
     )
 
 
-def _saved(present: Present, language: Language) -> Text:
-    state, lost = present.state, present.unsaved_steps
-    held = Text("no state yet", "尚无状态")
+def _saved(present: Present) -> Text:
+    state, lost, goes_on = present.state, present.unsaved_steps, present.phase not in (None, "reporting")
+    held = Text("no state yet", "尚无状态") if goes_on else Text("no state", "没有状态")
     if state is not None:
         held = Text(
             f"state of epoch {state.epoch}, step {count(state.step)}",
             f"第 {state.epoch} 轮的状态，第 {count(state.step)} 步",
         )
-    if present.phase is None or present.phase == "reporting":
+    if not goes_on:
         return held
     when = Text("", "")
     if present.steps_per_second and lost:
         seconds = lost / present.steps_per_second
         when = Text(f", {duration(seconds, 'en')}", f"，{duration(seconds, 'zh')}")
     loses = plural(lost, "step", "steps")
-    return Text(
-        f"{held.en}; a crash now would lose {loses}{when.en if language == 'en' else ''}",
-        f"{held.zh}；此刻崩溃会损失 {lost} 步{when.zh}",
-    )
+    return Text(f"{held.en}; a crash now would lose {loses}{when.en}", f"{held.zh}；此刻崩溃会损失 {lost} 步{when.zh}")
 
 
 def _published(present: Present) -> Text:

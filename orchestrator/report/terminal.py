@@ -40,6 +40,8 @@ STYLES = {
 }
 MOST_NAMED = 6
 """Pictures or tags of one measure that are told in a line."""
+MOST_WRAPPED = 500
+"""Rows of a table that is fitted to a terminal's width: that takes a millisecond each."""
 PLAN_SECTIONS = {
     "folders": "plan_folders",
     "dataset": "plan_dataset",
@@ -191,15 +193,15 @@ def _plan_row(row: Row, plan: Plan, language: Language) -> tuple[str, str, str, 
 def show_table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], console: Console, styles: Sequence[str] = ()
 ) -> None:
-    """Print a table. On a terminal it is wrapped to the width; in a pipe one line per row, columns two spaces apart."""
+    """Print a table. On a terminal it is wrapped to the width; long ones, and in a pipe, one line per row, columns two spaces apart."""
     cells = [[safe(cell) for cell in row] for row in rows]
-    if console.is_terminal:
+    if console.is_terminal and len(cells) <= MOST_WRAPPED:
         console.print(_rich_table(heads, cells, styles))
         return
     widths = [max(column_width(row[index]) for row in ([*heads], *cells)) for index in range(len(heads))]
     for row in ([*heads], *cells):
         padded = [cell + " " * (width - column_width(cell)) for cell, width in zip(row, widths, strict=True)]
-        console.print("  ".join(padded).rstrip())
+        console.file.write("  ".join(padded).rstrip() + "\n")
 
 
 def _rich_table(heads: Sequence[str], cells: Sequence[Sequence[str]], styles: Sequence[str]) -> RenderableType:

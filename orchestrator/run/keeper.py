@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.run.publish import Publisher
 from orchestrator.run.states import find_epoch_states, prune_states
-from orchestrator.run.whole_state import seal_state
+from orchestrator.run.whole_state import seal_state, state_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.rundir import RunDir
     from orchestrator.run.publish import Found, Verdict
+    from orchestrator.run.states import State
 
 LOOK_EVERY_S = 1.0
 KEPT_STATES = 2
@@ -81,8 +82,12 @@ class Keeper(threading.Thread):
             self._note("state", {"path": self._rundir.relative(state.path), "epoch": state.epoch, "step": step})
             self.saved_states += 1
         if new:
-            for gone in prune_states(states, KEPT_STATES):
+            for gone in prune_states(states, KEPT_STATES, self._is_whole):
                 self._note("state-removed", {"path": self._rundir.relative(gone.path), "epoch": gone.epoch})
+
+    def _is_whole(self, state: State) -> bool:
+        """Whether a state is whole; the ones that this attempt sealed are not read again."""
+        return state.path in self._seen or state_problem(state.path) is None
 
     def _note(self, event: str, facts: dict[str, Any]) -> None:
         with self._lock:

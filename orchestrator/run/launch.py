@@ -16,9 +16,6 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.core.errors import EnvironmentFault
-from orchestrator.core.finding import Problem
-from orchestrator.core.text import Text, same
 from orchestrator.run import process_group
 from orchestrator.run.launched import NO_OUTPUT, Launched
 from orchestrator.run.lifeline import lifeline
@@ -43,7 +40,9 @@ TAIL_LINES = 400
 TAIL_LINE_CHARACTERS = 2000
 STRAGGLER_S = 2.0
 ANSWER_S = 2.0
-"""What is printed so soon after the stacks were asked for is the answer, no sign of life."""
+"""What is printed so soon after the stacks were asked for may be the answer, which is no sign of life."""
+_ANSWER = re.compile(r"\s*$|(Current )?[Tt]hread 0x[0-9a-f]+ |  File \".*\", line \d+ in |  \.\.\.$")
+"""A line of faulthandler's."""
 _STEP = re.compile(r"^steps:\s.*\|\s*([1-9]\d*)/\d+ \[")
 
 
@@ -113,7 +112,7 @@ def launch(
     oom_kills_before, began_at = count_oom_kills(), time.time()
     with lifeline(token) as line, process_group.signals_noted() as noted:
         started_at = clock()
-        process = _start(command, rundir, token)
+        process = process_group.start_trainer(command, rundir.root, token)
         line.tell(f"group {process.pid}")
         waiting = Waiting()
         pump = _make_pump(process, command, rundir, waiting, clock)
@@ -171,26 +170,6 @@ def _sum_up(watch: _Watch, exit_code: int | None, seconds: float, oom_kills: int
     )
 
 
-def _start(command: Command, rundir: RunDir, token: str) -> subprocess.Popen[bytes]:
-    try:
-        return process_group.start(command.argv, rundir.root, command.environment, token)
-    except OSError as error:
-        program = command.argv[0]
-        raise EnvironmentFault(
-            [
-                Problem(
-                    "cannot-start",
-                    Text(f"the trainer cannot be started: {program}", f"无法启动训练器：{program}"),
-                    why=same(str(error)),
-                    fix=Text(
-                        "run `lora-run doctor`; it looks at the trainer's interpreter",
-                        "运行 `lora-run doctor` 检查训练器的解释器",
-                    ),
-                )
-            ]
-        ) from error
-
-
 def _stay(watch: _Watch) -> None:
     """Hand on lines and climb the ladder until the leader of the group, when stopping the whole group, has ended."""
     while watch.process.poll() is None or _is_still_stopping(watch):
@@ -233,6 +212,8 @@ def _climb(watch: _Watch, waited_s: float) -> None:
 def _hand_on(lines: list[Line], watch: _Watch) -> None:
     for line in lines:
         seconds = line.at - watch.started_at
+        if not _ANSWER.match(line.text):
+            watch.heard_at = max(watch.heard_at, line.at)
         if line.is_progress:
             if watch.first_step_s is None and _STEP.match(line.text):
                 watch.first_step_s = seconds

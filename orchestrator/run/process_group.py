@@ -11,10 +11,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem
+from orchestrator.core.text import Text, same
 from orchestrator.run import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from orchestrator.backends.protocol import Command
 
 Push = Literal["interrupt", "terminate", "kill"]
 
@@ -38,6 +43,27 @@ def start(argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str], toke
         bufsize=0,
         **_own_group(),
     )
+
+
+def start_trainer(command: Command, cwd: Path, token: str) -> subprocess.Popen[bytes]:
+    """Start a command as `start` does. Raises EnvironmentFault when that is not possible."""
+    try:
+        return start(command.argv, cwd, command.environment, token)
+    except OSError as error:
+        program = command.argv[0]
+        raise EnvironmentFault(
+            [
+                Problem(
+                    "cannot-start",
+                    Text(f"the trainer cannot be started: {program}", f"无法启动训练器：{program}"),
+                    why=same(str(error)),
+                    fix=Text(
+                        "run `lora-run doctor`; it looks at the trainer's interpreter",
+                        "运行 `lora-run doctor` 检查训练器的解释器",
+                    ),
+                )
+            ]
+        ) from error
 
 
 def start_beside(argv: tuple[str, ...], token: str) -> subprocess.Popen[bytes]:

@@ -115,17 +115,19 @@ def _take_name(folder: Path, name: str, *, is_folder: bool) -> Path:
             return target
 
 
-def prune_states(states: Iterable[State], keep: int = LEAST_KEPT) -> tuple[State, ...]:
+def prune_states(
+    states: Iterable[State], keep: int = LEAST_KEPT, is_whole: Callable[[State], bool] | None = None
+) -> tuple[State, ...]:
     """Remove the whole states older than the newest `keep` whole ones; return those that went.
 
-    Damaged ones are not touched: they are evidence, for `quarantine`. Raises ValueError for a `keep` under two, OSError where one
+    `is_whole`: by default each is read whole, which takes seconds for large ones. Damaged ones are not touched: they are evidence, for `quarantine`. Raises ValueError for a `keep` under two, OSError where one
     cannot be removed.
     """
     listed = list(states)
     for output in {state.path.parent for state in listed}:
         for left in output.glob(f"{_DOOMED}*"):
             shutil.rmtree(left)
-    gone = states_to_prune(listed, lambda state: state_problem(state.path) is None, keep)
+    gone = states_to_prune(listed, is_whole or (lambda state: state_problem(state.path) is None), keep)
     for state in gone:
         doomed = state.path.with_name(_DOOMED + state.path.name)
         state.path.rename(doomed)

@@ -70,7 +70,9 @@ def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None
         listener.told(again.told)
         return _Following(job, again.why, again.wait_s)
     if wishes.on_oom == "adapt":
-        smaller = with_less_memory(job.plan, job.record, job.rundir, outcome, rungs=rungs_climbed(history))
+        smaller = with_less_memory(
+            job.plan, job.record, job.rundir, outcome, rungs=rungs_climbed(history), tell=listener.told
+        )
         if smaller is not None:
             listener.told(smaller.told)
             steps = smaller.plan.steps
@@ -121,7 +123,8 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
 
     build = attempt_build(job.build, start)
     rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})
-    forget_request(rundir)
+    if why in ("start", "resume"):  # what was asked while a further try was waited for still holds
+        forget_request(rundir)
     job.journal.attempt = start.attempt
     plan = job.plan
     changes = {"changes": dict(plan.changes)} if plan.changes else {}

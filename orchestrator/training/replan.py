@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import InputError
+from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.backends.protocol import Build
     from orchestrator.core.rundir import RunDir
@@ -31,8 +32,13 @@ class Smaller:
     told: Text
 
 
-def with_less_memory(plan: Plan, record: RunRecord, rundir: RunDir, outcome: Outcome, *, rungs: int) -> Smaller | None:
-    """Return the next rung that the trainer takes, None where none is left. `rungs`: those climbed so far."""
+def with_less_memory(
+    plan: Plan, record: RunRecord, rundir: RunDir, outcome: Outcome, *, rungs: int, tell: Callable[[Text], None]
+) -> Smaller | None:
+    """Return the next rung that the trainer takes, None where none is left.
+
+    `rungs`: those climbed so far. `tell` hears of those that this recipe does not allow.
+    """
     from orchestrator.plan.less_memory import MOST_RUNGS, rungs_left
     from orchestrator.run.states import find_epoch_states
 
@@ -43,8 +49,9 @@ def with_less_memory(plan: Plan, record: RunRecord, rundir: RunDir, outcome: Out
         changes = {**plan.changes, **rung.changes}
         try:
             again, build = replan(plan, record, rundir, changes)
-        except InputError:
-            continue  # with this recipe the trainer does not take it
+        except InputError as error:
+            tell(_not_taken(rung, error.problems[0]))
+            continue
         told = _told(rung, plan, again, outcome, rungs + 1)
         return Smaller(replace(again, notes=(*plan.notes, told)), build, told)
     return None
@@ -69,7 +76,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
     loaded = load_recipe(path, overrides, text=rundir.resolved_recipe.read_text(encoding="utf-8"))
     again = make_plan(loaded, scan(loaded))
     if [s.links for s in again.subsets] != [s.links for s in plan.subsets]:
-        raise InputError([])
+        raise InputError([_other_pictures()])
     again = replace(
         again,
         train=_explained(again.train, plan.train, changes),
@@ -94,6 +101,21 @@ def _explained(
         else one
         for name, one in now.items()
     }
+
+
+def _not_taken(rung: Rung, problem: Problem) -> Text:
+    return Text(
+        f"not tried, {rung.told.en}: {problem.what.en}",
+        f"未尝试：{rung.told.zh}（{problem.what.zh}）",
+    )
+
+
+def _other_pictures() -> Problem:
+    return Problem(
+        "resume-changed",
+        Text("the pictures are no longer those the run began with", "图片已与训练开始时不同"),
+        fix=Text("start a new run", "请开始新的训练"),
+    )
 
 
 def _told(rung: Rung, before: Plan, now: Plan, outcome: Outcome, number: int) -> Text:

@@ -77,9 +77,10 @@ def open_run(
 def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> Start | None:
     """Return where to go on, None where nothing is left to train. What is trained a second time is told.
 
-    Raises InputError when no state is whole and `from_scratch` is not said.
+    Raises InputError when no state is whole and `from_scratch` is not said, EnvironmentFault when the disk has no room for the rest.
     """
     from orchestrator.backends.attempt import Start
+    from orchestrator.run.disk import require_room, run_need
     from orchestrator.run.history import read_history
     from orchestrator.run.publish import newest_attempt
 
@@ -91,6 +92,7 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     start = Start(number, is_replanned=bool(job.plan.changes)) if from_scratch else start_of(job, number)
     if start.state is None and not from_scratch:
         raise InputError([_no_state(job, history)])
+    require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step), listener.told)
     lost = max(0, reached(job.rundir, history) - start.first_step)
     listener.told(_from(start, total, lost))
     return start

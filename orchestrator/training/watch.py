@@ -143,7 +143,7 @@ class AttemptWatch:
 
         plan = self._job.plan
         every = plan.state_every_n_epochs and plan.state_every_n_epochs * plan.steps.steps_per_epoch
-        if every is None or self._step <= self._first_step:
+        if every is None or self._step <= self._first_step or self.hold.is_held:  # held: nobody knows for how long
             return None
         to_go = min(every - self._step % every, plan.steps.total_steps - self._step)
         saved = max(self._first_step, self._step - self._step % every)

@@ -126,3 +126,23 @@ def test_a_damaged_base_is_an_unread_one(tmp_path: Path, damage: str) -> None:
         path.write_bytes(len(table).to_bytes(8, "little") + table[: 1 if damage == "cut" else None])
     size = network_size(make_plan("sd15", pretrained_model_name_or_path=str(path)))
     assert not size.is_counted
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "unused"),
+    [
+        ("sd15", {"clip_skip": 1}, 0),
+        ("sd15", {"clip_skip": 2}, 12),
+        ("sd15", {"clip_skip": 3}, 24),
+        ("sdxl", {}, 12),
+        ("sd2", {}, 0),
+    ],
+)
+def test_layers_that_no_gradient_reaches_have_no_state(
+    tmp_path: Path, family: str, values: dict[str, Any], unused: int
+) -> None:
+    size = size_with(tmp_path, family, family, **values)
+    still = [t.name for t in size.tensors if t.shape and not t.is_trained]
+    assert len(still) == unused
+    assert len(size.tensors) == COUNTS[family]["tensors"]
+    assert all(name.startswith(("lora_te_", "lora_te1_")) for name in still)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.out_of_memory import RULE
 from orchestrator.run.model import Ending
+from tests.backends.plans import make_plan
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
 
 LINE = event("out-of-memory", "torch.OutOfMemoryError: CUDA out of memory.")
@@ -66,3 +68,22 @@ def test_the_machines_own_memory_is_told_apart(text: str) -> None:
     assert "graphics card" not in finding.message.en
     assert "machine" in catches(RULE, Case(outcome=outcome(Ending.FAILED, "out-of-host-memory", 1))).message.en
     assert "graphics card" in catches(RULE, observed(events=[LINE])).message.en
+
+
+def test_what_the_run_changed_itself_goes_into_the_next_recipe_too() -> None:
+    plan = replace(make_plan("sd15"), changes={"train.gradient_checkpointing": True, "train.train_batch_size": 2})
+    case = replace(observed(events=[LINE], gradient_checkpointing=True, train_batch_size=2), plan=plan)
+    finding = catches(RULE, case)
+    assert finding.fix is not None
+    assert [(change.key, change.value) for change in finding.fix.changes] == [
+        ("train.gradient_checkpointing", True), ("train.train_batch_size", 1), ("train.gradient_accumulation_steps", 2),
+    ]  # fmt: skip
+
+
+def test_a_run_that_fitted_in_the_end_tells_with_what() -> None:
+    plan = replace(make_plan("sd15"), changes={"train.gradient_checkpointing": True})
+    case = replace(observed(), outcome=outcome(), plan=plan)
+    finding = catches(RULE, case, Severity.WATCH)
+    assert finding.fix is not None
+    assert all(change.is_safe for change in finding.fix.changes)
+    catches_not(RULE, replace(case, plan=replace(plan, changes={})))

@@ -20,13 +20,14 @@ from orchestrator.core.safetensors_header import read_header
 from orchestrator.run.journal import read_journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 RELIABILITY = {
     "B03 (whole)": "a run of pocket on a tmpfs that fills before its first save: held, nothing torn",
+    "B03 (stopped)": "asked once to end while a run is held: ended at once, nothing torn",
     "B06 (whole)": "the same run, the disk freed: all steps, all files",
 }
 
@@ -42,7 +43,9 @@ def events(run: Path) -> list[str]:
     return [entry.event for entry in read_journal(RunDir(run).journal).entries]
 
 
-def test_b03_b06_a_run_waits_for_room(small_disk: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.fixture
+def held(small_disk: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, Path]]:
+    """A run that is held because its disk has filled; yields its process, its folder and the file that fills the disk."""
     disk = small_disk("size=128m")
     pictures = tmp_path / "images"
     pictures.mkdir()
@@ -68,15 +71,24 @@ def test_b03_b06_a_run_waits_for_room(small_disk: Callable[[str], Path], tmp_pat
         filler = disk / "filler"
         filler.write_bytes(b"f" * (free - 4 * MIB))
         wait_for(lambda: "disk" in events(run), 240)
-        output = RunDir(run).output
-        assert list(output.glob("*.safetensors")) == []
-        size = console.stat().st_size
-        time.sleep(1.0)
-        assert console.stat().st_size == size, "the trainer stands still"
-        filler.unlink()
-        said, _ = process.communicate(timeout=300)
+        yield process, run, filler
     finally:
         process.kill()
+        process.communicate()
+
+
+Held = tuple["subprocess.Popen[str]", Path, Path]
+
+
+def test_b03_b06_a_run_waits_for_room(held: Held) -> None:
+    process, run, filler = held
+    console = RunDir(run).console_log
+    assert list(RunDir(run).output.glob("*.safetensors")) == []
+    size = console.stat().st_size
+    time.sleep(1.0)
+    assert console.stat().st_size == size, "the trainer stands still"
+    filler.unlink()
+    said, _ = process.communicate(timeout=300)
     assert process.returncode in (0, 1), said
     report = json.loads((run / "report.json").read_text())
     assert report["facts"]["last_step"] == report["plan"]["steps"]["total_steps"]
@@ -86,4 +98,14 @@ def test_b03_b06_a_run_waits_for_room(small_disk: Callable[[str], Path], tmp_pat
     assert [path.name for path in published] == ["tiny-000002.safetensors", "tiny.safetensors"]
     assert all(read_header(path).tensors for path in published)
     assert "quarantined" not in events(run)
+    assert not RunDir(run).ballast.exists()
+
+
+def test_b03_a_run_that_waits_ends_when_asked_once(held: Held) -> None:
+    process, run, _filler = held
+    process.terminate()
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 130, said
+    assert list(RunDir(run).output.glob("*.safetensors")) == []
+    assert "attempt-ended" in events(run)
     assert not RunDir(run).ballast.exists()

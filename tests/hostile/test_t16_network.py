@@ -107,16 +107,16 @@ def test_a_whole_run_without_any_route(recipe: Write, home: Path, tmp_path: Path
 
 
 def test_nothing_listens() -> None:
-    found = []
-    for name, nodes in sources():
-        for node in nodes:
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if SERVERS & {part for module in modules for part in (module, module.partition(".")[0])}:
-                found.append(name)
-            if isinstance(node, ast.Attribute) and node.attr in {"listen", "bind"}:
-                found.append(name)
+    found = [name for name, nodes in sources() if any(_serves(node) for node in nodes)]
     assert found == []
+
+
+def _serves(node: ast.AST) -> bool:
+    """Whether a line imports a server or has a socket listen."""
+    modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    parts = {part for module in modules for part in (module, module.partition(".")[0])}
+    return bool(SERVERS & parts) or (isinstance(node, ast.Attribute) and node.attr in {"listen", "create_server"})
 
 
 def test_the_board_is_for_this_machine_alone() -> None:

@@ -43,8 +43,11 @@ def test_all_that_a_run_writes_is_the_users_alone(
     (run,) = (tmp_path / "runs").iterdir()
     written = [path for path in (run, *run.rglob("*")) if not path.is_symlink()]
     assert {"left.txt", "report.html", "run.json", "console.log"} <= {path.name for path in written}
-    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in written}
-    assert modes == ({(True, 0o777), (False, 0o666)} if is_shared else {(True, 0o700), (False, 0o600)})
+    modes = {path.name: path.stat().st_mode & 0o777 for path in written}
+    if is_shared:
+        assert (modes[run.name], modes["report.html"], modes["left.txt"]) == (0o777, 0o666, 0o666)
+    else:
+        assert {(path.is_dir(), modes[path.name]) for path in written} == {(True, 0o700), (False, 0o600)}
 
 
 def test_links_with_the_names_of_the_next_runs_are_passed_over(tmp_path: Path) -> None:

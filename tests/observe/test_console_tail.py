@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.observe.console_tail import ConsoleTail, Lines, start_of_last_lines
+from orchestrator.observe.console_tail import ConsoleTail, Lines, newest_part, start_of_last_lines
+from orchestrator.run.console_log import ConsoleLog
 from tests.made_runs import add_to_log, bar, make_run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+EVIL = [
+    b"\x1b]52;c;cm0gLXJm\x07", b"\x1b]8;;https://evil.test\x1b\\click\x1b]8;;\x1b\\", b"\x1b[2J\x1b[31m", b"\x9b2J",
+    b"\x1b]0;title", b"\x08\x08\x00\x7f", "\u202eabc\u2066".encode(), b"\xc2\x9d52;c;x\xc2\x9c", b"\xff\xfe", b"\x1bP1$r\x1b\\",
+]  # fmt: skip
+RELIABILITY = {
+    "G04": f"escapes, OSC 8 and 52, C1 codes, direction marks in the log ({len(EVIL)}): `logs` shows none of them raw",
+    "G09": "the log cut short, put aside, gone on with in further parts: `logs -f` and `attach` go on",
+}
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
@@ -77,6 +90,22 @@ def test_a_further_attempt_is_gone_on_with(tmp_path: Path) -> None:
     tail.close()
 
 
+def test_a_log_that_goes_on_in_further_parts(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    tail = ConsoleTail(run)
+    log = ConsoleLog(run.console_log, time.monotonic, part_bytes=100)
+    for number in range(40):
+        line = f"line {number:02d} {'x' * 40}\n".encode()
+        log.write(line)
+        read = tail.read_new()
+        assert read.endswith(line), number
+    log.close()
+    tail.close()
+    assert newest_part(run.console_log).name == "console.3.log"
+    with closing(ConsoleTail(run)) as late:
+        assert late.read_new().endswith(line)
+
+
 def shown(*chunks: bytes) -> list[tuple[str, bool]]:
     lines = Lines()
     return [(line.text, line.is_ended) for chunk in chunks for line in lines.feed(chunk)]
@@ -92,11 +121,7 @@ def test_windows_line_ends() -> None:
     assert shown(b"one\r\ntwo\r\n") == [("one", True), ("two", True)]
 
 
-@pytest.mark.parametrize(
-    "evil",
-    [b"\x1b]52;c;cm0gLXJm\x07", b"\x1b]8;;https://evil.test\x1b\\click\x1b]8;;\x1b\\", b"\x1b[2J\x1b[31m", b"\x9b2J",
-     b"\x1b]0;title", b"\x08\x08\x00\x7f", "\u202eabc\u2066".encode(), b"\xc2\x9d52;c;x\xc2\x9c", b"\xff\xfe", b"\x1bP1$r\x1b\\"],
-)  # fmt: skip
+@pytest.mark.parametrize("evil", EVIL)
 def test_nothing_drives_the_terminal(evil: bytes) -> None:
     for text, _ in shown(b"before " + evil + b" after\n", evil):
         assert text.isprintable()

@@ -17,7 +17,7 @@ def series(tag: str, steps: list[int], value: float) -> Series:
 
 
 def network(name: str, step: int | None, *, is_final: bool = False) -> Checkpoint:
-    return Checkpoint(name, step, None, is_final, 10, is_readable=True)
+    return Checkpoint(name, step, None, is_final, 10, is_readable=True, metadata={"ss_steps": str(step)})
 
 
 def recorded(steps: int, names: list[str]) -> Telemetry:
@@ -85,6 +85,7 @@ def test_what_was_trained_twice_counts_once() -> None:
     assert list(found.series["loss/epoch_average"].values) == [1.0, 1.0, 2.0, 2.0]
     # before its first step a resumed attempt validates what the one before it left: no new point
     assert list(found.series["loss/validation/step_average"].steps) == [0, 5, 15]
+    assert [c.metadata["ss_steps"] for c in found.checkpoints] == ["10", "15", "20"]
     assert [(c.path, c.step, c.is_final) for c in found.checkpoints] == [
         ("x-000002", 10, False), ("x-000003", 15, False), ("x", 20, True),
     ]  # fmt: skip

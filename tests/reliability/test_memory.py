@@ -7,6 +7,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
+from orchestrator import prepared
 from orchestrator.pipeline import read_end
 from orchestrator.plan.less_memory import rungs_left
 from orchestrator.plan.saved import read_newest_plan, read_plan
@@ -15,10 +18,13 @@ from orchestrator.run.run_record import read_run_record
 from orchestrator.training.attempts import train
 from orchestrator.training.resume import open_run, start_again
 from tests.backends.plans import make_plan
+from tests.reliability.conftest import Heard
 
 if TYPE_CHECKING:
     import pytest
 
+    from orchestrator.dataset.model import Dataset
+    from orchestrator.recipe.load import LoadedRecipe
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
@@ -87,9 +93,36 @@ def test_a_run_that_fits_in_the_end_tells_what_was_changed(runs: Runs) -> None:
 
 
 def test_other_steps_are_told_with_their_sum(runs: Runs) -> None:
-    (runs.folder / "images" / "7.png").unlink()  # seven pictures: two batches of 4, and four of 2 in two steps
-    runs.start({"1": OOM, "2": OOM}, ADAPT, "train.train_batch_size=7")
-    assert runs.heard.has("steps per epoch x 4 =") or runs.history.total_steps == 4
+    for index in range(2):  # two of one shape and six of another: 1 + 2 batches of 4, or 1 + 3 of 2 in two steps
+        Image.new("RGB", (128, 64), "red").save(runs.folder / "images" / f"{index}.png")
+    runs.start({"1": {"at": 1, "do": "oom"}}, ADAPT, "train.train_batch_size=4")
+    assert runs.heard.has("2 steps per epoch x 4 = 8 steps instead of 12")
+    assert (runs.history.total_steps, runs.history.last_step) == (8, 8)
+
+
+def test_what_the_trainer_does_not_take_is_told_and_passed_over(runs: Runs) -> None:
+    runs.start({"1": OOM}, ADAPT, "train.train_batch_size=4", "train.cache_latents=false")
+    assert changes(runs) == [{}, HALF]
+    assert runs.heard.has("not tried, each picture is encoded once")
+    assert runs.heard.has("pocket has no option")
+
+
+def test_other_pictures_than_the_run_began_with_are_not_planned_with(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned = prepared.scan
+
+    def scan_one_less(loaded: LoadedRecipe) -> Dataset:
+        (runs.folder / "images" / "7.png").unlink()
+        return scanned(loaded)
+
+    def then_one_goes(*_: object) -> None:
+        monkeypatch.setattr(prepared, "scan", scan_one_less)
+
+    monkeypatch.setattr(Heard, "begins", then_one_goes)
+    runs.start({"1": OOM}, ADAPT, "train.train_batch_size=4")
+    assert changes(runs) == [{}]
+    assert runs.heard.has("no longer those the run began with")
 
 
 def test_no_other_batch_size_once_a_state_is_saved(runs: Runs) -> None:

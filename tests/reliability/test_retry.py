@@ -14,6 +14,8 @@ from orchestrator.run.history import Attempt, History
 from orchestrator.run.launched import Launched
 from orchestrator.run.model import Ending, Outcome
 from orchestrator.run.retry import WAIT_S, next_try
+from orchestrator.run.stop import request_stop
+from orchestrator.training import attempts
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:
@@ -52,6 +54,17 @@ def test_the_same_step_twice_is_told_and_no_third_time_tried(runs: Runs) -> None
     runs.start({"1": {"at": 7, "do": "passing"}, "2": {"at": 7, "do": "passing"}})
     assert len(runs.history.attempts) == 2
     assert runs.heard.has("two attempts failed at step 6")
+
+
+def test_a_stop_asked_for_during_the_wait_holds_for_the_next_try(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked_meanwhile(_seconds: float) -> bool:
+        request_stop(runs.rundir, "now")
+        return True
+
+    monkeypatch.setattr(attempts, "waited", asked_meanwhile)
+    runs.start({"1": {"at": 3, "do": "passing"}})
+    _, second = runs.history.attempts
+    assert (second.why, second.ending) == ("retry", "interrupted")
 
 
 def test_a_mistake_is_never_tried_again(runs: Runs) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
+RELIABILITY = {
+    "A09": "--detach: the terminal closed, the run goes on; attach, stop and resume work from another one",
+    "D08": "status, list, logs, attach and diagnose while it trains: never a wait, never half a record",
+}
 
 
 def lora_run(*arguments: str | Path, cwd: Path, seconds: float = 120.0) -> subprocess.CompletedProcess[str]:
@@ -53,8 +57,9 @@ def wait_for_step(cwd: Path, step: int, seconds: float = 180.0) -> dict[str, Any
 @pytest.fixture
 def in_terminal(pocket_recipe: Path) -> Iterator[tuple[int, int]]:
     """Type `lora-run tiny.yaml --detach` in a terminal; return the shell's process and the terminal."""
-    text = pocket_recipe.read_text().replace("target_steps: 12", "target_steps: 20000")
-    pocket_recipe.write_text(f"{text}save:\n  save_state: true\n  checkpoints: 100\n")
+    text = pocket_recipe.read_text().replace("target_steps: 12", "target_steps: 6000")
+    text = text.replace("image_dir: pocket-images", "image_dir: pocket-images\n    num_repeats: 1")
+    pocket_recipe.write_text(f"{text}save:\n  save_state: true\n  checkpoints: 200\n")  # a state every 30 steps
     shell, terminal = pty.fork()
     if shell == 0:
         os.chdir(pocket_recipe.parent)
@@ -89,9 +94,7 @@ def test_a_run_goes_on_without_its_terminal(in_terminal: tuple[int, int], pocket
     now = wait_for_step(folder, 5)
     assert now["phase"] == "training"
 
-    follower = subprocess.Popen(
-        [*LORA_RUN, "logs", "tiny-001", "-f", "-n", "0"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    follower = subprocess.Popen([*LORA_RUN, "logs", "tiny-001", "-f", "-n", "0"], cwd=folder, stdout=subprocess.DEVNULL)
     viewer = subprocess.Popen(
         [*LORA_RUN, "attach", "tiny-001", "--lang", "en"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )  # fmt: skip
@@ -123,7 +126,7 @@ def test_a_run_goes_on_without_its_terminal(in_terminal: tuple[int, int], pocket
     assert follower.wait(timeout=20) == 0
     assert "You interrupted" in run.supervisor_log.read_text() or "report.html" in run.supervisor_log.read_text()
 
-    again = lora_run("resume", run.root, "--detach", cwd=folder)
+    again = lora_run("resume", "tiny-001", "--detach", cwd=folder)
     assert (again.returncode, "goes on by itself" in again.stdout) == (0, True), again.stderr
     assert "going on from step" in again.stdout
     assert status(folder)["attempt"] == 2
@@ -151,7 +154,7 @@ def test_ctrl_c_before_the_trainer_is_started_leaves_nothing_behind(pocket_recip
     )
     begun = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], cwd=pocket_recipe.parent, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (130, b"")
+    assert (done.returncode, done.stderr.strip()) == (130, b"")
     assert time.monotonic() - begun < 40
 
 

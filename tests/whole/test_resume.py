@@ -197,6 +197,8 @@ def test_all_attempts_make_the_planned_run(home: Path, finished: tuple[Path, dic
     assert (final.path, final.step) == ("checkpoints/tiny.safetensors", STEPS)
     report = json.loads((run / "report.json").read_text())
     assert report["facts"]["attempts"] == 3
+    (short,) = [f for f in report["findings"] if f["name"] == "steps-short"]
+    assert short["status"] == "clear"
     assert report["outcome"]["cause"] == "ok"
     assert {name: sha256_of(run / "checkpoints" / name) for name in first} == first
 

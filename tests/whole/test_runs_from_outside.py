@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Text
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
+RELIABILITY = {
+    "D08": "status and list over and over while journal and log are written: never a wait, never half a record"
+}
 
 
 def lora_run(*arguments: str | Path, cwd: Path, lang: str = "en") -> subprocess.CompletedProcess[str]:

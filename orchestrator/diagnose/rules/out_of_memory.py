@@ -73,8 +73,15 @@ def check(case: Case) -> Iterator[Finding]:
         if is_host
         else Text("The graphics card's memory ran out, and the run ended there.", "显存耗尽，训练就此结束。"),
         evidence=[Evidence(Text("the trainer's words", "训练器原话"), said, None, "console")],
-        fix=Fix(advice, changes),
+        fix=Fix(advice, _with_adapted(case, changes)),
     )
+
+
+def _with_adapted(case: Case, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return `changes` with those that the run has made itself, which are not in the recipe."""
+    own = case.plan.changes if case.plan is not None else {}
+    further = {change.key for change in changes}
+    return (*(Change(k, v, None, is_safe=True) for k, v in own.items() if k not in further), *changes)
 
 
 def _has_succeeded(case: Case) -> bool:

@@ -18,7 +18,7 @@ Train it again, or go on from the last saved state.
 
 ## When it is wrong
 
-A resumed run may count its own part only.
+A run that another tool resumed counts its own part only.
 
 ## Sources
 
