@@ -127,7 +127,7 @@ def _model_files(loaded: LoadedRecipe) -> Iterator[Path]:
     """Yield the files that the recipe names as models, as the plan writes their paths; of folders, the pickles in them."""
     for option in FILE_OPTIONS:
         for key in (f"base_model.{option}", f"network.{option}"):
-            if loaded.origins.get(key) is not None:
+            if loaded.origins.get(key) is not None and not loaded.is_in_doubt(key):
                 yield from _files_of(loaded.resolve_path(key))
         value = loaded.recipe.trainer_args.get(option)
         for item in value if isinstance(value, (list, tuple)) else [value]:

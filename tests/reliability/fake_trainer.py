@@ -94,20 +94,20 @@ def train(output: str, plan: dict[str, Any], fault: dict[str, Any], step_s: floa
     """Take the steps after `first`, save at the ends of epochs, and write the final file."""
     per_epoch, epochs = plan["steps"]["steps_per_epoch"], plan["steps"]["epochs"]
     total, name = per_epoch * epochs, plan["output_name"]
-    left = total - first
+    announced = total
     print("Loading settings from train.toml...")
     if fault.get("do") == "no-data":
         print("No data found. Please verify arguments (train_data_dir must be the parent of folders with images)")
         return
-    print(f"running training / 学習開始\n  total optimization steps / 学習ステップ数: {left}")
-    bar(0, left)
+    print(f"running training / 学習開始\n  total optimization steps / 学習ステップ数: {announced}")
+    bar(0, announced)
     if fault.get("do") == "short":
         total -= per_epoch
     for step in range(first + 1, total + 1):
         if fault.get("at") == step:
             go_wrong(fault["do"], fault.get("s", 120))
         time.sleep(step_s)
-        bar(step - first, left)
+        bar(step - first, announced)
         if step % per_epoch == 0 and step < total:
             epoch = step // per_epoch
             print(f"\nsaving checkpoint: {output}/{name}-{epoch:06d}.safetensors")

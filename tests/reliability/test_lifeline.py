@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from tests.reliability.conftest import EPOCHS, PER_EPOCH, helper_of, left_of, make_runs
@@ -87,7 +86,8 @@ def test_a_killed_process_of_the_trainer_takes_the_others_with_it(runs: Runs, wh
     first, second = runs.history.attempts
     assert (first.ending, first.cause) == ("failed", "killed")
     assert (second.why, second.ending, second.last_step) == ("retry", "succeeded", PER_EPOCH * EPOCHS)
-    assert not any(psutil.pid_exists(pid) for pid in seen.values())
+    assert len(seen) == 3
+    assert not set(seen.values()) & set(left_of(runs.rundir))
 
 
 def test_a_killed_worker_that_the_trainer_does_not_miss_costs_nothing(runs: Runs) -> None:
