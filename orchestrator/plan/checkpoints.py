@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def files_of(epochs: int, every: int) -> int:
     """Return how many files `save_every_n_epochs` leaves, the final one included."""
-    return math.ceil(epochs / every)
+    return -(-epochs // every)
 
 
 def every_for(epochs: int, wanted: int) -> int:
@@ -32,8 +32,8 @@ def every_for(epochs: int, wanted: int) -> int:
 
 
 def can_leave(epochs: int, wanted: int) -> bool:
-    """Return whether some interval leaves exactly `wanted` files."""
-    return files_of(epochs, every_for(epochs, wanted)) == wanted
+    """Return whether some interval leaves exactly `wanted` files: if any does, then the one that leaves as many as possible up to that."""
+    return files_of(epochs, -(-epochs // wanted)) == wanted
 
 
 def count_files(option: Callable[[str], float | None], steps: StepPlan) -> int:
