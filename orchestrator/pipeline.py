@@ -104,7 +104,7 @@ def resume_run(
     from orchestrator.training.resume import open_run, start_again
 
     with ExitStack() as held:
-        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
+        job = open_run(path, held, shares_gpu=shares_gpu, from_scratch=from_scratch, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
             return None

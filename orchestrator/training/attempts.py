@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from orchestrator.training.watch import AttemptWatch
 
 
+MARKED_WITHIN_S = 60.0
+"""How long the end of an attempt waits for the marks of what it began with: ten thousand pictures take seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """How the last attempt went."""
@@ -135,8 +139,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     no_ballast = make_ballast(rundir.ballast)
     if no_ballast is not None:
         listener.told(no_ballast)
-    if not rundir.inputs_json.exists():
-        start_marking(plan, rundir, job.record.trainer)
+    marking = None if rundir.inputs_json.exists() else start_marking(plan, rundir, job.record.trainer)
     keeper.start()
     (command,) = build.commands
     try:
@@ -145,6 +148,8 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
             on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=stop.is_due, hold=watch.hold,
         )  # fmt: skip
     finally:
+        if marking is not None:
+            marking.join(MARKED_WITHIN_S)  # a run that was stopped early is gone on with too
         free_ballast(rundir.ballast)  # what is still to be written now needs its room
         watch.write_down(keeper.finish())
     if not launched.interrupted and _rescue(job, rundir, start, listener):
