@@ -82,7 +82,7 @@ def tell_other_count(draft: Draft, steps: StepPlan) -> None:
     wanted = draft.recipe.save.checkpoints
     if wanted is None or not is_asked_for(draft):
         return
-    count = count_files(lambda name: _number(draft.value(name)), steps)
+    count = count_files(draft.number, steps)
     if count == wanted:
         return
     others = [name for name in _OTHERS if draft.value(name) is not None]
@@ -132,7 +132,3 @@ def _most_epochs(draft: Draft, steps: StepPlan) -> int:
     """Return how many epochs fit into the same length: each picture is shown once in the shortest; repeats of the recipe stay."""
     is_fixed = any(c.num_repeats for c in draft.recipe.concepts if not c.is_reg)
     return steps.epochs if is_fixed else max(steps.epochs, int(steps.exposures_per_image))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
