@@ -72,7 +72,7 @@ def state_every(draft: Draft, steps: StepPlan) -> int | None:
 
 def _files_every(draft: Draft, steps: StepPlan) -> int:
     """Return the epochs from one network file to the next, the final one included."""
-    every = epochs_between_files(draft.value, steps.epochs)
+    every = epochs_between_files(draft.number, steps.epochs)
     return min(every or steps.epochs, steps.epochs)
 
 
@@ -159,10 +159,8 @@ def same_steps_in_more_epochs(
     draft: Draft, steps: StepPlan, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
 ) -> tuple[int, list[int]] | None:
     """Return how many times as many epochs, of so many fewer repeats, are the same steps and enough for `MOST_LOST`; None: no way."""
-    pace = Pace(
-        int(draft.value("train_batch_size")), int(draft.value("gradient_accumulation_steps")),
-        draft.recipe.train.num_processes or 1,
-    )  # fmt: skip
+    batch, accumulated = (int(draft.number(n) or 1) for n in ("train_batch_size", "gradient_accumulation_steps"))
+    pace = Pace(batch, accumulated, draft.recipe.train.num_processes or 1)
     family, rules = draft.recipe.base_model.family, bucket_rules(draft)
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     shared = math.gcd(*(r for c, r in zip(concepts, repeats, strict=True) if not c.is_reg))
