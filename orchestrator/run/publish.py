@@ -137,13 +137,14 @@ class Publisher:
 
     def _set_apart(self, path: Path) -> Found:
         problem = self._judged(path).problem or "a later attempt has begun"
-        self._done.add(path.name)
         source = self._rundir.relative(path)
         folder = self._rundir.quarantine / f"{self._rundir.attempt:03d}"
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{path.name}.why.txt").write_text(f"{problem}\n", encoding="utf-8")
             path.rename(folder / path.name)
+        if path.exists():  # a file that went may come again: the last one is made anew where a full disk tore it
+            self._done.add(path.name)
         return Found(source, problem=problem)
 
 

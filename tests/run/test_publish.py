@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from orchestrator.core.rundir import RunDir
+from orchestrator.run.keeper import Keeper
 from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
 from orchestrator.training.attempts import verify
 
@@ -68,6 +69,20 @@ def test_a_torn_file_waits_and_is_set_apart_in_the_end(tmp_path: Path) -> None:
     assert (run.quarantine / "001" / "a.safetensors").read_bytes() == whole[:-5]
     assert (run.quarantine / "001" / "a.safetensors.why.txt").read_text().strip() == found.problem
     assert not run.checkpoints.exists()
+
+
+def test_a_file_made_anew_after_a_torn_one_is_published(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    source = network(run.output / "a.safetensors", steps="10", epoch="2")
+    whole = source.read_bytes()
+    source.write_bytes(whole[:-5])
+    keeper = Keeper(run, "a", 0, 5, verify)
+    assert [event for event, _ in keeper.finish()] == ["quarantined"]
+    source.write_bytes(whole)
+    ((event, facts),) = keeper.finish()
+    assert (event, facts["file"], facts["is_final"]) == ("published", "a.safetensors", True)
+    assert (run.checkpoints / "a.safetensors").read_bytes() == whole
+    assert keeper.finish() == []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
