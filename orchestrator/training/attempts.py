@@ -148,6 +148,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
         free_ballast(rundir.ballast)  # what is still to be written now needs its room
         watch.write_down(keeper.finish())
     if not launched.interrupted and _rescue(job, rundir, start, listener):
+        launched = replace(launched, is_rescued=True)
         watch.write_down(keeper.finish())
     watch.settle(launched)
     return Done(job, launched, watch, rundir)
