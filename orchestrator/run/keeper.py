@@ -69,7 +69,7 @@ class Keeper(threading.Thread):
 
     def _note_files(self, files: list[Found]) -> None:
         for found in files:
-            self._note("quarantined" if found.problem else "published", found.facts())
+            self._note(found.event, found.facts())
 
     def _look_at_states(self) -> None:
         states = find_epoch_states(self._rundir.root, self._output_name)
