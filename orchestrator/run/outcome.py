@@ -34,18 +34,23 @@ class _Said(NamedTuple):
 
 
 def judge_outcome(
-    launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None, planned_steps: int | None = None
+    launched: Launched,
+    rundir: RunDir,
+    *,
+    output_name: str | None = None,
+    checkpoint: Checkpoint | None = None,
+    planned_steps: int | None = None,
 ) -> Outcome:
     """Return how the run ended.
 
-    `checkpoint`: what reading the final file gave; without it only its existence counts. `planned_steps` are compared with its
+    `output_name`: the plan's; without it a name that ends in digits is a save point's. `checkpoint`: what reading the final file gave; without it only its existence counts. `planned_steps` are compared with its
     own, where it tells them. Causes: `ok`, `exit-error` (trained and saved, then failed), `rescued` (trained, the final file made
     from the last state), `interrupted`, `nothing-trained` (interrupted before the first step), `no-output`, `steps-short`, a stop
     rule's reason, `no-data`, `no-model`, `bad-model`, `stale-model`, `nan`, `zero-model`, `out-of-memory` (GPU),
     `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
     Runs are shown to others: the user's home folder stands as `~` in what is quoted.
     """
-    said = _judge(launched, rundir, checkpoint)
+    said = _judge(launched, rundir, output_name, checkpoint)
     if said.ending is Ending.SUCCEEDED:
         said = _steps_short(checkpoint, planned_steps) or said
     # nobody asks why after pressing Ctrl-C himself: the traceback of it would only look like a fault
@@ -56,9 +61,9 @@ def judge_outcome(
     return Outcome(said.ending, launched.exit_code, said.cause, message, launched.seconds, launched.first_step_s, shown)
 
 
-def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) -> _Said:
+def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoint: Checkpoint | None) -> _Said:
     is_saved = any(last_words.MODEL_SAVED in line for line in launched.tail)
-    wrong = problem_of_file(rundir, checkpoint, launched.began_at)
+    wrong = problem_of_file(rundir, checkpoint, launched.began_at, output_name)
     bad_file = None if wrong is None else _Said(Ending.FAILED, *wrong)
     if bad_file is None and (launched.is_rescued or (launched.exit_code == 0 and is_saved)):
         return _trained(launched)
