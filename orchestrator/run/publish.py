@@ -241,6 +241,11 @@ def sidecar_problem(path: Path) -> str | None:
         return None
 
 
+def changed_files(rundir: RunDir) -> list[str]:
+    """Return the names of published files that are no longer what was published. Each is read whole."""
+    return sorted(p.name for p in rundir.checkpoints.glob("*.safetensors") if sidecar_problem(p) is not None)
+
+
 def _flush(path: Path) -> None:
     with contextlib.suppress(OSError):  # folders cannot be opened on Windows
         fd = os.open(path, os.O_RDONLY)
