@@ -155,8 +155,14 @@ def read_end(done: Done) -> tuple[Observations, Outcome]:
 
     seen = read_run(done.rundir.root)
     final = next((c for c in seen.checkpoints if c.is_final), None)
-    planned = done.job.plan.steps.total_steps
-    return seen, judge_outcome(done.launched, done.rundir, checkpoint=final, planned_steps=planned)
+    plan = done.job.plan
+    return seen, judge_outcome(
+        done.launched,
+        done.rundir,
+        output_name=plan.output_name,
+        checkpoint=final,
+        planned_steps=plan.steps.total_steps,
+    )
 
 
 def _finish(done: Done, language: Language) -> Finished:

@@ -26,9 +26,11 @@ class Wrong(NamedTuple):
     message: Text
 
 
-def problem_of_file(rundir: RunDir, checkpoint: Checkpoint | None, began_at: float) -> Wrong | None:
-    """Return what is wrong with the final file, None when nothing is known to be."""
-    finals = _final_files(rundir)
+def problem_of_file(
+    rundir: RunDir, checkpoint: Checkpoint | None, began_at: float, output_name: str | None = None
+) -> Wrong | None:
+    """Return what is wrong with the final file, None when nothing is known to be. `output_name` settles names ending in digits."""
+    finals = _final_files(rundir, output_name)
     if finals and all(_is_from_before(path, began_at) for path in finals):
         name = finals[0].name
         return Wrong(
@@ -86,12 +88,12 @@ def _problem_of_content(checkpoint: Checkpoint) -> Wrong | None:
     return None
 
 
-def _final_files(rundir: RunDir) -> list[Path]:
+def _final_files(rundir: RunDir, output_name: str | None) -> list[Path]:
     try:
         paths = [p for p in rundir.output.iterdir() if p.suffix == ".safetensors" and p.stat().st_size > 0]
     except OSError:
         return []
-    return [path for path in paths if not _SAVE_POINT.search(path.stem)]
+    return [path for path in paths if path.stem == output_name or not _SAVE_POINT.search(path.stem)]
 
 
 def _is_from_before(path: Path, began_at: float) -> bool:

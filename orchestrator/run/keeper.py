@@ -69,13 +69,13 @@ class Keeper(threading.Thread):
 
     def _note_files(self, files: list[Found]) -> None:
         for found in files:
-            self._note("quarantined" if found.problem else "published", found.facts())
+            self._note(found.event, found.facts())
 
     def _look_at_states(self) -> None:
         states = find_epoch_states(self._rundir.root, self._output_name)
         new = [s for s in states if s.attempt == self._rundir.attempt and s.path not in self._seen]
         for state in reversed(new):
-            if seal_state(state.path) is not None:
+            if seal_state(state.path, state.epoch) is not None:
                 continue  # being written; a torn one is told when somebody wants to go on from it
             self._seen.add(state.path)
             step = state.epoch * self._steps_per_epoch
@@ -87,7 +87,7 @@ class Keeper(threading.Thread):
 
     def _is_whole(self, state: State) -> bool:
         """Whether a state is whole; the ones that this attempt sealed are not read again."""
-        return state.path in self._seen or state_problem(state.path) is None
+        return state.path in self._seen or state_problem(state.path, state.epoch) is None
 
     def _note(self, event: str, facts: dict[str, Any]) -> None:
         with self._lock:

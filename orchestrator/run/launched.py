@@ -31,5 +31,7 @@ class Launched:
     """Why the console log is not whole."""
     watcher_errors: tuple[str, ...] = ()
     """Tracebacks of callbacks that failed. A failing callback is not called again; training goes on."""
+    is_rescued: bool = False
+    """The final file was made from the last saved state afterwards: the trainer could not write it."""
     began_at: float = 0.0
     """The wall clock at the start, Unix time: only for telling a file that was there before. 0: not known."""

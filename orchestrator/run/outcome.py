@@ -34,18 +34,23 @@ class _Said(NamedTuple):
 
 
 def judge_outcome(
-    launched: Launched, rundir: RunDir, *, checkpoint: Checkpoint | None = None, planned_steps: int | None = None
+    launched: Launched,
+    rundir: RunDir,
+    *,
+    output_name: str | None = None,
+    checkpoint: Checkpoint | None = None,
+    planned_steps: int | None = None,
 ) -> Outcome:
     """Return how the run ended.
 
-    `checkpoint`: what reading the final file gave; without it only its existence counts. `planned_steps` are compared with its
-    own, where it tells them. Causes: `ok`, `exit-error` (trained
-    and saved, then failed), `interrupted`,
-    `nothing-trained` (interrupted before the first step), `no-output`, `steps-short`, a stop rule's reason, `no-data`, `no-model`, `bad-model`, `stale-model`, `nan`,
-    `zero-model`, `out-of-memory` (GPU), `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
+    `output_name`: the plan's; without it a name that ends in digits is a save point's. `checkpoint`: what reading the final file gave; without it only its existence counts. `planned_steps` are compared with its
+    own, where it tells them. Causes: `ok`, `exit-error` (trained and saved, then failed), `rescued` (trained, the final file made
+    from the last state), `interrupted`, `nothing-trained` (interrupted before the first step), `no-output`, `steps-short`, a stop
+    rule's reason, `no-data`, `no-model`, `bad-model`, `stale-model`, `nan`, `zero-model`, `out-of-memory` (GPU),
+    `out-of-host-memory`, `disk-full`, `killed`, `refused-arguments`, `crash`.
     Runs are shown to others: the user's home folder stands as `~` in what is quoted.
     """
-    said = _judge(launched, rundir, checkpoint)
+    said = _judge(launched, rundir, output_name, checkpoint)
     if said.ending is Ending.SUCCEEDED:
         said = _steps_short(checkpoint, planned_steps) or said
     # nobody asks why after pressing Ctrl-C himself: the traceback of it would only look like a fault
@@ -56,14 +61,12 @@ def judge_outcome(
     return Outcome(said.ending, launched.exit_code, said.cause, message, launched.seconds, launched.first_step_s, shown)
 
 
-def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) -> _Said:
+def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoint: Checkpoint | None) -> _Said:
     is_saved = any(last_words.MODEL_SAVED in line for line in launched.tail)
-    wrong = problem_of_file(rundir, checkpoint, launched.began_at)
+    wrong = problem_of_file(rundir, checkpoint, launched.began_at, output_name)
     bad_file = None if wrong is None else _Said(Ending.FAILED, *wrong)
-    if launched.exit_code == 0 and is_saved and bad_file is None:
-        return _Said(
-            Ending.SUCCEEDED, "ok", Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
-        )
+    if bad_file is None and (launched.is_rescued or (launched.exit_code == 0 and is_saved)):
+        return _trained(launched)
     if launched.interrupted:
         return _interrupted(is_started=launched.first_step_s is not None)
     if launched.stopped_because is not None:
@@ -81,6 +84,13 @@ def _judge(launched: Launched, rundir: RunDir, checkpoint: Checkpoint | None) ->
             _last(launched.tail),
         )
     return _failed(launched)
+
+
+def _trained(launched: Launched) -> _Said:
+    if launched.is_rescued:
+        return _Said(Ending.SUCCEEDED, "rescued", _RESCUED, _last(launched.tail))
+    words = Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
+    return _Said(Ending.SUCCEEDED, "ok", words)
 
 
 def _steps_short(checkpoint: Checkpoint | None, planned: int | None) -> _Said | None:
@@ -235,6 +245,11 @@ _HOST_FULL = Text(
 _DISK_FULL = Text(
     "the disk is full; free some space, save less often, and do not use the file that was being written",
     "磁盘已满；请清理空间、减少保存次数，不要使用写到一半的文件",
+)
+_RESCUED = Text(
+    "trained; the trainer could not write the final file, so it was made from the last saved state, to the same numbers; "
+    "look at the room on the disk before the next run",
+    "训练完成；训练器未能写入最终文件，已用最后保存的状态生成，数值相同；下次训练前请检查磁盘空间",
 )
 _KILLED = Text(
     "the trainer was killed from outside; mostly this is the system when memory (RAM) runs out: "

@@ -39,7 +39,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What became of one of the trainer's files: published under `file`, or kept apart for `problem`."""
+    """What became of one of the trainer's files: published under `file`, or not, for `problem`."""
 
     source: str
     """Relative to the run folder."""
@@ -51,6 +51,15 @@ class Found:
     is_final: bool = False
     bytes: int = 0
     sha256: str = ""
+    is_set_apart: bool = False
+    """Its problem is its own; else it is good and could not be published."""
+
+    @property
+    def event(self) -> str:
+        """For the journal: `published`, `quarantined`, `not-published`."""
+        if not self.problem:
+            return "published"
+        return "quarantined" if self.is_set_apart else "not-published"
 
     def facts(self) -> dict[str, object]:
         """For the journal."""
@@ -76,11 +85,23 @@ class Publisher:
 
     def look(self) -> list[Found]:
         """Publish the files that have not changed since the last look and are good."""
-        return [found for path in self._new() if self._rests(path) and (found := self._publish(path)) is not None]
+        found = []
+        for path in self._new():
+            with contextlib.suppress(OSError):  # a disk that is full now may have room at the next look
+                if self._rests(path) and (one := self._publish(path)) is not None:
+                    found.append(one)
+        return found
 
     def settle(self) -> list[Found]:
         """Publish what is good of the rest, and set apart what is not: the trainer has ended."""
-        return [self._publish(path) or self._set_apart(path) for path in self._new()]
+        return [self._settled(path) for path in self._new()]
+
+    def _settled(self, path: Path) -> Found:
+        try:
+            return self._publish(path) or self._set_apart(path)
+        except OSError as error:
+            reason = f"it could not be published ({error.strerror or error})"
+            return Found(self._rundir.relative(path), problem=reason)
 
     def _new(self) -> list[Path]:
         try:
@@ -105,8 +126,7 @@ class Publisher:
         self._keys = verdict.keys
         step = None if verdict.step is None else verdict.step + self._first_step
         digest = sha256_of(path)
-        name = self._place(path, step if verdict.epoch is None and not verdict.is_final else None)
-        write_sidecar(self._rundir.checkpoints / name, digest)
+        name = self._place(path, digest, step if verdict.epoch is None and not verdict.is_final else None)
         self._done.add(path.name)
         return Found(
             self._rundir.relative(path), name, step=step, epoch=verdict.epoch, is_final=verdict.is_final,
@@ -123,8 +143,12 @@ class Publisher:
         """Whether a later attempt has begun: then this one must publish nothing more."""
         return newest_attempt(self._rundir) > self._rundir.attempt
 
-    def _place(self, path: Path, step: int | None) -> str:
-        """Link the file into `checkpoints/` under a free name; return the name."""
+    def _place(self, path: Path, digest: str, step: int | None) -> str:
+        """Link the file into `checkpoints/` under a free name, its sum beside it; return the name.
+
+        Where its content has a name there already, cut off before it was noted, that name is its own. Raises OSError, and leaves
+        nothing, where either cannot be written.
+        """
         folder = self._rundir.checkpoints
         folder.mkdir(exist_ok=True)
         stem = path.stem
@@ -132,21 +156,32 @@ class Publisher:
             stem = f"{stem.rpartition('-step')[0]}-step{step:08d}"
         names = [f"{stem}.safetensors", f"{stem}-attempt{self._rundir.attempt:03d}.safetensors"]
         for name in names:
-            with contextlib.suppress(FileExistsError):
+            try:
                 link_or_copy(path, folder / name)
+            except FileExistsError:
+                if sha256_of(folder / name) != digest:
+                    continue
+                write_sidecar(folder / name, digest)
                 return name
+            try:
+                write_sidecar(folder / name, digest)
+            except OSError:
+                (folder / name).unlink()
+                raise
+            return name
         raise FileExistsError(folder / names[-1])
 
     def _set_apart(self, path: Path) -> Found:
         problem = self._judged(path).problem or "a later attempt has begun"
-        self._done.add(path.name)
         source = self._rundir.relative(path)
         folder = self._rundir.quarantine / f"{self._rundir.attempt:03d}"
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{path.name}.why.txt").write_text(f"{problem}\n", encoding="utf-8")
             path.rename(folder / path.name)
-        return Found(source, problem=problem)
+        if path.exists():  # a file that went may come again: the last one is made anew where a full disk tore it
+            self._done.add(path.name)
+        return Found(source, problem=problem, is_set_apart=True)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -188,10 +223,15 @@ def sha256_of(path: Path) -> str:
 
 
 def write_sidecar(path: Path, digest: str) -> None:
-    """Write `<file>.sha256` as `sha256sum -c` reads it."""
+    """Write `<file>.sha256` as `sha256sum -c` reads it: whole, or not at all."""
     sidecar = path.with_name(path.name + SIDECAR)
-    sidecar.write_text(f"{digest}  {path.name}\n", encoding="utf-8", newline="\n")
-    _flush(sidecar)
+    beside = path.with_name(f".{sidecar.name}.part")
+    try:
+        beside.write_text(f"{digest}  {path.name}\n", encoding="utf-8", newline="\n")
+        _flush(beside)
+        beside.replace(sidecar)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def sidecar_problem(path: Path) -> str | None:
@@ -201,6 +241,11 @@ def sidecar_problem(path: Path) -> str | None:
         return None if sha256_of(path) == wanted else "its content is not what was published (SHA-256 differs)"
     except (OSError, IndexError, UnicodeDecodeError):
         return None
+
+
+def changed_files(rundir: RunDir) -> list[str]:
+    """Return the names of published files that are no longer what was published. Each is read whole."""
+    return sorted(p.name for p in rundir.checkpoints.glob("*.safetensors") if sidecar_problem(p) is not None)
 
 
 def _flush(path: Path) -> None:

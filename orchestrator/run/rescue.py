@@ -79,6 +79,7 @@ def rescue_network(
         _check_same(tensors, earlier)
         dtype = DTYPES.get(save_precision or "", next(iter(tensors.values())).dtype)
         said = dict(metadata or {}) if earlier is None else dict(earlier.metadata)
+        said |= {"ss_output_name": target.stem}  # tells a name that ends in digits from a save point's
         said |= {"ss_steps": str(step), "ss_epoch": str(epoch), NOTE_KEY: f"{state.name}, step {step}"}
         said["ss_training_finished_at"] = str(source.stat().st_mtime)
         return _write(source, tensors, target, dtype, said)

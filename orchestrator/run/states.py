@@ -74,7 +74,7 @@ def newest_whole_state(states: Iterable[State]) -> tuple[State | None, tuple[Dam
     """Return the newest whole state, None where there is none, and the newer ones that are damaged."""
     damaged: list[Damaged] = []
     for state in sorted(states, key=_order, reverse=True):
-        problem = state_problem(state.path)
+        problem = state_problem(state.path, state.epoch)
         if problem is None:
             return state, tuple(damaged)
         damaged.append(Damaged(state, problem))
@@ -127,7 +127,7 @@ def prune_states(
     for output in {state.path.parent for state in listed}:
         for left in output.glob(f"{_DOOMED}*"):
             shutil.rmtree(left)
-    gone = states_to_prune(listed, is_whole or (lambda state: state_problem(state.path) is None), keep)
+    gone = states_to_prune(listed, is_whole or (lambda state: state_problem(state.path, state.epoch) is None), keep)
     for state in gone:
         doomed = state.path.with_name(_DOOMED + state.path.name)
         state.path.rename(doomed)

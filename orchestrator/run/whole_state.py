@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import struct
 import zipfile
 import zlib
@@ -32,28 +31,27 @@ SUMS: Final = "SHA256SUMS"
 _MORE_PICKLES: Final = (".bin", ".pkl", ".pt")
 """Some runs have more of them: `scaler.pt` in fp16, the random states of further processes."""
 _MOST_TRAIN_STATE_BYTES: Final = 64 * 1024
-_EPOCH: Final = re.compile(r"-(?P<epoch>\d{6,})-state$")
 _DAMAGED_ZIP: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, RuntimeError, EOFError, LookupError,
 )  # fmt: skip
 """What `zipfile` raises for bytes that are no whole archive."""
 
 
-def state_problem(folder: Path) -> Text | None:
+def state_problem(folder: Path, epoch: int | None = None) -> Text | None:
     """Return why the state in `folder` cannot be gone on from; None where it is complete and whole.
 
     All five files are there and hold something, the network opens, has the size it says and only finite numbers, each pickle is an
-    archive whose checksums fit, `train_state.json` says an epoch and a step. Where `seal_state` left sums, they fit too. Without
+    archive whose checksums fit, `train_state.json` says an epoch and a step: `epoch`, where the folder's name tells it. Where `seal_state` left sums, they fit too. Without
     them a changed bit among the network's numbers is not seen unless it makes one infinite.
     """
     try:
-        return _problem(folder)
+        return _problem(folder, epoch)
     except OSError as error:
         why = error.strerror or str(error)
         return Text(f"cannot be read ({why})", f"无法读取（{why}）")
 
 
-def _problem(folder: Path) -> Text | None:
+def _problem(folder: Path, epoch: int | None) -> Text | None:
     for name in STATE_FILES:
         path = folder / name
         if not path.is_file():
@@ -61,14 +59,14 @@ def _problem(folder: Path) -> Text | None:
         if path.stat().st_size == 0:
             return Text(f"`{name}` is empty", f"`{name}` 为空")
     return (
-        _train_state_problem(folder / TRAIN_STATE)
+        _train_state_problem(folder / TRAIN_STATE, epoch)
         or _network_problem(folder / NETWORK)
         or _pickle_problem(folder)
         or _sum_problem(folder)
     )
 
 
-def _train_state_problem(path: Path) -> Text | None:
+def _train_state_problem(path: Path, epoch: int | None) -> Text | None:
     if path.stat().st_size > _MOST_TRAIN_STATE_BYTES:
         return Text(f"`{path.name}` is far too long", f"`{path.name}` 过长")
     try:
@@ -78,11 +76,10 @@ def _train_state_problem(path: Path) -> Text | None:
     counts = [body.get(key) for key in ("current_epoch", "current_step")] if isinstance(body, dict) else []
     if len(counts) != 2 or not all(type(count) is int and count > 0 for count in counts):
         return Text(f"`{path.name}` says no epoch and step", f"`{path.name}` 没有轮次和步数")
-    named = _EPOCH.search(path.parent.name)
-    if named is not None and int(named["epoch"]) != counts[0]:
+    if epoch is not None and epoch != counts[0]:
         return Text(
-            f"`{path.name}` says epoch {counts[0]}, the folder {int(named['epoch'])}",
-            f"`{path.name}` 写的是第 {counts[0]} 轮，目录名是第 {int(named['epoch'])} 轮",
+            f"`{path.name}` says epoch {counts[0]}, the folder {epoch}",
+            f"`{path.name}` 写的是第 {counts[0]} 轮，目录名是第 {epoch} 轮",
         )
     return None
 
@@ -135,12 +132,12 @@ def _sum_problem(folder: Path) -> Text | None:
     return None
 
 
-def seal_state(folder: Path) -> Text | None:
+def seal_state(folder: Path, epoch: int | None = None) -> Text | None:
     """Write the sums of a whole state into it and make it last through a power cut; return what is wrong instead where it is not whole.
 
-    A sealed state stays as it is. Raises OSError where the folder cannot be written.
+    `epoch`: as for `state_problem`. A sealed state stays as it is. Raises OSError where the folder cannot be written.
     """
-    problem = state_problem(folder)
+    problem = state_problem(folder, epoch)
     if problem is not None or (folder / SUMS).exists():
         return problem
     lines = []

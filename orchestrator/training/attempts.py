@@ -67,7 +67,8 @@ def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None
     from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
     from orchestrator.training.replan import with_less_memory
 
-    history, outcome = read_history(job.rundir), judge_outcome(done.launched, done.rundir)
+    history = read_history(job.rundir)
+    outcome = judge_outcome(done.launched, done.rundir, output_name=job.plan.output_name)
     wishes = job.loaded.recipe.train
     again = next_try(history, outcome, done.launched, may_restart=wishes.on_hang == "restart")
     if again is not None:
@@ -153,6 +154,7 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
         free_ballast(rundir.ballast)  # what is still to be written now needs its room
         watch.write_down(keeper.finish())
     if not launched.interrupted and _rescue(job, rundir, start, listener):
+        launched = replace(launched, is_rescued=True)
         watch.write_down(keeper.finish())
     watch.settle(launched)
     return Done(job, launched, watch, rundir)

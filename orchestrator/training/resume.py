@@ -36,7 +36,8 @@ def open_run(
 ) -> Job:
     """Take hold of the run folder at `path` and its GPUs; what is held is let go with `held`.
 
-    What an earlier attempt left running is ended, and told. `from_scratch`: what it began with need not have been written down.
+    What an earlier attempt left running is ended, and told; so is each published file that was changed since. `from_scratch`: what it
+    began with need not have been written down.
 
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
     EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
@@ -51,6 +52,7 @@ def open_run(
     from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
     from orchestrator.run.private import refuse_foreign
+    from orchestrator.run.publish import changed_files
     from orchestrator.run.run_record import read_run_record
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
     from orchestrator.run.trusted import trust_of_run
@@ -63,6 +65,8 @@ def open_run(
     left = end_leftovers(rundir)
     if left:
         tell(_ended_leftovers(left))
+    for name in changed_files(rundir):
+        tell(_changed_file(name))
     record, plan = read_run_record(rundir), read_plan(rundir.plan_json)
     trainer = find_trainer(plan.family)
     held.enter_context(trainer_held(trainer, rundir.root.name))
@@ -210,6 +214,13 @@ def _no_state(job: Job, history: History) -> Problem:
             "用 `--from-scratch` 从头开始；已发布的文件会保留",
         ),
     )  # fmt: skip
+
+
+def _changed_file(name: str) -> Text:
+    return Text(
+        f"checkpoints/{name} was changed after it was published (its SHA-256 is another): use it with care",
+        f"checkpoints/{name} 在发布后被改动（SHA-256 不符）：请谨慎使用",
+    )
 
 
 def _ended_leftovers(count: int) -> Text:

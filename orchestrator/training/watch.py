@@ -166,7 +166,7 @@ class AttemptWatch:
         """Write down how the attempt ended."""
         from orchestrator.run.outcome import judge_outcome
 
-        outcome = judge_outcome(launched, self._rundir)
+        outcome = judge_outcome(launched, self._rundir, output_name=self._job.plan.output_name)
         self._job.journal.add(
             "attempt-ended", step=self._step, ending=outcome.ending.value, cause=outcome.cause,
             exit_code=launched.exit_code,

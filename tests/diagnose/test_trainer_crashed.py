@@ -141,6 +141,8 @@ def test_a_trainer_that_fell_silent_is_told() -> None:
 
 def test_an_error_after_the_file_was_saved_is_only_told() -> None:
     catches(RULE, Case(outcome=outcome(Ending.SUCCEEDED, "exit-error", 1, "Traceback")), Severity.INFO)
+    rescued = Case(outcome=outcome(Ending.SUCCEEDED, "rescued", 1, "Traceback"))
+    assert "made from the last saved state" in catches(RULE, rescued, Severity.INFO).message.en
 
 
 def test_exit_code_0_without_a_result_is_left_to_the_file_rules() -> None:

@@ -5,7 +5,7 @@ trainer proper as a child, and that a data worker in a session of its own. The e
 attempt number -> {"at": step, "do": what}. Nothing but the standard library, so that it starts in 20 ms.
 """
 
-# ruff: noqa: T201, PTH103, PTH105, PTH110, PTH123 - it prints for a living, and pathlib would cost its start-up
+# ruff: noqa: T201, PTH103, PTH105, PTH110, PTH123, PTH202 - it prints for a living, and pathlib would cost its start-up
 from __future__ import annotations
 
 import contextlib
@@ -33,6 +33,12 @@ PASSING = (
     '  File "train_network.py", line 1551, in <module>\n'
     "    trainer.train(args)\n"
     "RuntimeError: CUDA error: unspecified launch failure\n"
+)
+FULL = (
+    "Traceback (most recent call last):\n"
+    '  File "train_network.py", line 1551, in <module>\n'
+    "    trainer.train(args)\n"
+    "safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)\n"
 )
 MISTAKE = (
     "Traceback (most recent call last):\n"
@@ -141,12 +147,18 @@ def go_wrong(what: str, seconds: float) -> None:
 def final(path: str, name: str, step: int, epoch: int, fault: str) -> None:
     """Write the final file, or what a fault leaves of it."""
     print(f"\nsaving checkpoint: {path}")
+    if fault == "torn-final":
+        state(path.removesuffix(".safetensors") + "-state", name, epoch, step)
     if fault != "no-file":
         network(
             path, name, step, epoch, value=float("nan") if fault == "nan" else 0.5, is_empty=fault == "zero-tensors"
         )
     if fault == "stale":
         os.utime(path, (time.time() - 1e6,) * 2)
+    if fault == "torn-final":
+        os.truncate(path, os.path.getsize(path) - 5)
+        sys.stderr.write(FULL)
+        sys.exit(1)
     print("model saved.")
 
 

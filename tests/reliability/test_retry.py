@@ -116,6 +116,20 @@ def test_a_crash_after_the_final_file_is_a_success_with_a_warning(runs: Runs) ->
     assert "exit code 1" in outcome.message.en
 
 
+def test_a_final_file_that_a_full_disk_tore_is_made_anew_and_the_run_is_a_success(runs: Runs) -> None:
+    finished = runs.whole({"1": {"do": "torn-final"}})
+    outcome = finished.report.case.outcome
+    assert outcome is not None
+    assert (outcome.ending, outcome.cause, outcome.exit_code) == (Ending.SUCCEEDED, "rescued", 1)
+    history = runs.history
+    (only,) = history.attempts
+    assert (only.ending, only.cause) == ("succeeded", "rescued")
+    assert (history.published[-1].file, history.published[-1].is_final) == ("tiny.safetensors", True)
+    assert (runs.rundir.checkpoints / "tiny.safetensors").is_file()
+    severities = {f.name: f.severity for f in finished.report.verdict.findings if f.is_fired}
+    assert severities["disk-full"] is Severity.WATCH
+
+
 def test_a_process_that_linux_killed_for_memory_is_no_killed_one(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([4, 5])
     monkeypatch.setattr(launch, "count_oom_kills", lambda: next(counts))

@@ -239,6 +239,28 @@ def test_the_content_of_the_final_file_counts(rundir: RunDir, final: Checkpoint,
     assert (outcome.ending is Ending.SUCCEEDED) == (cause == "ok")
 
 
+@pytest.mark.parametrize("name", ["alice-251129", "alice-20251129"])
+def test_a_name_that_ends_in_a_date_is_no_save_point(rundir: RunDir, name: str) -> None:
+    launched = Launched(0, 10.0, 1.0, first_step_s=2.0, tail=("model saved.",))
+    rundir.output.mkdir(parents=True, exist_ok=True)
+    (rundir.output / f"{name}-000003.safetensors").write_bytes(b"x" * 9)
+    assert judge_outcome(launched, rundir, output_name=name).cause == "no-model"
+    (rundir.output / f"{name}.safetensors").write_bytes(b"x" * 9)
+    assert judge_outcome(launched, rundir, output_name=name).cause == "ok"
+
+
+def test_a_rescued_run_is_a_success_with_a_warning(rundir: RunDir) -> None:
+    launched = Launched(1, 10.0, 1.0, first_step_s=2.0, tail=("OSError: [Errno 28] No space left on device",))
+    assert judge_outcome(launched, rundir).cause == "disk-full"
+    rundir.output.mkdir(parents=True, exist_ok=True)
+    (rundir.output / "x.safetensors").write_bytes(b"x" * 9)
+    for final in (None, FINAL):
+        outcome = judge_outcome(replace(launched, is_rescued=True), rundir, checkpoint=final, planned_steps=20)
+        assert (outcome.ending, outcome.cause) == (Ending.SUCCEEDED, "rescued")
+        assert "disk" in outcome.message.en
+        assert outcome.last_lines == launched.tail
+
+
 def test_a_crash_after_a_whole_final_file_is_a_success_with_a_remark(rundir: RunDir, fake_trainer: Make) -> None:
     outcome = run(fake_trainer(SAVE + "os.kill(os.getpid(), signal.SIGSEGV)"), rundir)
     assert (outcome.ending, outcome.cause) == (Ending.SUCCEEDED, "exit-error")

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem
+from orchestrator.run import publish
+from orchestrator.run.keeper import Keeper
+from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem, write_sidecar
 from orchestrator.training.attempts import verify
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FLIPS = 200
 RELIABILITY = {
@@ -68,6 +68,20 @@ def test_a_torn_file_waits_and_is_set_apart_in_the_end(tmp_path: Path) -> None:
     assert (run.quarantine / "001" / "a.safetensors").read_bytes() == whole[:-5]
     assert (run.quarantine / "001" / "a.safetensors.why.txt").read_text().strip() == found.problem
     assert not run.checkpoints.exists()
+
+
+def test_a_file_made_anew_after_a_torn_one_is_published(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    source = network(run.output / "a.safetensors", steps="10", epoch="2")
+    whole = source.read_bytes()
+    source.write_bytes(whole[:-5])
+    keeper = Keeper(run, "a", 0, 5, verify)
+    assert [event for event, _ in keeper.finish()] == ["quarantined"]
+    source.write_bytes(whole)
+    ((event, facts),) = keeper.finish()
+    assert (event, facts["file"], facts["is_final"]) == ("published", "a.safetensors", True)
+    assert (run.checkpoints / "a.safetensors").read_bytes() == whole
+    assert keeper.finish() == []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -126,6 +140,54 @@ def test_without_hard_links_it_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
     assert (run.checkpoints / found.file).read_bytes() == source.read_bytes()
     assert not source.samefile(run.checkpoints / found.file)
     assert not list(run.checkpoints.glob(".*"))
+
+
+def test_a_disk_that_is_full_for_a_moment_costs_no_file_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, digest: str) -> None:
+        if path.name in refused:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_sidecar(path, digest)
+
+    monkeypatch.setattr(publish, "write_sidecar", full)
+    run = attempt(tmp_path / "run")
+    for name in ("a-000001", "a-000002", "a"):
+        network(run.output / f"{name}.safetensors")
+    refused = {"a-000001.safetensors", "a-000002.safetensors"}
+    publisher = Publisher(run, 0, verify)
+    publisher.look()
+    assert [found.file for found in publisher.look()] == ["a.safetensors"]
+    assert sorted(p.name for p in run.checkpoints.iterdir()) == ["a.safetensors", "a.safetensors.sha256"]
+    refused = {"a-000002.safetensors"}
+    assert [found.file for found in publisher.look()] == ["a-000001.safetensors"]
+    (found,) = publisher.settle()
+    assert (found.event, found.source) == ("not-published", "attempts/001/output/a-000002.safetensors")
+    assert os.strerror(errno.ENOSPC) in found.problem
+    refused = set()
+    assert [found.file for found in publisher.settle()] == ["a-000002.safetensors"]
+
+
+def test_a_file_that_was_linked_and_never_noted_keeps_its_name(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    source = network(run.output / "a.safetensors")
+    run.checkpoints.mkdir()
+    os.link(source, run.checkpoints / "a.safetensors")
+    (found,) = Publisher(run, 0, verify).settle()
+    assert found.file == "a.safetensors"
+    assert sidecar_problem(run.checkpoints / found.file) is None
+    assert len(list(run.checkpoints.iterdir())) == 2
+
+
+def test_a_sum_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text.encode()[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", torn)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        write_sidecar(tmp_path / "a.safetensors", "0" * 64)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_flipped_bit_is_found_by_the_sum(tmp_path: Path) -> None:

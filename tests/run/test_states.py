@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.run.states import (
+    Damaged,
     State,
     find_epoch_states,
     newest_whole_state,
@@ -83,6 +84,17 @@ def test_a_whole_state_has_no_problem_and_nothing_was_unpickled(
     assert not (tmp_path / "opened").exists()
 
 
+def test_the_epoch_is_that_of_the_folder_and_a_date_in_the_name_is_none(tmp_path: Path) -> None:
+    assert state_problem(write_state(tmp_path / "alice-251129-state", 8)) is None
+    (state,) = find_epoch_states(state_in(tmp_path, 1, 3, "alice-251129").parents[3], "alice-251129")
+    (state.path / "train_state.json").write_text('{"current_epoch": 4, "current_step": 36}', "utf-8")
+    problem = state_problem(state.path, state.epoch)
+    assert problem is not None
+    assert problem.en == "`train_state.json` says epoch 4, the folder 3"
+    assert seal_state(state.path, state.epoch) == problem
+    assert newest_whole_state([state]) == (None, (Damaged(state, problem),))
+
+
 @pytest.mark.parametrize("is_sealed", [False, True])
 @pytest.mark.parametrize(("name", "damage"), CASES)
 def test_a_damaged_state_is_told_with_the_file(tmp_path: Path, name: str, damage: str, *, is_sealed: bool) -> None:
@@ -134,11 +146,6 @@ def test_counters_that_the_trainer_cannot_load_are_told(tmp_path: Path, text: st
     folder = write_state(tmp_path / "x-000001-state")
     (folder / "train_state.json").write_text(text, encoding="utf-8")
     assert "`train_state.json`" in why(folder)
-
-
-def test_a_state_under_another_epochs_name_is_told(tmp_path: Path) -> None:
-    folder = write_state(tmp_path / "x-000004-state", epoch=3)
-    assert why(folder) == "`train_state.json` says epoch 3, the folder 4"
 
 
 def test_a_torn_scaler_of_fp16_is_told_too(tmp_path: Path) -> None:

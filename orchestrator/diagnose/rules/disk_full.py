@@ -19,7 +19,7 @@ latent caches on disk (`train.cache_latents_to_disk`) need less.
 
 ## When it is wrong
 
-Never.
+Never. In a run that came to its end all the same it is only a warning.
 
 ## Sources
 
@@ -50,11 +50,21 @@ def check(case: Case) -> Iterator[Finding]:
     if not lines and (case.outcome is None or case.outcome.cause != "disk-full"):
         yield SAYS.clear(Text("There was room on the disk.", "磁盘空间够用。"))
         return
+    if case.outcome is not None and case.outcome.ending.value == "succeeded":
+        severity = Severity.WATCH
+        message = Text(
+            "The disk was full meanwhile; the run came to its end all the same.", "训练期间磁盘曾写满，但训练仍然完成。"
+        )
+        why = Text("The next run may not.", "下一次训练未必能完成。")
+    else:
+        severity = Severity.STOP
+        message = Text("The disk was full, and the run ended there.", "磁盘已满，训练就此结束。")
+        why = Text("The file written last is cut off.", "最后写入的文件不完整。")
     yield SAYS.fired(
-        Severity.STOP,
+        severity,
         Confidence.HIGH,
-        Text("The disk was full, and the run ended there.", "磁盘已满，训练就此结束。"),
-        why=Text("The file written last is cut off.", "最后写入的文件不完整。"),
+        message,
+        why=why,
         evidence=[
             Evidence(
                 Text("the trainer's words", "训练器原话"), lines[-1].text if lines else "disk-full", None, "console"

@@ -61,7 +61,9 @@ def check(case: Case) -> Iterator[Finding]:
     if case.outcome is not None and case.outcome.cause == "no-output":
         yield _hung(case.outcome.message)
     elif case.outcome is not None and case.outcome.cause == "exit-error":
-        yield _failed_late(_last_words(case, lines), lines)
+        yield _failed_late(_AFTER_THE_FILE, _last_words(case, lines), lines)
+    elif case.outcome is not None and case.outcome.cause == "rescued":
+        yield _failed_late(_AT_THE_FILE, _last_words(case, lines), lines)
     elif _has_failed(case, lines):
         yield _failed(case, lines)
     else:
@@ -141,14 +143,21 @@ def _hung(said: Text) -> Finding:
     )
 
 
-def _failed_late(words: str, lines: tuple[LogEvent, ...]) -> Finding:
+_AFTER_THE_FILE = Text(
+    "The final file was saved; the trainer ended with an error after that.",
+    "最终文件已保存；此后训练器才因错误退出。",
+)
+_AT_THE_FILE = Text(
+    "The trainer ended with an error at the final file, which was then made from the last saved state.",
+    "训练器在写入最终文件时出错；该文件随后由最后保存的状态生成。",
+)
+
+
+def _failed_late(message: Text, words: str, lines: tuple[LogEvent, ...]) -> Finding:
     return SAYS.fired(
         Severity.INFO,
         Confidence.HIGH,
-        Text(
-            "The final file was saved; the trainer ended with an error after that.",
-            "最终文件已保存；此后训练器才因错误退出。",
-        ),
+        message,
         evidence=[Evidence(Text("the trainer's last words", "训练器最后的输出"), words, None, _source(lines))],
     )
 
