@@ -7,7 +7,6 @@ A helper process ends the trainer when this process dies without a chance to do 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
@@ -23,6 +22,8 @@ from orchestrator.run.oom_kills import count_oom_kills
 from orchestrator.run.patience import Patience
 from orchestrator.run.process_group import Hold
 from orchestrator.run.pump import Line, Pump, Waiting, secret_values
+from orchestrator.run.stop import read_request
+from orchestrator.run.stragglers import STRAGGLER_S, end_stragglers, reap
 
 if TYPE_CHECKING:
     import subprocess
@@ -38,7 +39,6 @@ LADDER: tuple[tuple[float, Push], ...] = ((0.0, "interrupt"), (5.0, "terminate")
 """Seconds after the wish to stop -> what the group is sent."""
 TAIL_LINES = 400
 TAIL_LINE_CHARACTERS = 2000
-STRAGGLER_S = 2.0
 ANSWER_S = 2.0
 """What is printed so soon after the stacks were asked for may be the answer, which is no sign of life."""
 _ANSWER = re.compile(r"\s*$|(Current )?[Tt]hread 0x[0-9a-f]+ |  File \".*\", line \d+ in |  \.\.\.$")
@@ -126,7 +126,7 @@ def launch(
             if on_start is not None:
                 on_start()
             _stay(watch)
-            _end_stragglers(watch)
+            end_stragglers(process, token, pump)
             _hand_on(waiting.take(0.0)[0], watch)
         except BaseException:
             process_group.push(process, token, "kill")
@@ -134,9 +134,11 @@ def launch(
                 pump.join(timeout=STRAGGLER_S)
             raise
         finally:
-            exit_code = _reap(watch)
+            exit_code = reap(process, pump)
     oom_kills = (count_oom_kills() or 0) - (oom_kills_before or 0)
-    return replace(_sum_up(watch, exit_code, clock() - started_at, oom_kills), began_at=began_at)
+    is_end_asked = bool(noted) or read_request(rundir) is not None
+    done = _sum_up(watch, exit_code, clock() - started_at, oom_kills)
+    return replace(done, began_at=began_at, is_end_asked=is_end_asked)
 
 
 def _make_pump(
@@ -277,26 +279,3 @@ def _tell(watch: _Watch, name: str, *arguments: float) -> None:
     except Exception:  # noqa: BLE001 - as above
         watch.errors.append(traceback.format_exc())
         setattr(watch, name, None)
-
-
-def _end_stragglers(watch: _Watch) -> None:
-    """End what the trainer left behind (data workers, ranks); as long as it lives the pipe stays open."""
-    pump, process, token = watch.pump, watch.process, watch.token
-    pump.join(timeout=TICK_S)
-    if not pump.is_alive() and not process_group.is_any_left(process, token):
-        return
-    process_group.push(process, token, "terminate")
-    limit = time.monotonic() + STRAGGLER_S
-    while time.monotonic() < limit and (pump.is_alive() or process_group.is_any_left(process, token)):
-        time.sleep(TICK_S / 2)
-    process_group.push(process, token, "kill")
-    pump.join(timeout=STRAGGLER_S)
-
-
-def _reap(watch: _Watch) -> int | None:
-    """Return the exit code. The pipe is left open where a stranger still writes to it: its number must not be used again."""
-    with contextlib.suppress(Exception):
-        watch.process.wait(timeout=2 * STRAGGLER_S)
-    if watch.process.stdout is not None and not watch.pump.is_alive():
-        watch.process.stdout.close()
-    return watch.process.returncode

@@ -57,12 +57,14 @@ class _Following:
 
 
 def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None:
-    """Decide and tell what comes after an attempt; None: nothing."""
+    """Decide and tell what comes after an attempt; None: nothing. Who asked for the end gets no further one."""
     from orchestrator.run.history import read_history
     from orchestrator.run.outcome import judge_outcome
     from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
     from orchestrator.training.replan import with_less_memory
 
+    if done.launched.is_end_asked:
+        return None
     history, outcome = read_history(job.rundir), judge_outcome(done.launched, done.rundir)
     wishes = job.loaded.recipe.train
     again = next_try(history, outcome, done.launched, may_restart=wishes.on_hang == "restart")

@@ -67,6 +67,18 @@ def test_a_stop_asked_for_during_the_wait_holds_for_the_next_try(runs: Runs, mon
     assert (second.why, second.ending) == ("retry", "interrupted")
 
 
+@pytest.mark.parametrize(
+    ("what", "ending", "cause"), [("kill", "interrupted", "interrupted"), ("oom", "failed", "out-of-memory")]
+)
+def test_who_asked_for_the_end_gets_no_further_try(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str, ending: str, cause: str
+) -> None:
+    monkeypatch.setattr(runs.heard, "event", lambda _event: request_stop(runs.rundir, "safe"))
+    runs.start({"1": {"at": 3, "do": what}}, "train.on_oom=adapt")
+    (only,) = runs.history.attempts
+    assert (only.ending, only.cause, runs.waits) == (ending, cause, [])
+
+
 def test_a_mistake_is_never_tried_again(runs: Runs) -> None:
     runs.start({"1": {"at": 3, "do": "mistake"}})
     (only,) = runs.history.attempts
