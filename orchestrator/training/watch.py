@@ -172,9 +172,9 @@ class AttemptWatch:
             exit_code=launched.exit_code,
         )  # fmt: skip
 
-    def end(self, launched: Launched) -> tuple[Dataset | None, tuple[Text, ...]]:
+    def end(self, *, is_hurried: bool) -> tuple[Dataset | None, tuple[Text, ...]]:
         """Return the data set with what was seen of it meanwhile, and what is to be said of that."""
-        return self._looking.end(0.0) if launched.interrupted else self._looking.end()
+        return self._looking.end(0.0) if is_hurried else self._looking.end()
 
 
 def patience_for(job: Job) -> Patience:

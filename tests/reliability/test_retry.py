@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.finding import Severity
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem, Severity
+from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
 from orchestrator.pipeline import read_end
-from orchestrator.run import launch
+from orchestrator.run import create, launch, process_group
 from orchestrator.run.history import Attempt, History
 from orchestrator.run.launched import Launched
 from orchestrator.run.model import Ending, Outcome
@@ -19,6 +23,8 @@ from orchestrator.training import attempts
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
@@ -77,6 +83,42 @@ def test_who_asked_for_the_end_gets_no_further_try(
     runs.start({"1": {"at": 3, "do": what}}, "train.on_oom=adapt")
     (only,) = runs.history.attempts
     assert (only.ending, only.cause, runs.waits) == (ending, cause, [])
+
+
+def test_a_further_attempt_that_cannot_be_begun_costs_no_report(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = create.claim_attempt
+
+    def claim(rundir: RunDir, attempt: int, files: Mapping[str, str]) -> RunDir:
+        if attempt == 2:
+            RunDir(rundir.root, 2).attempt_dir.mkdir()
+            raise EnvironmentFault([Problem("cannot-write", same("the disk is full"))])
+        return real(rundir, attempt, files)
+
+    monkeypatch.setattr(create, "claim_attempt", claim)
+    finished = runs.whole({"1": {"at": 10, "do": "kill"}})
+    assert finished.report.case.outcome is not None
+    assert finished.report.case.outcome.cause == "killed"
+    assert (runs.rundir.root / "report.html").is_file()
+    assert runs.history.ending == "failed"
+    assert "further attempt could not be begun: the disk is full" in runs.rundir.report_json.read_text()
+
+
+def test_ctrl_c_between_two_attempts_or_while_the_report_is_written(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: object) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    monkeypatch.setattr(attempts, "_rescue", press)
+    runs.whole({"1": {"at": 10, "do": "kill"}})
+    assert [a.cause for a in runs.history.attempts] == ["killed"]
+    assert (runs.rundir.root / "report.html").is_file()
+    with process_group.signals_noted(is_once=True) as noted:
+        press()
+        assert noted == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            press()
 
 
 def test_a_mistake_is_never_tried_again(runs: Runs) -> None:
