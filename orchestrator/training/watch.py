@@ -83,7 +83,7 @@ class AttemptWatch:
         listener.begins(self._rundir, job.plan.steps.total_steps)
         case = make_case(job.loaded, None, job.plan)
         stop_on = job.plan.stop_on if self._may_stop else ()
-        self._watch = Watching(case, stop_on, self._rundir.telemetry, self._on_event, listener.told)
+        self._watch = Watching(case, stop_on, self._rundir.telemetry, self._on_event, listener.found)
         self._looking = Looking(replace(case, dataset=job.dataset))
         self._looking.begin()
 

@@ -81,6 +81,8 @@ class Heard:
 
     def told(self, text: Text) -> None: ...
 
+    def found(self, text: Text) -> None: ...
+
     def event(self, event: LogEvent) -> None:
         self.events.append(event)
 
