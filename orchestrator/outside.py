@@ -164,7 +164,7 @@ def _on_the_way(now: Present, before: Present, every: int | None, how: How) -> T
     """Say what the run that was asked to end does now, and when it will have ended."""
     if now.phase == "reporting":
         return Text("it has stopped; its report is being written", "已停止，正在写报告")
-    if how == "now" or every is None or not now.step:
+    if how == "now" or every is None or not now.step or now.phase == "paused":
         return Text("stopping now", "正在立即停止")
     if now.state is not None and now.state != before.state:
         return Text("a state is saved; stopping", "状态已保存，正在停止")

@@ -255,6 +255,22 @@ def test_stopping_asks_once_more_where_an_attempt_began_meanwhile(tmp_path: Path
     assert said
 
 
+def test_a_run_that_is_held_by_a_full_disk_is_said_to_stop_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "_state_every_steps", lambda _run: 20)
+    run = make_run(tmp_path)
+    add_to_log(run, bar(5))
+    said: list[Text] = []
+    with closing(Journal(run.journal)) as journal:
+        journal.add("disk", told="paused", is_held=True)
+
+    def work() -> None:
+        assert wait_until(lambda: bool(said))
+
+    with going_on(run, work):
+        outside.stop(run, "safe", said.append, waits=True)
+    assert said[0].en == "stopping now"
+
+
 def test_stop_now_without_waiting(tmp_path: Path) -> None:
     run = make_run(tmp_path / "runs")
     with held(run):
