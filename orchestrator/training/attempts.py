@@ -62,8 +62,12 @@ def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: boo
 
 
 def _further(following: _Following, done: Done, listener: Listener, asked: Sequence[int], *, may_stop: bool) -> Done:
-    start = start_of(following.job, done.rundir.attempt + 1)
-    return _attempt(following.job, listener, start, asked, why=following.why, may_stop=may_stop)
+    from orchestrator.run.history import read_history
+    from orchestrator.training.begun_from import start_text
+
+    job, start = following.job, start_of(following.job, done.rundir.attempt + 1)
+    listener.told(start_text(job, start, read_history(job.rundir)))
+    return _attempt(job, listener, start, asked, why=following.why, may_stop=may_stop)
 
 
 def _not_begun(error: EnvironmentFault | OSError) -> Text:

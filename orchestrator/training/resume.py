@@ -12,6 +12,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
 from orchestrator.training.attempts import start_of
+from orchestrator.training.begun_from import start_text
 from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
@@ -93,25 +94,8 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     if start.state is None and not from_scratch:
         raise InputError([_no_state(job, history)])
     require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step), listener.told)
-    lost = max(0, reached(job.rundir, history) - start.first_step)
-    listener.told(_from(start, total, lost))
+    listener.told(start_text(job, start, history))
     return start
-
-
-def reached(rundir: RunDir, history: History) -> int:
-    """Return the last step that was trained: the journal's, or the console's where the attempt was cut off."""
-    from orchestrator.observe.console_file import read_console
-
-    if not history.attempts:
-        return 0
-    last = history.attempts[-1]
-    if last.ending:
-        return last.last_step
-    try:
-        seen = read_console(RunDir(rundir.root, last.number).console_log).progress.steps
-    except OSError:
-        return last.last_step
-    return max(last.last_step, last.first_step + max(seen, default=0))
 
 
 def _changed_recipe(rundir: RunDir, record: RunRecord) -> list[Problem]:
@@ -180,20 +164,4 @@ def _ended_leftovers(count: int) -> Text:
     return Text(
         f"{plural(count, 'process', 'processes')} of an earlier attempt still lived and had to be ended",
         f"之前的尝试还有 {count} 个进程在运行，已将其结束",
-    )
-
-
-def _from(start: Start, total: int, lost: int) -> Text:
-    left = total - start.first_step
-    again = Text("", "")
-    if lost:
-        again = Text(
-            f"; {plural(lost, 'step', 'steps')} after it were not saved and are trained again",
-            f"；其后的 {lost} 步没有保存，需要重新训练",
-        )
-    if start.state is None:
-        return Text(f"beginning anew: {plural(left, 'step', 'steps')}{again.en}", f"从头开始：{left} 步{again.zh}")
-    return Text(
-        f"going on from step {start.first_step} of {total}, {left} to go{again.en}",
-        f"从第 {start.first_step} 步（共 {total} 步）继续，还剩 {left} 步{again.zh}",
     )

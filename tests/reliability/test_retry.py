@@ -47,6 +47,9 @@ def test_a_killed_trainer_goes_on_from_its_newest_state(runs: Runs) -> None:
     assert done.launched.exit_code == 0
     assert runs.waits == [WAIT_S] == [30.0]
     assert runs.heard.has("once more in 30 s")
+    assert runs.heard.has(
+        f"going on from step 8 of {TOTAL}, 8 to go; 1 step after it was not saved and is trained again"
+    )
 
 
 def test_a_crash_that_passes_is_tried_once(runs: Runs) -> None:
@@ -54,6 +57,7 @@ def test_a_crash_that_passes_is_tried_once(runs: Runs) -> None:
     assert [a.why for a in runs.history.attempts] == ["start", "retry"]
     assert runs.history.attempts[-1].ending == "failed"
     assert runs.waits == [30.0]
+    assert runs.heard.has(f"beginning anew: {TOTAL} steps; 2 steps that had been trained were not saved")
 
 
 def test_the_same_step_twice_is_told_and_no_third_time_tried(runs: Runs) -> None:
