@@ -153,7 +153,7 @@ def stop(rundir: RunDir, how: How, tell: Callable[[Text], None], *, waits: bool)
     before, every = look_at(rundir), _state_every_steps(rundir)
     request_stop(rundir, how)
     while waits and is_going_on(rundir):
-        if read_request(rundir) is None:  # an attempt that begins forgets what was asked of the one before it
+        if read_request(rundir) is None:  # who takes hold of the run forgets what was asked before
             request_stop(rundir, how)
         tell(_on_the_way(look_at(rundir), before, every, "now" if read_request(rundir) == "now" else how))
         time.sleep(2 * POLL_S)

@@ -149,13 +149,11 @@ def _attempt(job: Job, listener: Listener, start: Start, asked: Sequence[int], *
     from orchestrator.run.inputs import start_marking
     from orchestrator.run.keeper import Keeper
     from orchestrator.run.launch import launch
-    from orchestrator.run.stop import SafeStop, forget_request
+    from orchestrator.run.stop import SafeStop
     from orchestrator.training.watch import AttemptWatch
 
     build = attempt_build(job.build, start)
     rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})
-    if why in ("start", "resume"):  # what was asked while a further try was waited for still holds
-        forget_request(rundir)
     job.journal.attempt = start.attempt
     plan = job.plan
     changes = {"changes": dict(plan.changes)} if plan.changes else {}

@@ -47,6 +47,7 @@ def open_run(
     from orchestrator.run.locks import gpus_locked, run_locked
     from orchestrator.run.private import refuse_foreign
     from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.stop import forget_request
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
     from orchestrator.run.trusted import trust_of_run
 
@@ -55,6 +56,7 @@ def open_run(
         raise InputError([no_run(path)])
     refuse_foreign(rundir.root)
     held.enter_context(run_locked(rundir))
+    forget_request(rundir)  # of whoever trained here before; what is asked for from now on holds
     left = end_leftovers(rundir)
     if left:
         tell(_ended_leftovers(left))

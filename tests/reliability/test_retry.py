@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,9 @@ from orchestrator.run.history import Attempt, History
 from orchestrator.run.launched import Launched
 from orchestrator.run.model import Ending, Outcome
 from orchestrator.run.retry import WAIT_S, next_try
-from orchestrator.run.stop import request_stop
+from orchestrator.run.stop import read_request, request_stop
 from orchestrator.training import attempts
+from orchestrator.training.resume import open_run, start_again
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:
@@ -87,6 +89,20 @@ def test_who_asked_for_the_end_gets_no_further_try(
     runs.start({"1": {"at": 3, "do": what}}, "train.on_oom=adapt")
     (only,) = runs.history.attempts
     assert (only.ending, only.cause, runs.waits) == (ending, cause, [])
+
+
+def test_a_stop_asked_for_while_resume_looks_at_its_inputs_holds_and_an_older_one_does_not(runs: Runs) -> None:
+    runs.start({"1": {"at": 10, "do": "mistake"}})
+    runs.plan_faults({})
+    request_stop(runs.rundir, "now")
+    with ExitStack() as held:
+        job = open_run(runs.rundir.root, held)
+        assert read_request(runs.rundir) is None
+        request_stop(runs.rundir, "now")
+        start = start_again(job, runs.heard)
+        assert start is not None
+        attempts.train(job, runs.heard, start, why="resume", may_stop=True)
+    assert runs.history.attempts[-1].ending == "interrupted"
 
 
 def test_a_further_attempt_that_cannot_be_begun_costs_no_report(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
