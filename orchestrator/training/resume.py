@@ -12,6 +12,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
 from orchestrator.training.attempts import start_of
+from orchestrator.training.begun_from import start_text
 from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def open_run(
     from orchestrator.run.private import refuse_foreign
     from orchestrator.run.publish import changed_files
     from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.stop import forget_request
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
     from orchestrator.run.trusted import trust_of_run
 
@@ -62,6 +64,7 @@ def open_run(
         raise InputError([no_run(path)])
     refuse_foreign(rundir.root)
     held.enter_context(run_locked(rundir))
+    forget_request(rundir)  # of whoever trained here before; what is asked for from now on holds
     left = end_leftovers(rundir)
     if left:
         tell(_ended_leftovers(left))
@@ -127,8 +130,7 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     if start.state is not None and from_scratch:
         listener.told(_NOT_FROM_SCRATCH)
     require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step), listener.told)
-    lost = max(0, reached(job.rundir, history) - start.first_step)
-    listener.told(_from(start, total, lost))
+    listener.told(start_text(job, start, history))
     return start
 
 
@@ -136,22 +138,6 @@ _NOT_FROM_SCRATCH = Text(
     "a whole state is there, so the run goes on from it; to begin anew, start a new run with the recipe",
     "已有完整的状态，因此从该状态继续；若要从头开始，请用配方开始新的训练",
 )
-
-
-def reached(rundir: RunDir, history: History) -> int:
-    """Return the last step that was trained: the journal's, or the console's where the attempt was cut off."""
-    from orchestrator.observe.console_file import read_console
-
-    if not history.attempts:
-        return 0
-    last = history.attempts[-1]
-    if last.ending:
-        return last.last_step
-    try:
-        seen = read_console(RunDir(rundir.root, last.number).console_log).progress.steps
-    except OSError:
-        return last.last_step
-    return max(last.last_step, last.first_step + max(seen, default=0))
 
 
 def _changed_recipe(rundir: RunDir, record: RunRecord) -> list[Problem]:
@@ -227,20 +213,4 @@ def _ended_leftovers(count: int) -> Text:
     return Text(
         f"{plural(count, 'process', 'processes')} of an earlier attempt still lived and had to be ended",
         f"之前的尝试还有 {count} 个进程在运行，已将其结束",
-    )
-
-
-def _from(start: Start, total: int, lost: int) -> Text:
-    left = total - start.first_step
-    again = Text("", "")
-    if lost:
-        again = Text(
-            f"; {plural(lost, 'step', 'steps')} after it were not saved and are trained again",
-            f"；其后的 {lost} 步没有保存，需要重新训练",
-        )
-    if start.state is None:
-        return Text(f"beginning anew: {plural(left, 'step', 'steps')}{again.en}", f"从头开始：{left} 步{again.zh}")
-    return Text(
-        f"going on from step {start.first_step} of {total}, {left} to go{again.en}",
-        f"从第 {start.first_step} 步（共 {total} 步）继续，还剩 {left} 步{again.zh}",
     )

@@ -63,6 +63,9 @@ class Heard:
     def told(self, text: Text) -> None:
         self.words.append(text)
 
+    def found(self, text: Text) -> None:
+        self.words.append(text)
+
     def event(self, event: LogEvent) -> None:
         self.events.append(event)
 
