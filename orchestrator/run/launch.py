@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.protocol import Command
     from orchestrator.core.rundir import RunDir
+    from orchestrator.core.text import Text
     from orchestrator.run.lifeline import Lifeline
     from orchestrator.run.process_group import Push
 
@@ -64,6 +65,7 @@ class _Watch:
     should_stop: Callable[[], str | None] | None
     on_silence: Callable[[float, int], None] | None
     on_lost_helper: Callable[[], None] | None
+    on_log_trouble: Callable[[Text], None] | None
     is_due: Callable[[int], bool] | None
     hold: Hold
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
@@ -91,6 +93,7 @@ def launch(
     on_start: Callable[[], None] | None = None,
     on_silence: Callable[[float, int], None] | None = None,
     on_lost_helper: Callable[[], None] | None = None,
+    on_log_trouble: Callable[[Text], None] | None = None,
     is_due: Callable[[int], bool] | None = None,
     hold: Hold | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -100,9 +103,9 @@ def launch(
     `on_line(text, seconds)` gets each line and the seconds since the start. `should_stop()` is asked about ten times a second;
     a text it returns ends the run and is kept as the reason. `on_silence(seconds, stacks)` is called when the trainer has been
     silent for longer than `patience` allows, and again whenever that time doubles; `stacks` of its processes were asked to write
-    where they stand. `on_lost_helper()` is called when the helper had died and another was started. `on_start()` is called once, before the first line
-    is handed on: the trainer loads for seconds, so whatever is only needed to watch it belongs there. An error in it ends the
-    run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
+    where they stand. `on_lost_helper()` is called when the helper had died and another was started, `on_log_trouble(text)` when
+    the console log is no longer whole. `on_start()` is called once, before the first line is handed on: the trainer loads for
+    seconds, so whatever is only needed to watch it belongs there. An error in it ends the run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
     run is ended for the user. Without it the first signal ends the run. All are called on this thread. `hold` is handed the
     processes; while they are held their silence means nothing.
 
@@ -118,7 +121,7 @@ def launch(
         pump = _make_pump(process, command, rundir, waiting, clock)
         watch = _Watch(
             process, token, line, noted, pump, waiting, patience or Patience(), clock, started_at, on_line, should_stop,
-            on_silence, on_lost_helper, is_due, hold or Hold(), heard_at=started_at,
+            on_silence, on_lost_helper, on_log_trouble, is_due, hold or Hold(), heard_at=started_at,
         )  # fmt: skip
         watch.hold.bind(process, token)
         try:
@@ -128,6 +131,7 @@ def launch(
             _stay(watch)
             end_stragglers(process, token, pump)
             _hand_on(waiting.take(0.0)[0], watch)
+            _tell_of_log(watch)
         except BaseException:
             process_group.push(process, token, "kill")
             if pump.is_alive():
@@ -182,6 +186,7 @@ def _stay(watch: _Watch) -> None:
         now = watch.clock()
         if watch.line.renew_if_lost():
             _tell(watch, "on_lost_helper")
+        _tell_of_log(watch)
         if watch.stop_asked_at is None:
             _look_at_silence(watch, now)
             watch.is_interrupted = _is_due(watch)
@@ -269,7 +274,12 @@ def _look_at_silence(watch: _Watch, now: float) -> None:
         _tell(watch, "on_silence", silent_s, process_group.ask_for_stacks(watch.token))
 
 
-def _tell(watch: _Watch, name: str, *arguments: float) -> None:
+def _tell_of_log(watch: _Watch) -> None:
+    for trouble in watch.pump.take_warnings():
+        _tell(watch, "on_log_trouble", trouble)
+
+
+def _tell(watch: _Watch, name: str, *arguments: float | Text) -> None:
     """Call one of the callbacks that hear news, where there is one."""
     callback = getattr(watch, name)
     if callback is None:

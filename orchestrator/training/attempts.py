@@ -171,7 +171,8 @@ def _attempt(job: Job, listener: Listener, start: Start, asked: Sequence[int], *
     try:
         launched = launch(
             command, rundir, watch.on_line, watch.stop_reason, patience=watch.patience, on_start=watch.begin,
-            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=lambda signals: stop.is_due(signals + len(asked)), hold=watch.hold,
+            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper,
+            on_log_trouble=watch.on_log_trouble, is_due=lambda signals: stop.is_due(signals + len(asked)), hold=watch.hold,
         )  # fmt: skip
     finally:
         free_ballast(rundir.ballast)  # what is still to be written now needs its room

@@ -137,6 +137,11 @@ class AttemptWatch:
         self._job.journal.add("helper-replaced")
         self._listener.told(HELPER_REPLACED)
 
+    def on_log_trouble(self, text: Text) -> None:
+        """Note that the console log is no longer whole."""
+        self._job.journal.add("console-log", told=text.en)
+        self._listener.told(text)
+
     def ahead(self) -> Ahead | None:
         """Return what lies before the next saved state, None where none will come."""
         from orchestrator.run.stop import Ahead
