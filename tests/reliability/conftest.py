@@ -131,7 +131,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setattr(trainers, "find_trainer", lambda _family: replace(real, python=fake))
     waits = made.waits
 
-    def waited(seconds: float) -> bool:
+    def waited(seconds: float, _rundir: object) -> bool:
         waits.append(seconds)
         return True
 

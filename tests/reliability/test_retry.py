@@ -69,7 +69,7 @@ def test_the_same_step_twice_is_told_and_no_third_time_tried(runs: Runs) -> None
 
 
 def test_a_stop_asked_for_during_the_wait_holds_for_the_next_try(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked_meanwhile(_seconds: float) -> bool:
+    def asked_meanwhile(_seconds: float, _rundir: object) -> bool:
         request_stop(runs.rundir, "now")
         return True
 
@@ -210,3 +210,15 @@ def test_a_process_that_linux_killed_for_memory_is_no_killed_one(runs: Runs, mon
     runs.start({"1": {"at": 3, "do": "kill"}})
     (only,) = runs.history.attempts
     assert (only.cause, runs.waits) == ("out-of-host-memory", [])
+
+
+def test_a_stop_asked_for_ends_the_wait(runs: Runs) -> None:
+    import time
+
+    from orchestrator.training.attempts import waited as really
+
+    runs.rundir.root.mkdir(parents=True, exist_ok=True)
+    request_stop(runs.rundir, "safe")
+    began = time.monotonic()
+    assert not really(20.0, runs.rundir)
+    assert time.monotonic() - began < 5
