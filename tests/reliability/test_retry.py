@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.reliability.conftest import Runs
 
@@ -212,13 +214,9 @@ def test_a_process_that_linux_killed_for_memory_is_no_killed_one(runs: Runs, mon
     assert (only.cause, runs.waits) == ("out-of-host-memory", [])
 
 
-def test_a_stop_asked_for_ends_the_wait(runs: Runs) -> None:
-    import time
-
-    from orchestrator.training.attempts import waited as really
-
-    runs.rundir.root.mkdir(parents=True, exist_ok=True)
-    request_stop(runs.rundir, "safe")
+def test_a_stop_asked_for_ends_the_wait(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    request_stop(run, "safe")
     began = time.monotonic()
-    assert not really(20.0, runs.rundir)
+    assert not attempts.waited(20.0, run)
     assert time.monotonic() - began < 5
