@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from orchestrator.core.durable import sha256_of
 from orchestrator.core.rundir import RunDir
 from orchestrator.run import publish
 from orchestrator.run.keeper import Keeper
-from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem, write_sidecar
+from orchestrator.run.publish import Publisher, sidecar_problem, write_sidecar
 from orchestrator.training.attempts import verify
 
 FLIPS = 200
