@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.durable import flush, link_or_copy, sha256_of
+from orchestrator.run.quarantine import quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,12 +171,9 @@ class Publisher:
     def _set_apart(self, path: Path) -> Found:
         problem = self._judged(path).problem or "a later attempt has begun"
         source = self._rundir.relative(path)
-        folder = self._rundir.quarantine / f"{self._rundir.attempt:03d}"
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{path.name}.why.txt").write_text(f"{problem}\n", encoding="utf-8")
-            path.rename(folder / path.name)
-        if path.exists():  # a file that went may come again: the last one is made anew where a full disk tore it
+        try:  # a file that went may come again: the last one is made anew where a full disk tore it
+            quarantine(path, self._rundir.root, problem)
+        except OSError:
             self._done.add(path.name)
         return Found(source, problem=problem, is_set_apart=True)
 

@@ -85,6 +85,17 @@ def test_a_file_made_anew_after_a_torn_one_is_published(tmp_path: Path) -> None:
     assert keeper.finish() == []
 
 
+def test_a_torn_file_that_cannot_be_moved_is_told_once(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    torn = run.output / "a.safetensors"
+    torn.write_bytes(b"torn")
+    run.quarantine.write_text("a file where the folder should be")
+    publisher = Publisher(run, 0, verify)
+    assert [found.event for found in publisher.settle()] == ["quarantined"]
+    assert publisher.settle() == []
+    assert torn.read_bytes() == b"torn"
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_are_none_are_not_published(tmp_path: Path, value: float) -> None:
     run = attempt(tmp_path / "run")
