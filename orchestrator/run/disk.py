@@ -20,7 +20,7 @@ from orchestrator.plan.disk import disk_need, parts_line, ways_to_save
 from orchestrator.run.keeper import KEPT_STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from orchestrator.plan.disk import DiskNeed
@@ -115,14 +115,12 @@ def shortages(demands: Iterable[Demand], factor: float = 1.0) -> tuple[Shortage,
     return tuple(one for one in found if one.short_bytes or one.short_files)
 
 
-def require_room(
-    folder: Path, plan: Plan, need: DiskNeed, tell: Callable[[Text], None], others: Sequence[Demand] = ()
-) -> None:
-    """Refuse a run that has no room at `folder`, where the run folders are; tell where it is near. `others`: what it writes elsewhere.
+def require_room(folder: Path, plan: Plan, need: DiskNeed, tell: Callable[[Text], None]) -> None:
+    """Refuse a run that has no room at `folder`, where the run folders are; tell where it is near.
 
     Raises EnvironmentFault with what is needed, what is free, and what to change.
     """
-    demands = [Demand(folder, need.size_bytes, need.files), *others]
+    demands = [Demand(folder, need.size_bytes, need.files)]
     try:
         short = shortages(demands)
         near = shortages(demands, NEAR)

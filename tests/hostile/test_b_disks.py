@@ -97,7 +97,8 @@ class Run:
             self.step = int(found[1])
 
     def reason(self) -> str | None:
-        return self.gate.tick(time.monotonic(), self.step)
+        self.gate.tick(time.monotonic(), self.step)
+        return None
 
     def launch(self) -> Launched:
         argv = [sys.executable, "-S", "-u", str(TRAINER), "--folder", str(self.rundir.output), "--steps", str(STEPS)]
