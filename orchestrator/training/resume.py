@@ -95,7 +95,7 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     start = Start(number, is_replanned=bool(job.plan.changes)) if from_scratch else start_of(job, number)
     if start.state is None and not from_scratch:
         raise InputError([_no_state(job, history)])
-    require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step), listener.told)
+    require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step, job.rundir.root), listener.told)
     lost = max(0, reached(job.rundir, history) - start.first_step)
     listener.told(_from(start, total, lost))
     return start
