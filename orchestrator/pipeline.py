@@ -131,9 +131,9 @@ def _create(
         "recipe.resolved.yaml": resolved,
         "plan.json": record_text("plan", PLAN_RECORD_VERSION, plan_record(plan)),
     }
-    folder = runs_dir or Path(loaded.recipe.save.runs_dir or "runs")
-    require_room(folder.absolute(), plan, run_need(plan), listener.told)
-    rundir = create_run(folder.absolute(), plan.name, build, extra_files=own, tell=listener.told)
+    folder = (runs_dir or Path(loaded.recipe.save.runs_dir or "runs")).absolute()
+    require_room(folder, plan, run_need(plan, folder=folder), listener.told)
+    rundir = create_run(folder, plan.name, build, extra_files=own, tell=listener.told)
     held.enter_context(run_locked(rundir))
     record = replace(
         start_record(plan.name, plan.family, resolved, prepared.trainer, build.commands),

@@ -63,6 +63,8 @@ class DiskNeed:
     """False: the size of the network has no upper end that could be stated; its files are left out."""
     notes: tuple[Text, ...] = ()
     """What was estimated and not counted."""
+    copies: int = 1
+    """How many times each network file lies there; all are counted."""
 
     @property
     def size_bytes(self) -> int:
@@ -95,7 +97,7 @@ def disk_need(
     ]  # fmt: skip
     rest = math.ceil(RESERVE * sum(part.size_bytes for part in parts))
     parts.append(Part("reserve", rest, 0, Text("10 % more than the sum", "在总和上再加 10 %")))
-    return DiskNeed(tuple(parts), math.isfinite(network.high), tuple(_notes(plan, network, saves)))
+    return DiskNeed(tuple(parts), math.isfinite(network.high), tuple(_notes(plan, network, saves)), copies)
 
 
 def need_line(need: DiskNeed) -> Text:
@@ -152,10 +154,11 @@ def ways_to_save(plan: Plan, need: DiskNeed, short_bytes: int) -> tuple[Text, ..
     if states is not None and states.size_bytes >= whole and _value(plan, "save_state") is True:
         ways.append(_way("`save.save_state: false`", states.size_bytes))
     if networks is not None and networks.files:
-        each = networks.size_bytes // networks.files
-        left = networks.files - math.ceil(whole / each) if each else 0
+        count = networks.files // need.copies
+        each = networks.size_bytes // count
+        left = count - math.ceil(whole / each) if each else 0
         if left >= 1:
-            ways.append(_way(f"`save.checkpoints: {left}`", (networks.files - left) * each))
+            ways.append(_way(f"`save.checkpoints: {left}`", (count - left) * each))
         if networks.size_bytes // 2 >= whole and _value(plan, "save_precision") in (None, "float"):
             ways.append(_way("`save.save_precision: fp16`", networks.size_bytes // 2))
     if caches is not None and caches.size_bytes >= whole and _value(plan, "cache_latents_to_disk") is True:
@@ -173,13 +176,14 @@ def _save_parts(
     if not math.isfinite(network.high):
         return
     networks = min(saves.networks_left + saves.is_pruned, saves.networks_after(after_step))
+    twice = Text("", "") if copies == 1 else Text(", each twice: no hard links there", "，各存两份：该处不支持硬链接")
     yield Part(
         "networks",
         networks * copies * saves.network_bytes,
         networks * copies,
         Text(
-            f"{plural(networks, 'file', 'files')} of {size(saves.network_bytes)}",
-            f"{networks} 个文件，每个 {size(saves.network_bytes)}",
+            f"{plural(networks, 'file', 'files')} of {size(saves.network_bytes)}{twice.en}",
+            f"{networks} 个文件，每个 {size(saves.network_bytes)}{twice.zh}",
         ),
     )
     most = saves.states_left + saves.is_pruned if keep_states is None else keep_states + 1

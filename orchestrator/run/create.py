@@ -39,21 +39,19 @@ def create_run(
     build: Build,
     *,
     extra_files: Mapping[str, str | bytes] | None = None,
-    needed_bytes: int = 0,
     tell: Callable[[Text], None] = lambda _text: None,
 ) -> RunDir:
     """Make the next free `<name>-NNN` under `runs_dir` and lay down everything the trainer needs.
 
     `extra_files` (path relative to the run -> content) are the recipe, the plan and the like; bytes are written as they are.
-    `needed_bytes`: what the run will write at most, 0 where unknown. `tell` hears what went another way than usual.
+    `tell` hears what went another way than usual.
 
-    Raises EnvironmentFault when the folder cannot be written, the disk is too full, or a file of the data set cannot be linked.
+    Raises EnvironmentFault when the folder cannot be written, or a file of the data set cannot be linked.
     What was made of a folder is then taken away again.
     """
     rundir = RunDir(_next_folder(runs_dir, folder_name(name)))
     try:
         _probe_writing(rundir.root)
-        _check_space(rundir.root, needed_bytes)
         _make_attempt(rundir)
         for path, content in {**build.files, **(extra_files or {})}.items():
             _write(_inside(rundir, path), content)
@@ -163,32 +161,6 @@ def _probe_writing(folder: Path) -> None:
         os.fsync(file.fileno())
     probe.rename(renamed)
     renamed.unlink()
-
-
-def _check_space(folder: Path, needed_bytes: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free >= needed_bytes:
-        return
-    need, have = -(-needed_bytes // _MIB), free // _MIB
-    raise EnvironmentFault(
-        [
-            Problem(
-                "disk-space",
-                Text(
-                    f"the run may write {need} MiB, {have} MiB are free",
-                    f"本次训练最多写入 {need} MiB，磁盘只剩 {have} MiB",
-                ),
-                why=Text(
-                    "a full disk leaves a torn file under a good name and loses the final network",
-                    "磁盘写满会留下残缺的文件，并丢失最终的模型",
-                ),
-                fix=Text(
-                    "free some space, save less often, or put the runs on another disk with `--runs-dir`",
-                    "清理磁盘、减少保存次数，或用 `--runs-dir` 换一块磁盘",
-                ),
-            )
-        ]
-    )
 
 
 def _inside(rundir: RunDir, path: str) -> Path:

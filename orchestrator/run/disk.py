@@ -5,10 +5,13 @@ A user's quota is not seen by `statvfs`: a run that meets one ends as on a full 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import EnvironmentFault
@@ -20,8 +23,7 @@ from orchestrator.plan.disk import disk_need, parts_line, ways_to_save
 from orchestrator.run.keeper import KEPT_STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     from orchestrator.plan.disk import DiskNeed
     from orchestrator.plan.model import Plan
@@ -71,26 +73,46 @@ class Shortage:
         return 0 if self.room.free_files is None else max(0, self.files - self.room.free_files)
 
 
-def run_need(plan: Plan, after_step: int = 0) -> DiskNeed:
+def run_need(plan: Plan, after_step: int = 0, folder: Path | None = None) -> DiskNeed:
     """Return what a run of `plan` writes at most after `after_step` optimizer steps, old states let go as this tool does.
 
-    Reads the headers of the base model's files.
+    `folder`: where run folders are; where it knows no hard links, network files lie there twice. Reads the headers of the base
+    model's files.
     """
     from orchestrator.backends.network_size import network_size
 
-    return disk_need(plan, network_size(plan), keep_states=KEPT_STATES, after_step=after_step)
+    copies = 1 if folder is None or knows_links(folder) else 2
+    return disk_need(plan, network_size(plan), keep_states=KEPT_STATES, copies=copies, after_step=after_step)
+
+
+def knows_links(folder: Path) -> bool:
+    """Whether hard links can be made at `folder`, which need not exist yet; True where nothing can be written there at all."""
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(prefix=".probe-", dir=_nearest(folder)) as made:
+        first = Path(made) / "a"
+        first.touch()
+        try:
+            os.link(first, first.with_name("b"))
+        except OSError:
+            return False
+    return True
 
 
 def room_at(folder: Path) -> Room:
     """Return what this user may still write at `folder`, which need not exist yet. Raises OSError where nothing can be asked."""
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = _nearest(folder)
     device = place.stat().st_dev
     if not hasattr(os, "statvfs"):  # Windows
         return Room(place, device, shutil.disk_usage(place).free, None)
     told = os.statvfs(place)
     return Room(place, device, told.f_bavail * told.f_frsize, told.f_favail if told.f_files else None)
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
 
 
 def free_bytes_at(folder: Path) -> int:
@@ -115,14 +137,12 @@ def shortages(demands: Iterable[Demand], factor: float = 1.0) -> tuple[Shortage,
     return tuple(one for one in found if one.short_bytes or one.short_files)
 
 
-def require_room(
-    folder: Path, plan: Plan, need: DiskNeed, tell: Callable[[Text], None], others: Sequence[Demand] = ()
-) -> None:
-    """Refuse a run that has no room at `folder`, where the run folders are; tell where it is near. `others`: what it writes elsewhere.
+def require_room(folder: Path, plan: Plan, need: DiskNeed, tell: Callable[[Text], None]) -> None:
+    """Refuse a run that has no room at `folder`, where the run folders are; tell where it is near.
 
     Raises EnvironmentFault with what is needed, what is free, and what to change.
     """
-    demands = [Demand(folder, need.size_bytes, need.files), *others]
+    demands = [Demand(folder, need.size_bytes, need.files)]
     try:
         short = shortages(demands)
         near = shortages(demands, NEAR)

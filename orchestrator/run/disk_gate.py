@@ -25,8 +25,6 @@ SPARE_BYTES: Final = 8 * 1024 * 1024
 """For logs and records that are written meanwhile."""
 FULL_BYTES: Final = 1024 * 1024
 """Less free than this and the ballast is let go: not even records could be written."""
-DISK_FULL: Final = "disk-full"
-"""The reason for stopping a run that was held for longer than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +50,13 @@ class DiskGate:
         pushes: Pushes,
         *,
         first_step: int = 0,
-        give_up_after_s: float | None = None,
     ) -> None:
         """`next_save(step)` returns (step, bytes) of the next save (`Saves.next_after`), None when all are done.
 
-        `first_step`: optimizer steps done when the trainer is started. `give_up_after_s`: how long it is held at most; None: until
-        there is room or somebody stops it.
+        `first_step`: optimizer steps done when the trainer is started. It is held until there is room or somebody ends it.
         """
         self._next_save = next_save
         self._pushes = pushes
-        self._give_up_after_s = give_up_after_s
         self._step = first_step
         self._step_at: float | None = None
         self._pace_s = math.inf
@@ -76,20 +71,20 @@ class DiskGate:
         """Whether the trainer is held now. Its silence then means nothing."""
         return self._held_at is not None
 
-    def tick(self, now: float, step: int) -> str | None:
+    def tick(self, now: float, step: int) -> None:
         """Look at the disk where it is time to. `now`: seconds by any clock that does not go back; `step`: optimizer steps done.
 
-        Returns why the run should be ended (`disk-full`), else None. `free_bytes` may raise OSError: nothing is then decided.
+        `free_bytes` may raise OSError: nothing is then decided.
         """
         self._note_pace(now, step)
         every = LOOK_HELD_EVERY_S if self.is_held else LOOK_EVERY_S
         if now - self._looked_at < every or self._is_unable:
-            return None
+            return
         self._looked_at = now
         coming = self._next_save(self._step)
         if coming is None:
             self._go_on(now)
-            return None
+            return
         at_step, size_bytes = coming
         needed = math.ceil(size_bytes * FACTOR) + SPARE_BYTES
         try:
@@ -97,14 +92,11 @@ class DiskGate:
             if free < FULL_BYTES and self._pushes.free_ballast():
                 free = self._pushes.free_bytes()
         except OSError:
-            return None
+            return
         if free >= needed:
             self._go_on(now)
         elif not self.is_held and self._is_close(at_step):
             self._stop_there(now, at_step, needed, free)
-        elif self._is_too_long(now):
-            return DISK_FULL
-        return None
 
     def release(self, now: float) -> None:
         """Let a held trainer go, because it is to be ended: a stopped process does not hear that."""
@@ -127,10 +119,6 @@ class DiskGate:
         """Whether the save comes within the lead, or after the very next step. Before the first step no pace is known."""
         left = at_step - self._step
         return left <= 1 or (math.isfinite(self._pace_s) and left * self._pace_s <= LEAD_S)
-
-    def _is_too_long(self, now: float) -> bool:
-        limit = self._give_up_after_s
-        return self._held_at is not None and limit is not None and now - self._held_at >= limit
 
     def _stop_there(self, now: float, at_step: int, needed: int, free: int) -> None:
         if not self._pushes.hold():

@@ -132,8 +132,6 @@ def _stopped(reason: str, silence_s: float) -> _Said:
                 f"已停止：训练器 {minutes} 分钟没有任何输出；请检查 GPU 和磁盘后重新开始",
             ),
         )
-    if reason == "disk-full":
-        return _Said(Ending.STOPPED, reason, _DISK_FULL)
     return _Said(
         Ending.STOPPED,
         reason,

@@ -7,11 +7,11 @@ stands in `checkpoints/` is whole. A file that stays torn when its attempt is ov
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from orchestrator.core.durable import flush, link_or_copy, sha256_of
+from orchestrator.run.quarantine import quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.core.rundir import RunDir
 
 SIDECAR = ".sha256"
-_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,34 +173,11 @@ class Publisher:
     def _set_apart(self, path: Path) -> Found:
         problem = self._judged(path).problem or "a later attempt has begun"
         source = self._rundir.relative(path)
-        folder = self._rundir.quarantine / f"{self._rundir.attempt:03d}"
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{path.name}.why.txt").write_text(f"{problem}\n", encoding="utf-8")
-            path.rename(folder / path.name)
-        if path.exists():  # a file that went may come again: the last one is made anew where a full disk tore it
+        try:  # a file that went may come again: the last one is made anew where a full disk tore it
+            quarantine(path, self._rundir.root, problem)
+        except OSError:
             self._done.add(path.name)
         return Found(source, problem=problem, is_set_apart=True)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give `source` the further name `target`, flushed to the disk. Raises FileExistsError where that name is taken.
-
-    Where the file system has no hard links (FAT) it is copied beside and renamed.
-    """
-    _flush(source)
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        if target.exists():
-            raise FileExistsError(target) from None
-        beside = target.with_name(f".{target.name}.part")
-        shutil.copyfile(source, beside)
-        _flush(beside)
-        beside.rename(target)
-    _flush(target.parent)
 
 
 def newest_attempt(rundir: RunDir) -> int:
@@ -213,22 +189,13 @@ def newest_attempt(rundir: RunDir) -> int:
     return max((int(name) for name in names if name.isascii() and name.isdigit()), default=0)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def write_sidecar(path: Path, digest: str) -> None:
     """Write `<file>.sha256` as `sha256sum -c` reads it: whole, or not at all."""
     sidecar = path.with_name(path.name + SIDECAR)
     beside = path.with_name(f".{sidecar.name}.part")
     try:
         beside.write_text(f"{digest}  {path.name}\n", encoding="utf-8", newline="\n")
-        _flush(beside)
+        flush(beside)
         beside.replace(sidecar)
     finally:
         beside.unlink(missing_ok=True)
@@ -246,12 +213,3 @@ def sidecar_problem(path: Path) -> str | None:
 def changed_files(rundir: RunDir) -> list[str]:
     """Return the names of published files that are no longer what was published. Each is read whole."""
     return sorted(p.name for p in rundir.checkpoints.glob("*.safetensors") if sidecar_problem(p) is not None)
-
-
-def _flush(path: Path) -> None:
-    with contextlib.suppress(OSError):  # folders cannot be opened on Windows
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -9,20 +9,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from orchestrator.core.durable import flush, name_new
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.safetensors_header import DTYPE_BYTES, Header, Tensor, TensorFileError, read_header
 from orchestrator.core.tensor_numbers import decode
 from orchestrator.core.text import Text, same
+from orchestrator.run.whole_state import NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-NETWORK: Final = "model.safetensors"
 NOTE_KEY: Final = "ss_rescued_from"
 """Metadata of a rescued file: what it was made from."""
 DTYPES: Final = {"float": "F32", "fp16": "F16", "bf16": "BF16"}
@@ -133,31 +133,12 @@ def _write(
                 file.write(_header_bytes(tensors, dtype, said))
                 for data in _data(read, tensors, dtype):
                     file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        _name(beside, target)
+        flush(beside)
+        name_new(beside, target)
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
     return Rescued(target, target.stat().st_size, len(tensors), dtype)
-
-
-def _name(beside: Path, target: Path) -> None:
-    """Give the finished file its name. Raises FileExistsError where something has it already."""
-    try:
-        os.link(beside, target)
-    except FileExistsError:
-        raise
-    except OSError:  # no hard links on this file system
-        if target.exists():
-            raise FileExistsError(target) from None
-        beside.rename(target)
-    with contextlib.suppress(OSError):  # folders cannot be opened on Windows
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _header_bytes(tensors: Mapping[str, Tensor], dtype: str, metadata: Mapping[str, str]) -> bytes:

@@ -81,40 +81,6 @@ def newest_whole_state(states: Iterable[State]) -> tuple[State | None, tuple[Dam
     return None, tuple(damaged)
 
 
-def quarantine(path: Path, rundir_root: Path, reason: str) -> Path:
-    """Move a damaged state or network file of an attempt to `quarantine/<name>.<reason>`; return where it is now.
-
-    Nothing is deleted and nothing there is overwritten: a name that is taken gets a number. Raises ValueError for what is not
-    inside an attempt of this run, OSError where it cannot be moved.
-    """
-    path.lstat()  # before a name is taken for it
-    inside = path.parent.resolve() / path.name
-    if not inside.is_relative_to(rundir_root.resolve() / "attempts"):
-        raise ValueError(f"{path} is not in an attempt of {rundir_root}")
-    folder = rundir_root / "quarantine"
-    folder.mkdir(exist_ok=True)
-    words = re.sub(r"[^a-z0-9]+", "-", reason.lower()).strip("-")[:80] or "damaged"
-    target = _take_name(folder, f"{path.name}.{words}", is_folder=path.is_dir() and not path.is_symlink())
-    path.replace(target)
-    return target
-
-
-def _take_name(folder: Path, name: str, *, is_folder: bool) -> Path:
-    """Make an empty folder or file under a name that nobody has; a rename may then replace it."""
-    number = 1
-    while True:
-        target = folder / (name if number == 1 else f"{name}-{number}")
-        try:
-            if is_folder:
-                target.mkdir()
-            else:
-                target.touch(exist_ok=False)
-        except FileExistsError:
-            number += 1
-        else:
-            return target
-
-
 def prune_states(
     states: Iterable[State], keep: int = LEAST_KEPT, is_whole: Callable[[State], bool] | None = None
 ) -> tuple[State, ...]:

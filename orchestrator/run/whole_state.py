@@ -6,14 +6,13 @@ is checked again before a run goes on from a state.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.core.durable import flush, sha256_of
 from orchestrator.core.safetensors_header import TensorFileError, read_header
 from orchestrator.core.tensor_numbers import is_finite_and_moved
 from orchestrator.core.text import Text
@@ -127,7 +126,7 @@ def _sum_problem(folder: Path) -> Text | None:
         return Text(f"`{SUMS}` is cut off or damaged", f"`{SUMS}` 不完整或已损坏")
     for name, digest in said.items():
         path = folder / name
-        if name != path.name or not path.is_file() or _sha256(path) != digest:
+        if name != path.name or not path.is_file() or sha256_of(path) != digest:
             return Text(f"`{name}` is no longer what was saved", f"`{name}` 与保存时不同")
     return None
 
@@ -142,27 +141,11 @@ def seal_state(folder: Path, epoch: int | None = None) -> Text | None:
         return problem
     lines = []
     for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
-        _sync(path)
-        lines.append(f"{_sha256(path)}  {path.name}\n")
+        flush(path)
+        lines.append(f"{sha256_of(path)}  {path.name}\n")
     beside = folder / f".{SUMS}"
     beside.write_text("".join(lines), encoding="utf-8")
-    _sync(beside)
+    flush(beside)
     beside.replace(folder / SUMS)
-    _sync(folder)
+    flush(folder)
     return None
-
-
-def _sha256(path: Path) -> str:
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

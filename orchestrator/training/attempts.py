@@ -122,7 +122,8 @@ def _what_follows(done: Done, listener: Listener) -> _Following | None:
 def start_of(job: Job, attempt: int) -> Start:
     """Return where a further attempt begins: at the newest whole state, from nothing where there is none."""
     from orchestrator.backends.attempt import Start
-    from orchestrator.run.states import find_epoch_states, newest_whole_state, quarantine
+    from orchestrator.run.quarantine import quarantine
+    from orchestrator.run.states import find_epoch_states, newest_whole_state
 
     state, damaged = newest_whole_state(find_epoch_states(job.rundir.root, job.plan.output_name))
     for one in damaged:

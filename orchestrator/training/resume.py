@@ -129,7 +129,7 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
         raise InputError([_no_state(job, history)])
     if start.state is not None and from_scratch:
         listener.told(_NOT_FROM_SCRATCH)
-    require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step), listener.told)
+    require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step, job.rundir.root), listener.told)
     listener.told(start_text(job, start, history))
     return start
 

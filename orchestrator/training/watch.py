@@ -116,7 +116,8 @@ class AttemptWatch:
         if now - self._noted_at >= STEP_EVERY_S:
             self._noted_at = now
             self._job.journal.add("step", step=self._step)
-        return self._gate.tick(now, self._step) or self._watch.stop_reason()
+        self._gate.tick(now, self._step)
+        return self._watch.stop_reason()
 
     def write_down(self, found: list[tuple[str, dict[str, Any]]]) -> None:
         """Write what the keeper found into the journal."""

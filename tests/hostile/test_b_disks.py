@@ -18,9 +18,9 @@ import psutil
 import pytest
 
 from orchestrator.backends.protocol import Build, Command
+from orchestrator.core import durable
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.rundir import RunDir
-from orchestrator.run import publish
 from orchestrator.run.ballast import free_ballast, make_ballast
 from orchestrator.run.create import create_run
 from orchestrator.run.disk import free_bytes_at
@@ -97,7 +97,8 @@ class Run:
             self.step = int(found[1])
 
     def reason(self) -> str | None:
-        return self.gate.tick(time.monotonic(), self.step)
+        self.gate.tick(time.monotonic(), self.step)
+        return None
 
     def launch(self) -> Launched:
         argv = [sys.executable, "-S", "-u", str(TRAINER), "--folder", str(self.rundir.output), "--steps", str(STEPS)]
@@ -262,11 +263,11 @@ def test_b12_without_hard_links_files_are_copied(tmp_path: Path, monkeypatch: py
     source, target = tmp_path / "n.safetensors", tmp_path / "kept.safetensors"
     source.write_bytes(b"x" * 1000)
     monkeypatch.setattr(os, "link", no_links)
-    publish.link_or_copy(source, target)
+    durable.link_or_copy(source, target)
     assert target.read_bytes() == source.read_bytes()
     assert target.stat().st_ino != source.stat().st_ino
     with pytest.raises(FileExistsError):
-        publish.link_or_copy(source, target)
+        durable.link_or_copy(source, target)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["kept.safetensors", "n.safetensors"]
 
 

@@ -206,6 +206,17 @@ def test_what_is_there_already_is_not_asked_for_again() -> None:
     assert part(need, "states").files == 7
 
 
+def test_without_hard_links_network_files_are_counted_twice_and_ways_once() -> None:
+    plan = make_plan(save_every_n_epochs=1)
+    need, twice = disk_need(plan, network()), disk_need(plan, network(), copies=2)
+    once, both = part(need, "networks"), part(twice, "networks")
+    assert (both.size_bytes, both.files) == (2 * once.size_bytes, 2 * once.files)
+    assert "no hard links" in need_line(twice).en
+    assert "硬链接" in need_line(twice).zh
+    told = ways_to_save(plan, twice, both.size_bytes // once.files)[0]
+    assert told.en.startswith(f"`save.checkpoints: {once.files - 1}` saves")
+
+
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 10**12), st.floats(), st.text(max_size=6), st.lists(st.text(max_size=8), max_size=3),
     st.sampled_from([["conv_dim=" + "9" * 5000], ["slice_p=1e999", 3], ["block_dims=[1,2,x]"], "lycoris.kohya", "Prodigy", 2**70]),

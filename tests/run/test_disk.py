@@ -14,7 +14,7 @@ from orchestrator.core.text import same
 from orchestrator.plan.disk import disk_need
 from orchestrator.plan.network_size import NetworkSize, Ranks, tensors_of, usual_layers
 from orchestrator.run import disk
-from orchestrator.run.disk import Demand, Room, require_room, room_at, shortages
+from orchestrator.run.disk import Demand, Room, require_room, room_at, run_need, shortages
 from tests.backends.plans import make_plan
 from tests.run.small_trainer import english
 
@@ -38,6 +38,21 @@ def test_a_folder_that_is_not_there_yet_is_looked_at_above(tmp_path: Path) -> No
     told = os.statvfs(tmp_path)
     assert (room.folder, room.device) == (tmp_path, tmp_path.stat().st_dev)
     assert abs(room.free_bytes - told.f_bavail * told.f_frsize) < 512 * 1024 * 1024  # others write meanwhile
+
+
+def test_whether_hard_links_can_be_made_is_tried_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    plan, folder = make_plan("pocket", save_every_n_epochs=1), tmp_path / "runs"
+    linked = run_need(plan, folder=folder)
+    assert linked == run_need(plan)
+    monkeypatch.setattr(os, "link", refuse)
+    assert run_need(plan) == linked
+    assert run_need(plan, folder=folder).copies == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folders_of_one_file_system_share_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +109,8 @@ def test_an_unknown_size_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_file_system_is_looked_at_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = {"runs": Room(Path("/runs"), 1, 10**13, None), "cache": Room(Path("/cache"), 2, 10, None)}
     monkeypatch.setattr(disk, "room_at", lambda folder: rooms[folder.name])
-    with pytest.raises(EnvironmentFault) as caught:
-        require_room(Path("/runs"), PLAN, NEED, lambda _text: None, [Demand(Path("/cache"), 100, 1)])
-    assert "/cache" in caught.value.problems[0].what.en
+    (short,) = shortages([Demand(Path("/runs"), 1000, 1), Demand(Path("/cache"), 100, 1)])
+    assert (short.room.folder, short.short_bytes) == (Path("/cache"), 90)
 
 
 @pytest.mark.parametrize(

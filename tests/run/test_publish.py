@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from orchestrator.core.durable import sha256_of
 from orchestrator.core.rundir import RunDir
 from orchestrator.run import publish
 from orchestrator.run.keeper import Keeper
-from orchestrator.run.publish import Publisher, sha256_of, sidecar_problem, write_sidecar
+from orchestrator.run.publish import Publisher, sidecar_problem, write_sidecar
 from orchestrator.training.attempts import verify
 
 FLIPS = 200
@@ -82,6 +83,17 @@ def test_a_file_made_anew_after_a_torn_one_is_published(tmp_path: Path) -> None:
     assert (event, facts["file"], facts["is_final"]) == ("published", "a.safetensors", True)
     assert (run.checkpoints / "a.safetensors").read_bytes() == whole
     assert keeper.finish() == []
+
+
+def test_a_torn_file_that_cannot_be_moved_is_told_once(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    torn = run.output / "a.safetensors"
+    torn.write_bytes(b"torn")
+    run.quarantine.write_text("a file where the folder should be")
+    publisher = Publisher(run, 0, verify)
+    assert [found.event for found in publisher.settle()] == ["quarantined"]
+    assert publisher.settle() == []
+    assert torn.read_bytes() == b"torn"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

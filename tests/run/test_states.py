@@ -20,7 +20,6 @@ from orchestrator.run.states import (
     find_epoch_states,
     newest_whole_state,
     prune_states,
-    quarantine,
     states_to_prune,
 )
 from orchestrator.run.whole_state import STATE_FILES, SUMS, seal_state, state_problem
@@ -199,43 +198,6 @@ def test_the_newest_whole_state_is_taken_and_damaged_ones_are_told(tmp_path: Pat
     spoil(states[2].path)
     spoil(states[3].path)
     assert newest_whole_state(states)[0] is None
-
-
-def test_a_damaged_state_is_moved_aside_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    moved = []
-    for attempt in (1, 2):
-        state = state_in(tmp_path, attempt, 3)
-        spoil(state)
-        moved.append(quarantine(state, tmp_path, why(state)))
-        assert not state.exists()
-    names = [
-        "x-000003-state.optimizer-bin-is-cut-off-or-damaged",
-        "x-000003-state.optimizer-bin-is-cut-off-or-damaged-2",
-    ]
-    assert [path.name for path in moved] == names
-    assert all((path / "model.safetensors").is_file() for path in moved)
-    assert find_epoch_states(tmp_path, "x") == ()
-
-
-def test_a_damaged_network_file_is_moved_aside(tmp_path: Path) -> None:
-    output = tmp_path / "attempts" / "001" / "output"
-    output.mkdir(parents=True)
-    for content in ("one", "two"):
-        (output / "x-000001.safetensors").write_text(content, encoding="utf-8")
-        quarantine(output / "x-000001.safetensors", tmp_path, "torn")
-    kept = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "quarantine").iterdir()}
-    assert kept == {"x-000001.safetensors.torn": "one", "x-000001.safetensors.torn-2": "two"}
-
-
-@pytest.mark.parametrize("where", ["published.safetensors", "attempts/../published.safetensors"])
-def test_only_what_an_attempt_made_is_moved(tmp_path: Path, where: str) -> None:
-    (tmp_path / "attempts").mkdir()
-    (tmp_path / "published.safetensors").write_text("mine", encoding="utf-8")
-    with pytest.raises(ValueError, match="not in an attempt"):
-        quarantine(tmp_path / where, tmp_path, "torn")
-    with pytest.raises(FileNotFoundError):
-        quarantine(tmp_path / "attempts" / "gone", tmp_path, "torn")
-    assert not (tmp_path / "quarantine").exists()
 
 
 def test_old_states_go_and_the_newest_two_whole_ones_stay(tmp_path: Path) -> None:

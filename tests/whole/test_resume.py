@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.core.durable import sha256_of
 from orchestrator.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, InputError
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.read import read_run
 from orchestrator.run.history import read_history
-from orchestrator.run.publish import sha256_of
 from orchestrator.training.resume import open_run
 
 if TYPE_CHECKING:
