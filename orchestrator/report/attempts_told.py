@@ -53,7 +53,7 @@ def _one(attempt: Attempt, language: Language) -> str:
 
 def _ending(attempt: Attempt) -> Text:
     if not attempt.ending:
-        return Text("cut off", "被切断")
+        return Text("cut off", "意外中断")
     key = f"ending_{attempt.ending}"
     return Text(label(key, "en"), label(key, "zh"))
 

@@ -100,7 +100,7 @@ def _nothing_follows(root: Path, report: dict[str, Any] | None) -> Problem:
     if report is None:
         why = Text(
             "the run has no report: it goes on, or was cut off before one was written",
-            "该次训练没有报告：它还在进行，或在写报告之前被切断",
+            "该次训练没有报告：它还在进行，或在写报告之前意外中断",
         )
         return Problem("no-next", what, why, _again(root))
     outcome = report.get("outcome") or {}

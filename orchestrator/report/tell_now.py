@@ -27,7 +27,7 @@ STANDINGS: Final[Mapping[Standing, Text]] = {
     "failed": Text("failed", "失败"),
     "interrupted": Text("stopped by you", "由你停止"),
     "stopped": Text("stopped by a rule", "由规则停止"),
-    "cut-off": Text("cut off", "被切断"),
+    "cut-off": Text("cut off", "意外中断"),
     "unreadable": Text("its records cannot be read", "记录无法读取"),
 }
 PHASES: Final[Mapping[Phase, Text]] = {

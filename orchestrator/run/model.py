@@ -48,7 +48,7 @@ def unfinished() -> Outcome:
     """Return the outcome of a run whose end this tool never saw: it is still going on, or the tool was killed."""
     text = Text(
         "The end of this run was never written down: it goes on, or was cut off.",
-        "没有记录到训练的结束：它还在进行，或被中途切断。",
+        "没有记录到训练的结束：它还在进行，或已意外中断。",
     )
     return Outcome(Ending.UNKNOWN, None, "unfinished", text)
 

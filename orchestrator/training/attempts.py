@@ -69,6 +69,7 @@ def _further(following: _Following, done: Done, listener: Listener, asked: Seque
     from orchestrator.run.history import read_history
     from orchestrator.training.begun_from import start_text
 
+    done.watch.end(is_hurried=True)  # what it has seen of the pictures is kept, the next one goes on from there
     job, start = following.job, start_of(following.job, done.rundir.attempt + 1)
     listener.told(start_text(job, start, read_history(job.rundir)))
     return _attempt(job, listener, start, asked, why=following.why, may_stop=may_stop)

@@ -119,6 +119,8 @@ def _other_pictures() -> Problem:
 
 
 def _told(rung: Rung, before: Plan, now: Plan, outcome: Outcome, number: int) -> Text:
+    from orchestrator.plan.less_memory import MOST_RUNGS
+
     memory = (
         Text("the card's memory", "显存") if outcome.cause == "out-of-memory" else Text("the machine's memory", "内存")
     )
@@ -129,6 +131,6 @@ def _told(rung: Rung, before: Plan, now: Plan, outcome: Outcome, number: int) ->
             f"；每轮 {now.steps.steps_per_epoch} 步 x {now.steps.epochs} = {now.steps.total_steps} 步，而不是 {before.steps.total_steps} 步",
         )
     return Text(
-        f"{memory.en} ran out, tried again with less (rung {number}): {rung.told.en}{steps.en}",
-        f"{memory.zh}不足，以更少的需求再试（第 {number} 级）：{rung.told.zh}{steps.zh}",
+        f"{memory.en} ran out, tried again with less memory (step {number} of at most {MOST_RUNGS}): {rung.told.en}{steps.en}",
+        f"{memory.zh}不足，改用更省{memory.zh}的设置重试（第 {number} 次，最多 {MOST_RUNGS} 次）：{rung.told.zh}{steps.zh}",
     )

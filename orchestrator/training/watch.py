@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from orchestrator.training.job import Job, Listener
 
 HELPER_REPLACED = Text(
-    "the helper that ends the trainer should this process die was killed; another one was started",
-    "用于在本进程意外退出时结束训练器的辅助进程被杀死，已重新启动",
+    "the reaper, a helper process that ends the trainer should lora-run die, was killed; another one was started",
+    "reaper（lora-run 意外退出时负责结束训练器的辅助进程）被终止，已重新启动",
 )
 STEP_EVERY_S = 30.0
 """How often the journal notes how far the run has come."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
-    "A21": "torch's own words of a full card at step 2 (sd15): four rungs in order, each told, in the journal and in a plan of its "
+    "A21": "torch's own words of a full card at step 2 (sd15): four steps to less memory in order, each told, in the journal and in a plan of its "
     "own; none left: failed as out-of-memory with advice; with a state saved, no other batch size",
 }
 OOM = {"at": 2, "do": "oom"}
@@ -62,9 +62,9 @@ def test_four_rungs_in_order_then_the_failure(runs: Runs, monkeypatch: pytest.Mo
         cached | {"train.train_batch_size": 1, "train.gradient_accumulation_steps": 4},
     ]  # fmt: skip
     assert [a.why for a in runs.history.attempts] == ["start", *["out-of-memory"] * 4]
-    assert all(runs.heard.has(f"(rung {n})") for n in (1, 2, 3, 4))
-    assert not runs.heard.has("(rung 5)")
-    assert all("显存" in text.zh for text in runs.heard.words if "rung" in text.en)
+    told = [text for text in runs.heard.words if "tried again with less memory" in text.en]
+    assert [f"(step {n} of at most 4)" in text.en for n, text in enumerate(told, 1)] == [True] * 4
+    assert ["改用更省显存的设置重试" in text.zh for text in told] == [True] * 4
     toml = [(runs.rundir.root / f"attempts/{n:03d}/train.toml").read_text() for n in range(2, 6)]
     assert ["gradient_checkpointing = true" in text for text in toml] == [True] * 4
     assert ["cache_latents_to_disk = true" in text for text in toml] == [False, True, True, True]
@@ -82,7 +82,7 @@ def test_a_run_that_fits_in_the_end_tells_what_was_changed(runs: Runs) -> None:
     assert plan.steps.total_steps == runs.history.last_step
     assert plan.train["gradient_accumulation_steps"].because.en == "the memory did not suffice"
     assert read_run_record(runs.rundir).changes == HALF
-    assert any("rung 1" in note.en for note in plan.notes)
+    assert any("step 1 of at most 4" in note.en for note in plan.notes)
     (told,) = [f for f in finished.report.verdict.findings if f.name == "out-of-memory" and f.is_fired]
     assert told.severity.value == "watch"
     following = (root / "next.yaml").read_text()

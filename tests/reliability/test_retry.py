@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+<<<<<<< HEAD
+=======
+import threading
+>>>>>>> my
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -14,6 +18,7 @@ from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem, Severity
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
+from orchestrator.diagnose.looking import Looking
 from orchestrator.pipeline import read_end
 from orchestrator.run import create, launch, process_group
 from orchestrator.run.history import Attempt, History
@@ -105,6 +110,25 @@ def test_a_stop_asked_for_while_resume_looks_at_its_inputs_holds_and_an_older_on
         assert start is not None
         attempts.train(job, runs.heard, start, why="resume", may_stop=True)
     assert runs.history.attempts[-1].ending == "interrupted"
+
+
+def test_one_look_at_the_pictures_at_a_time(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(self: Looking) -> None:
+        while True:
+            self._go_on()
+            time.sleep(0.01)
+
+    alive: list[int] = []
+
+    def count(*_: object) -> None:
+        alive.append(sum(thread.name == "looking" for thread in threading.enumerate()))
+
+    monkeypatch.setattr(Looking, "_look", look)
+    monkeypatch.setattr(runs.heard, "begins", count)
+    done = runs.start({"1": {"at": 10, "do": "kill"}})
+    count()
+    done.watch.end(is_hurried=True)
+    assert alive == [0, 0, 1]
 
 
 def test_a_further_attempt_that_cannot_be_begun_costs_no_report(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_several_attempts_are_told_in_steps_of_the_run(tmp_path: Path) -> None:
         "Trained in 3 attempts: steps 1 to 23 (interrupted); steps 21 to 31 (cut off); steps 31 to 60 (finished). "
         "All figures are of the whole run."
     )
-    assert told.zh.startswith("共 3 次尝试：第 1 到 23 步（被中断）；第 21 到 31 步（被切断）")
+    assert told.zh.startswith("共 3 次尝试：第 1 到 23 步（被中断）；第 21 到 31 步（意外中断）")
 
 
 def test_what_was_set_aside_is_named_with_its_reason(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_list_in_words_and_for_programs(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "1 more run: `--all` shows every one"
     body = json.loads(lora_run("list", "--format", "json", "--all", cwd=tmp_path).stdout)
     assert (body["count"], len(body["runs"])) == (3, 3)
-    assert "被切断" in lora_run("list", cwd=tmp_path, lang="zh").stdout
+    assert "意外中断" in lora_run("list", cwd=tmp_path, lang="zh").stdout
 
 
 def test_logs(tmp_path: Path) -> None:
