@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-<<<<<<< HEAD
-=======
 import threading
->>>>>>> my
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
