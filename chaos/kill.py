@@ -48,6 +48,11 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     attempts: int = 0
+    too_late: int = 0
+    """The run had ended before it could be killed: no kill."""
+    begun_anew: int = 0
+    """Launches with `--from-scratch`: killed before the first state."""
+    unpublished: list[str] = field(default_factory=list)
     wrong_picks: list[str] = field(default_factory=list)
     lost_files: list[str] = field(default_factory=list)
     torn_published: list[str] = field(default_factory=list)
@@ -67,6 +72,7 @@ class Tally:
             or self.torn_published
             or self.left_alive
             or self.wrong_steps
+            or self.unpublished
             or self.other
         )
 
@@ -98,6 +104,8 @@ def as_record(tally: Tally, seed: int) -> dict[str, Any]:
         "by_victim_and_moment": dict(sorted(tally.kills.items())),
         "runs": tally.runs,
         "attempts": tally.attempts,
+        "ended_before_the_kill": tally.too_late,
+        "begun_anew": tally.begun_anew,
         "torn_files_of_the_trainer": tally.torn_by_trainer,
         "slowest_end_s": round(tally.slowest_end_s, 1),
         "wrong_picks": tally.wrong_picks,
@@ -105,6 +113,7 @@ def as_record(tally: Tally, seed: int) -> dict[str, Any]:
         "torn_published_files": tally.torn_published,
         "left_alive_after_10_s": tally.left_alive,
         "wrong_steps": tally.wrong_steps,
+        "whole_files_never_published": tally.unpublished,
         "other": tally.other,
     }
 
@@ -139,10 +148,9 @@ class Victim:
             arguments = ["resume", f"runs/{self._name}"]
             if not (self._run / "inputs.json").exists() or newest_whole(self._run) is None:
                 arguments.append("--from-scratch")
+                self._tally.begun_anew += 1
         process = self._start(arguments)
         output = process.communicate()[0].decode("utf-8", "replace")
-        if "was not written down" in output:  # killed before anything was trained: a new run is the answer
-            return
         self._look()
         self._judge_end(output, process.returncode)
 
@@ -157,7 +165,7 @@ class Victim:
         victim, moment = self._chance.choice(VICTIMS), self._chance.choice(MOMENTS)
         self._wait_for(moment, process)
         if process.poll() is not None:
-            self._tally.kills["too late"] += 1
+            self._tally.too_late += 1
             process.communicate()
             return
         self._tally.kills[f"{victim}, {moment}"] += 1
@@ -259,9 +267,13 @@ class Victim:
         first = [e["facts"]["first_step"] for e in events if e["event"] == "attempt-started"][-1]
         if first + steps != planned:
             self._tally.wrong_steps.append(f"{self._name}: {first} + {steps} of {planned}")
-        rates = json.loads((self._run / "report.json").read_text(encoding="utf-8"))
-        if rates["facts"]["last_step"] != planned:
-            self._tally.wrong_steps.append(f"{self._name}: the report says {rates['facts']['last_step']} of {planned}")
+        good = {sha256(path) for path in (self._run / "checkpoints").glob("*.safetensors")}
+        for path in self._run.glob("attempts/*/output/*.safetensors"):
+            if opens(path) and sha256(path) not in good:
+                self._tally.unpublished.append(f"{self._name}: {path.relative_to(self._run)}")
+        report = json.loads((self._run / "report.json").read_text(encoding="utf-8"))
+        if report["facts"]["last_step"] != planned:
+            self._tally.wrong_steps.append(f"{self._name}: the report says {report['facts']['last_step']} of {planned}")
 
 
 def write_recipe(home: Path) -> None:

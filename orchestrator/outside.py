@@ -153,7 +153,7 @@ def stop(rundir: RunDir, how: How, tell: Callable[[Text], None], *, waits: bool)
     before, every = look_at(rundir), _state_every_steps(rundir)
     request_stop(rundir, how)
     while waits and is_going_on(rundir):
-        if read_request(rundir) is None:  # an attempt that begins forgets what was asked of the one before it
+        if read_request(rundir) is None:  # who takes hold of the run forgets what was asked before
             request_stop(rundir, how)
         tell(_on_the_way(look_at(rundir), before, every, "now" if read_request(rundir) == "now" else how))
         time.sleep(2 * POLL_S)
@@ -164,7 +164,7 @@ def _on_the_way(now: Present, before: Present, every: int | None, how: How) -> T
     """Say what the run that was asked to end does now, and when it will have ended."""
     if now.phase == "reporting":
         return Text("it has stopped; its report is being written", "已停止，正在写报告")
-    if how == "now" or every is None or not now.step:
+    if how == "now" or every is None or not now.step or now.phase == "paused":
         return Text("stopping now", "正在立即停止")
     if now.state is not None and now.state != before.state:
         return Text("a state is saved; stopping", "状态已保存，正在停止")

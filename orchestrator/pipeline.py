@@ -22,6 +22,7 @@ from orchestrator.training.job import Job, Listener
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.backends.attempt import Start
     from orchestrator.backends.protocol import Build
     from orchestrator.core.observation import Observations
     from orchestrator.core.text import Language, Text
@@ -83,8 +84,7 @@ def run_recipe(
             listener.told(note)
         held.enter_context(gpus_locked(prepared.plan, is_shared=shares_gpu))
         job = _create(prepared, prepared.plan, prepared.build, runs_dir, listener, held)
-        done = train(job, listener, Start(1), why="start", may_stop=may_stop)
-        return _finish(done, language)
+        return _train(job, listener, Start(1), language, why="start", may_stop=may_stop)
 
 
 def resume_run(
@@ -104,12 +104,11 @@ def resume_run(
     from orchestrator.training.resume import open_run, start_again
 
     with ExitStack() as held:
-        job = open_run(path, held, shares_gpu=shares_gpu, tell=listener.told)
+        job = open_run(path, held, shares_gpu=shares_gpu, from_scratch=from_scratch, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
             return None
-        done = train(job, listener, start, why="resume", may_stop=may_stop)
-        return _finish(done, language)
+        return _train(job, listener, start, language, why="resume", may_stop=may_stop)
 
 
 def _create(
@@ -148,6 +147,15 @@ def _create(
     return Job(loaded, prepared.dataset, plan, build, rundir, record, journal)
 
 
+def _train(job: Job, listener: Listener, start: Start, language: Language, *, why: str, may_stop: bool) -> Finished:
+    """Train and report. Who asks for the end between two attempts or while the report is written is heard, twice ends it."""
+    from orchestrator.run.process_group import signals_noted
+
+    with signals_noted(is_once=True) as asked:
+        done = train(job, listener, start, why=why, may_stop=may_stop, asked=asked)
+        return _finish(done, language, is_hurried=bool(asked))
+
+
 def read_end(done: Done) -> tuple[Observations, Outcome]:
     """Read back what a run left, and judge from that how it ended: exit code 0 alone is no success."""
     from orchestrator.observe.read import read_run
@@ -165,8 +173,8 @@ def read_end(done: Done) -> tuple[Observations, Outcome]:
     )
 
 
-def _finish(done: Done, language: Language) -> Finished:
-    """Write down how the run ended, judge and report it."""
+def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
+    """Write down how the run ended, judge and report it. `is_hurried`: the look at the pictures is not waited for."""
     from orchestrator.diagnose.case import make_case
     from orchestrator.report.judged import report_own
     from orchestrator.run.outcome import what_went_wrong
@@ -176,7 +184,7 @@ def _finish(done: Done, language: Language) -> Finished:
     seen, outcome = read_end(done)
     job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
     record = end_record(job.record, outcome, job.plan.changes)
-    dataset, told = done.watch.end(done.launched)
+    dataset, told = done.watch.end(is_hurried=is_hurried or done.launched.interrupted)
     case = make_case(job.loaded, dataset, job.plan, seen, outcome)
     return report_own(
         case,
@@ -184,6 +192,6 @@ def _finish(done: Done, language: Language) -> Finished:
         record,
         language,
         further=job.build.warnings,
-        notes=(*what_went_wrong(done.launched), *told),
+        notes=(*what_went_wrong(done.launched), *done.notes, *told),
         write_first=write_run_record,
     )

@@ -91,6 +91,7 @@ def _loop(result: dict[str, Any]) -> str:
         "published files lost or changed": result["lost_published_files"],
         "torn files published": result["torn_published_files"],
         "kills after which something of the run lived longer than 10 s": result["left_alive_after_10_s"],
+        "whole files of the trainer that were never published": result["whole_files_never_published"],
         "runs that did not train the planned steps": result["wrong_steps"],
         "anything else": result["other"],
     }

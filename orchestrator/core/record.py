@@ -28,6 +28,11 @@ _SECRET_KEY = re.compile(
     r"(?i)\b(wandb_api_key|huggingface_token|hf_token|api[_-]?key|access[_-]?token|password|secret)\b(\s*[=:]\s*)(['\"]?)([^\s'\",]+)\3"
 )
 _CREDENTIAL_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@")
+_SIGNS = (
+    b"hf_", b"sk-", b"gh", b"akia", b"key", b"token", b"passw", b"secret", b"://",
+    "\u212a".encode(), "\u017f".encode(),  # letters that count as k and s where case does not
+)  # fmt: skip
+"""In lower case: where none of these bytes is, none of the patterns above fits."""
 HIDDEN = "***"
 _PIECES = 1000
 """Of JSON, such as a bracket or a number, that are written at once."""
@@ -40,6 +45,12 @@ def scrub(text: str) -> str:
     if "://" in text:
         text = _CREDENTIAL_URL.sub(rf"\1{HIDDEN}@", text)
     return _SECRET_KEY.sub(rf"\1\2\3{HIDDEN}\3", text) if "=" in text or ":" in text else text
+
+
+def may_hold_secret(data: bytes) -> bool:
+    """Return False where `scrub` would surely change nothing in these UTF-8 bytes; about twenty times as fast."""
+    lower = data.lower()
+    return any(sign in lower for sign in _SIGNS)
 
 
 def holds_secret(text: str) -> bool:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from orchestrator.run.journal import Entry
     from orchestrator.run.listed import Listed
 
-Phase = Literal["starting", "training", "stopping", "waiting", "reporting"]
-"""`waiting`: for a further try after a crash; `reporting`: judging what was trained."""
+Phase = Literal["starting", "training", "stopping", "paused", "waiting", "reporting"]
+"""`paused`: held before a save for which the disk has no room; `waiting`: for a further try after a crash; `reporting`: judging what was trained."""
 TAIL_BYTES: Final = 64 * 1024
 PACE_OVER_S: Final = 600.0
 """The pace is that of the last ten minutes, pauses for samples and saving included."""
@@ -48,6 +48,7 @@ class Present:
     step: int = 0
     """Of the whole run."""
     steps_per_second: float | None = None
+    """None while it is paused: nobody knows for how long."""
     loss: float | None = None
     """The newest average that the bar shows."""
     silent_s: float | None = None
@@ -82,10 +83,12 @@ def look_at(rundir: RunDir) -> Present:
     present = Present(listed, rundir, history, step=step, state=state)
     if listed.standing != "going-on":
         return present
+    phase = _phase(history, has_stepped=step > first_step_of(history, rundir.attempt))
+    shown = progress.values["rate_per_s"] if progress is not None else None
     return replace(
         present,
-        phase=_phase(history, has_stepped=step > first_step_of(history, rundir.attempt)),
-        steps_per_second=_pace(entries) or (progress.values["rate_per_s"] if progress is not None else None),
+        phase=phase,
+        steps_per_second=None if phase == "paused" else _pace(entries) or shown,
         loss=progress.values["avr_loss"] if progress is not None else None,
         silent_s=_silent_s(rundir),
     )
@@ -114,6 +117,8 @@ def _phase(history: History, *, has_stepped: bool) -> Phase:
         return "waiting"
     if history.stop_asked:
         return "stopping"
+    if history.is_held:
+        return "paused"
     return "training" if has_stepped else "starting"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def files_of(epochs: int, every: int) -> int:
     """Return how many files `save_every_n_epochs` leaves, the final one included."""
-    return math.ceil(epochs / every)
+    return -(-epochs // every)
 
 
 def every_for(epochs: int, wanted: int) -> int:
@@ -32,8 +32,8 @@ def every_for(epochs: int, wanted: int) -> int:
 
 
 def can_leave(epochs: int, wanted: int) -> bool:
-    """Return whether some interval leaves exactly `wanted` files."""
-    return files_of(epochs, every_for(epochs, wanted)) == wanted
+    """Return whether some interval leaves exactly `wanted` files: if any does, then the one that leaves as many as possible up to that."""
+    return files_of(epochs, -(-epochs // wanted)) == wanted
 
 
 def count_files(option: Callable[[str], float | None], steps: StepPlan) -> int:
@@ -82,7 +82,7 @@ def tell_other_count(draft: Draft, steps: StepPlan) -> None:
     wanted = draft.recipe.save.checkpoints
     if wanted is None or not is_asked_for(draft):
         return
-    count = count_files(lambda name: _number(draft.value(name)), steps)
+    count = count_files(draft.number, steps)
     if count == wanted:
         return
     others = [name for name in _OTHERS if draft.value(name) is not None]
@@ -132,7 +132,3 @@ def _most_epochs(draft: Draft, steps: StepPlan) -> int:
     """Return how many epochs fit into the same length: each picture is shown once in the shortest; repeats of the recipe stay."""
     is_fixed = any(c.num_repeats for c in draft.recipe.concepts if not c.is_reg)
     return steps.epochs if is_fixed else max(steps.epochs, int(steps.exposures_per_image))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -48,7 +48,7 @@ def is_too_long(draft: Draft, steps: StepPlan) -> bool:
 
 def refuse_many_files(draft: Draft, steps: StepPlan, prompts: Sequence[Prompt]) -> None:
     """Note a problem where a run would leave more files than anybody looks at."""
-    files = count_files(lambda name: _number(draft.value(name)), steps)
+    files = count_files(draft.number, steps)
     if files > MOST_FILES:
         _refuse(draft, files, MOST_FILES, _FILES, ("save.save_every_n_epochs", "trainer_args.save_every_n_steps"))
     drawn = len(prompts) * _times_drawn(draft, steps)
@@ -82,14 +82,7 @@ def _refuse(draft: Draft, count: int, most: int, kind: Text, keys: Sequence[str]
 
 def _times_drawn(draft: Draft, steps: StepPlan) -> int:
     """Return how often samples are drawn: the trainer looks at steps where both are given."""
-    every_steps, every_epochs = (
-        _number(draft.value("sample_every_n_steps")),
-        _number(draft.value("sample_every_n_epochs")),
-    )
+    every_steps, every_epochs = draft.number("sample_every_n_steps"), draft.number("sample_every_n_epochs")
     if every_steps and every_steps >= 1:
         return steps.total_steps // int(every_steps)
     return steps.epochs // int(every_epochs) if every_epochs and every_epochs >= 1 else 0
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -86,6 +86,11 @@ class Draft:
         resolved = self.train.get(name)
         return None if resolved is None else resolved.value
 
+    def number(self, name: str) -> float | None:
+        """Return a train option that is a number, else None: what `trainer_args` holds instead is told by the compiler."""
+        value = self.value(name)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
 
 _SAID = {
     Source.RECIPE: Text("the recipe says so", "配方如此规定"),

@@ -51,15 +51,9 @@ def decide_recording(draft: Draft, steps: StepPlan) -> Recording:
     mode = draft.choose(given, "telemetry", "probe", _WHY["probe"])
     if mode.value != "probe":
         return Recording(_told(mode, _WHY[str(mode.value)]))
-    batch = _count(draft, "train_batch_size") * _count(draft, "gradient_accumulation_steps")
+    batch = max(1.0, draft.number("train_batch_size") or 1) * max(1.0, draft.number("gradient_accumulation_steps") or 1)
     every = probe_pace(steps.total_steps, batch)
     return Recording(_told(mode, _pace_told(steps.total_steps, every)), every)
-
-
-def _count(draft: Draft, name: str) -> int:
-    """Return a decided whole number; 1 where `trainer_args` holds something else, which is told where it stands."""
-    value = draft.value(name)
-    return value if isinstance(value, int) and value > 0 else 1
 
 
 def _told(mode: Resolved, more: Text) -> Resolved:
@@ -67,7 +61,7 @@ def _told(mode: Resolved, more: Text) -> Resolved:
     return replace(mode, because=because)
 
 
-def probe_pace(total_steps: int, samples_per_step: int) -> int:
+def probe_pace(total_steps: int, samples_per_step: float) -> int:
     """Return the number of steps from one probe to the next: as many probes as cost about `COST_GOAL`, within limits.
 
     Counted in forward passes of one sample; a probe takes training and held-out pictures at each timestep.

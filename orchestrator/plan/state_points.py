@@ -13,6 +13,8 @@ from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
 from orchestrator.plan.checkpoints import epochs_between_files, files_of
 from orchestrator.plan.concepts import size_of
+from orchestrator.plan.network_size import Tensor
+from orchestrator.plan.optimizer_state import kept_by, optimizer_bytes
 from orchestrator.plan.prepare import bucket_rules
 from orchestrator.plan.steps import CountedSubset, Pace, predict_steps
 
@@ -27,11 +29,7 @@ MOST_LOST: Final = 0.05
 """Share of the steps that a crash may lose without a word."""
 UNTOLD_STEPS: Final = 100
 """Nor is a loss up to this told: only from 6 s a step on are they ten minutes."""
-_OPTIMIZER_BYTES: Final[Mapping[str, float]] = {
-    "adamw": 8, "adam": 8, "adamwschedulefree": 8, "lion": 4, "prodigy": 16, "adafactor": 0.08,
-    "adamw8bit": 2,
-}  # fmt: skip
-"""Bytes that an optimizer keeps for each trained number; measured, but for the last, which is two moments of a byte each."""
+_SAMPLE: Final = Tensor("lora_up", (1024, 1024), is_trained=True)
 _WEIGHT_BYTES: Final[Mapping[str, int]] = {"float": 4, "fp16": 2, "bf16": 2}
 
 
@@ -74,7 +72,7 @@ def state_every(draft: Draft, steps: StepPlan) -> int | None:
 
 def _files_every(draft: Draft, steps: StepPlan) -> int:
     """Return the epochs from one network file to the next, the final one included."""
-    every = epochs_between_files(draft.value, steps.epochs)
+    every = epochs_between_files(draft.number, steps.epochs)
     return min(every or steps.epochs, steps.epochs)
 
 
@@ -85,13 +83,14 @@ def _loss(steps: StepPlan, every_epochs: int) -> _Loss:
 def _size(draft: Draft) -> Text:
     """Return how large a state is beside a network file: the weights as they are trained and what the optimizer keeps."""
     optimizer = str(draft.value("optimizer_type") or "AdamW")
-    kept = _OPTIMIZER_BYTES.get(optimizer.rpartition(".")[2].lower())
-    if kept is None:
+    args = draft.value("optimizer_args") or ()
+    if kept_by(optimizer, args).known == "assumed":
         return Text(
             "each is several times as large as the network file, and old ones are removed",
             "每个状态是网络文件的数倍大小，旧状态会被删除",
         )
     trained = 2 if draft.value("full_fp16") or draft.value("full_bf16") else 4
+    kept = optimizer_bytes([_SAMPLE], optimizer, args, value_bytes=trained) / _SAMPLE.values
     times = (trained + kept) / _WEIGHT_BYTES.get(str(draft.value("save_precision") or "float"), 4)
     return Text(
         f"each is about {short_number(round(times, 1))} x the network file with {optimizer}, and old ones are removed",
@@ -160,10 +159,8 @@ def same_steps_in_more_epochs(
     draft: Draft, steps: StepPlan, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
 ) -> tuple[int, list[int]] | None:
     """Return how many times as many epochs, of so many fewer repeats, are the same steps and enough for `MOST_LOST`; None: no way."""
-    pace = Pace(
-        int(draft.value("train_batch_size")), int(draft.value("gradient_accumulation_steps")),
-        draft.recipe.train.num_processes or 1,
-    )  # fmt: skip
+    batch, accumulated = (int(draft.number(n) or 1) for n in ("train_batch_size", "gradient_accumulation_steps"))
+    pace = Pace(batch, accumulated, draft.recipe.train.num_processes or 1)
     family, rules = draft.recipe.base_model.family, bucket_rules(draft)
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     shared = math.gcd(*(r for c, r in zip(concepts, repeats, strict=True) if not c.is_reg))

@@ -27,11 +27,14 @@ MOST_RANK = 4096
 """A matrix has no more rank than its smaller side; the largest such side in any family here is T5-XXL's 4096 (FLUX: 3072, SDXL: 1280)."""
 MOST_SIDE = 8192
 """Pixels; eight times the side that the largest family here was made for. More is a slip: no trainer holds such a picture."""
+MOST_EXPOSURES = 1_000_000
+"""Times one picture is seen in a run: as often as the longest run that is planned has steps."""
 MOST_BATCH = 1024
 """Pictures per forward pass: a thousand with their activations fit no device; `gradient_accumulation_steps` makes larger steps."""
 MOST_PROCESSES = 64
 """GPUs of one machine; the largest machines have sixteen."""
 Dropout = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Exposures = Annotated[float, Field(gt=0, le=MOST_EXPOSURES)]
 Rank = Annotated[int, Field(ge=1, le=MOST_RANK)]
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 Processes = Annotated[int, Field(ge=1, le=MOST_PROCESSES)]
@@ -164,7 +167,7 @@ class Train(Section):
     """Wanted optimizer steps; epochs and repeats are decided so that whole epochs come nearest."""
     max_train_epochs: PositiveInt | None = None
     """Epochs, where you want to decide them yourself; then `target_steps` is only compared."""
-    exposures_per_image: Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)] | None = None
+    exposures_per_image: Annotated[list[Exposures], Field(min_length=2, max_length=2)] | None = None
     """Band [least, most] of how often one picture may be seen in the whole run; outside it the steps move instead."""
     train_batch_size: BatchSize | None = None
     """Pictures per forward pass and device."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Location, Problem
 from orchestrator.core.source import dotted
 from orchestrator.core.text import Text
-from orchestrator.recipe.keys import OTHER_NAMES, OTHER_NAMES_IN, all_keys, keys_by_path, nearest
+from orchestrator.recipe.keys import all_keys, keys_by_path, nearest
+from orchestrator.recipe.other_names import OTHER_NAMES, OTHER_NAMES_IN
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -34,6 +34,7 @@ PHASES: Final[Mapping[Phase, Text]] = {
     "starting": Text("starting the trainer", "正在启动训练器"),
     "training": Text("training", "训练中"),
     "stopping": Text("stopping, as it was asked to", "按请求停止中"),
+    "paused": Text("paused: the disk has no room for the next save", "已暂停：磁盘空间不足以进行下一次保存"),
     "waiting": Text("waiting before another try", "等待再试一次"),
     "reporting": Text("judging and writing the report", "正在判断并写报告"),
 }
@@ -61,10 +62,7 @@ def next_step(present: Present) -> Text:
     """Say what the user can do now."""
     path = shlex.quote(short_path(present.rundir.root))
     if present.phase is not None:
-        return Text(
-            f"`lora-run attach {path}` watches it, `lora-run stop {path}` ends it",
-            f"`lora-run attach {path}` 可观看，`lora-run stop {path}` 可停止",
-        )
+        return _while_it_goes_on(path, present)
     standing, has_report = present.run.standing, present.rundir.report_json.is_file()
     if standing == "succeeded":
         return _see_report(path, has_report=has_report)
@@ -77,6 +75,18 @@ def next_step(present: Present) -> Text:
         why = _see_report(path, has_report=has_report)
         return Text(f"{why.en}; once that is mended, {on.en}", f"{why.zh}；修正之后，{on.zh}")
     return on
+
+
+def _while_it_goes_on(path: str, present: Present) -> Text:
+    if present.phase == "paused":
+        return Text(
+            f"free some space and it goes on by itself; `lora-run stop {path}` ends it with what is saved",
+            f"腾出空间后会自动继续；`lora-run stop {path}` 则以已保存的结果结束",
+        )
+    return Text(
+        f"`lora-run attach {path}` watches it, `lora-run stop {path}` ends it",
+        f"`lora-run attach {path}` 可观看，`lora-run stop {path}` 可停止",
+    )
 
 
 def _go_on(path: str, present: Present) -> Text:

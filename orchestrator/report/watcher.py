@@ -52,9 +52,16 @@ class Watcher:
         self._line.set_phase(_STARTING.to(self._language))
 
     def told(self, text: Text) -> None:
-        """Show a decision, or a finding that stays at the end of the line."""
+        """Show a decision whole, on a line of its own."""
         if self._line is None:
             self._stream.write(f"{text.to(self._language)}\n")
+        else:
+            self._line.message(text.to(self._language))
+
+    def found(self, text: Text) -> None:
+        """Show a finding, which stays at the end of the line."""
+        if self._line is None:
+            self.told(text)
         else:
             self._line.set_finding(text.to(self._language))
 

@@ -76,6 +76,8 @@ class History:
     """Whole ones that were neither let go nor set apart since, in the order they came."""
     stop_asked: str = ""
     """How the newest attempt was last asked to end: `safe`, `now`; empty: it was not."""
+    is_held: bool = False
+    """The trainer of the newest attempt is stopped where it is: the disk has no room for its next save."""
     ending: str = ""
     """Of the run; empty: not finished."""
     cause: str = ""
@@ -126,7 +128,7 @@ def _attempt_started(history: History, entry: Entry) -> History:
         entry.attempt, first, first, facts.get("state"), str(facts.get("why", "start")), facts.get("changes", {}),
         started_at=entry.at,
     )  # fmt: skip
-    return replace(history, attempts=(*history.attempts, attempt), ending="", cause="", stop_asked="")
+    return replace(history, attempts=(*history.attempts, attempt), ending="", cause="", stop_asked="", is_held=False)
 
 
 def _step(history: History, entry: Entry) -> History:
@@ -166,6 +168,10 @@ def _stop_asked(history: History, entry: Entry) -> History:
     return replace(history, stop_asked=str(entry.facts.get("how", "safe")))
 
 
+def _disk(history: History, entry: Entry) -> History:
+    return replace(history, is_held=bool(entry.facts.get("is_held")))
+
+
 def _attempt_ended(history: History, entry: Entry) -> History:
     f = entry.facts
     last = int(f.get("step", history.last_step))
@@ -193,6 +199,7 @@ _TELLS = {
     "state": _state,
     "state-removed": _state_removed,
     "stop-asked": _stop_asked,
+    "disk": _disk,
     "attempt-ended": _attempt_ended,
     "run-ended": _run_ended,
 }

@@ -1,7 +1,7 @@
 """What a run was begun with, so that it is gone on with only by the same: pictures, captions, model files, compiled settings.
 
-A fingerprint is SHA-256 over the size and the content, of files above 4 MiB over 64 blocks spread over it: a retrained or
-merged model differs in any of them, and seven gigabytes need not be read.
+A fingerprint is SHA-256 over the size and the content, of files above 256 KiB over 16 blocks spread over it: a retrained
+model or another picture differs in any of them, and neither seven gigabytes nor ten thousand pictures need be read whole.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 KIND = "inputs"
 VERSION = 1
-WHOLE_BYTES = 4 * 1024 * 1024
-BLOCKS = 64
-BLOCK_BYTES = 64 * 1024
+WHOLE_BYTES = 256 * 1024
+BLOCKS = 16
+BLOCK_BYTES = 16 * 1024
+_OF_MODELS = frozenset({".safetensors", ".bin", ".json", ".txt"})
+"""Endings of what a model folder in diffusers layout is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,11 @@ def named_inputs(plan: Plan, rundir: RunDir) -> Iterator[tuple[str, Path]]:
         for link in subset.links:
             yield link.path, rundir.root / link.path
     for option, path in model_files(plan):
-        yield f"{option} ({path.name})", path
+        yield f"{option} ({path.parent.name}/{path.name})", path
 
 
 def model_files(plan: Plan) -> Iterator[tuple[str, Path]]:
-    """Return (option, path) of every model file that the trainer loads."""
+    """Return (option, path) of every model file that the trainer loads; of a folder, the weights and settings in it."""
     for option in FILE_OPTIONS:
         decided = plan.train.get(option)
         values = (
@@ -84,7 +86,9 @@ def model_files(plan: Plan) -> Iterator[tuple[str, Path]]:
         )
         for value in values:
             path = Path(value) if isinstance(value, str) else None
-            if path is not None and path.is_file():
+            if path is not None and path.is_dir():
+                yield from ((option, inside) for inside in sorted(path.rglob("*")) if inside.suffix in _OF_MODELS)
+            elif path is not None and path.is_file():
                 yield option, path
 
 
@@ -111,13 +115,16 @@ def _body(mark: FileMark) -> dict[str, Any]:
     return {"bytes": mark.bytes, "sha256": mark.sha256}
 
 
-def changed_inputs(plan: Plan, rundir: RunDir, trainer: Trainer) -> list[Problem]:
-    """Return a problem for everything that is not as it was when the run began, with both values."""
+def changed_inputs(plan: Plan, rundir: RunDir, trainer: Trainer, *, needs_marks: bool = True) -> list[Problem]:
+    """Return a problem for everything that is not as it was when the run began, with both values.
+
+    A run that ended before its marks were written has none; `needs_marks` says whether that is a problem.
+    """
     try:
         body = read_record(rundir.inputs_json, KIND, VERSION)
         before = {str(name): FileMark(int(mark["bytes"]), str(mark["sha256"])) for name, mark in body["files"].items()}
     except (RecordError, KeyError, TypeError, ValueError, AttributeError):
-        return [_not_marked()]
+        return [_not_marked()] if needs_marks else []
     found = []
     if body.get("trainer") != trainer.commit:
         found.append(_differs("the trainer's commit", "训练器的提交", str(body.get("trainer")), trainer.commit))
@@ -154,5 +161,5 @@ def _not_marked() -> Problem:
         "resume-unmarked",
         Text("what the run began with was not written down", "没有记录训练开始时的内容"),
         Text("it ended in its first moments, or an earlier version of this tool began it", "它在最初几秒就结束了，或由本工具的旧版本开始"),
-        Text("start a new run", "请开始新的训练"),
+        Text("begin it anew with `--from-scratch`, or start a new run", "用 `--from-scratch` 从头开始，或开始新的训练"),
     )  # fmt: skip

@@ -7,7 +7,6 @@ A helper process ends the trainer when this process dies without a chance to do 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
@@ -23,6 +22,8 @@ from orchestrator.run.oom_kills import count_oom_kills
 from orchestrator.run.patience import Patience
 from orchestrator.run.process_group import Hold
 from orchestrator.run.pump import Line, Pump, Waiting, secret_values
+from orchestrator.run.stop import read_request
+from orchestrator.run.stragglers import STRAGGLER_S, end_stragglers, reap
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.protocol import Command
     from orchestrator.core.rundir import RunDir
+    from orchestrator.core.text import Text
     from orchestrator.run.lifeline import Lifeline
     from orchestrator.run.process_group import Push
 
@@ -38,7 +40,6 @@ LADDER: tuple[tuple[float, Push], ...] = ((0.0, "interrupt"), (5.0, "terminate")
 """Seconds after the wish to stop -> what the group is sent."""
 TAIL_LINES = 400
 TAIL_LINE_CHARACTERS = 2000
-STRAGGLER_S = 2.0
 ANSWER_S = 2.0
 """What is printed so soon after the stacks were asked for may be the answer, which is no sign of life."""
 _ANSWER = re.compile(r"\s*$|(Current )?[Tt]hread 0x[0-9a-f]+ |  File \".*\", line \d+ in |  \.\.\.$")
@@ -64,6 +65,7 @@ class _Watch:
     should_stop: Callable[[], str | None] | None
     on_silence: Callable[[float, int], None] | None
     on_lost_helper: Callable[[], None] | None
+    on_log_trouble: Callable[[Text], None] | None
     is_due: Callable[[int], bool] | None
     hold: Hold
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
@@ -91,6 +93,7 @@ def launch(
     on_start: Callable[[], None] | None = None,
     on_silence: Callable[[float, int], None] | None = None,
     on_lost_helper: Callable[[], None] | None = None,
+    on_log_trouble: Callable[[Text], None] | None = None,
     is_due: Callable[[int], bool] | None = None,
     hold: Hold | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -100,9 +103,9 @@ def launch(
     `on_line(text, seconds)` gets each line and the seconds since the start. `should_stop()` is asked about ten times a second;
     a text it returns ends the run and is kept as the reason. `on_silence(seconds, stacks)` is called when the trainer has been
     silent for longer than `patience` allows, and again whenever that time doubles; `stacks` of its processes were asked to write
-    where they stand. `on_lost_helper()` is called when the helper had died and another was started. `on_start()` is called once, before the first line
-    is handed on: the trainer loads for seconds, so whatever is only needed to watch it belongs there. An error in it ends the
-    run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
+    where they stand. `on_lost_helper()` is called when the helper had died and another was started, `on_log_trouble(text)` when
+    the console log is no longer whole. `on_start()` is called once, before the first line is handed on: the trainer loads for
+    seconds, so whatever is only needed to watch it belongs there. An error in it ends the run. `is_due(signals)` is asked as often, with the number of signals that asked this process to end; when it says so, the
     run is ended for the user. Without it the first signal ends the run. All are called on this thread. `hold` is handed the
     processes; while they are held their silence means nothing.
 
@@ -118,7 +121,7 @@ def launch(
         pump = _make_pump(process, command, rundir, waiting, clock)
         watch = _Watch(
             process, token, line, noted, pump, waiting, patience or Patience(), clock, started_at, on_line, should_stop,
-            on_silence, on_lost_helper, is_due, hold or Hold(), heard_at=started_at,
+            on_silence, on_lost_helper, on_log_trouble, is_due, hold or Hold(), heard_at=started_at,
         )  # fmt: skip
         watch.hold.bind(process, token)
         try:
@@ -126,17 +129,20 @@ def launch(
             if on_start is not None:
                 on_start()
             _stay(watch)
-            _end_stragglers(watch)
+            end_stragglers(process, token, pump)
             _hand_on(waiting.take(0.0)[0], watch)
+            _tell_of_log(watch)
         except BaseException:
             process_group.push(process, token, "kill")
             if pump.is_alive():
                 pump.join(timeout=STRAGGLER_S)
             raise
         finally:
-            exit_code = _reap(watch)
+            exit_code = reap(process, pump)
     oom_kills = (count_oom_kills() or 0) - (oom_kills_before or 0)
-    return replace(_sum_up(watch, exit_code, clock() - started_at, oom_kills), began_at=began_at)
+    is_end_asked = bool(noted) or read_request(rundir) is not None
+    done = _sum_up(watch, exit_code, clock() - started_at, oom_kills)
+    return replace(done, began_at=began_at, is_end_asked=is_end_asked)
 
 
 def _make_pump(
@@ -180,6 +186,7 @@ def _stay(watch: _Watch) -> None:
         now = watch.clock()
         if watch.line.renew_if_lost():
             _tell(watch, "on_lost_helper")
+        _tell_of_log(watch)
         if watch.stop_asked_at is None:
             _look_at_silence(watch, now)
             watch.is_interrupted = _is_due(watch)
@@ -267,7 +274,12 @@ def _look_at_silence(watch: _Watch, now: float) -> None:
         _tell(watch, "on_silence", silent_s, process_group.ask_for_stacks(watch.token))
 
 
-def _tell(watch: _Watch, name: str, *arguments: float) -> None:
+def _tell_of_log(watch: _Watch) -> None:
+    for trouble in watch.pump.take_warnings():
+        _tell(watch, "on_log_trouble", trouble)
+
+
+def _tell(watch: _Watch, name: str, *arguments: float | Text) -> None:
     """Call one of the callbacks that hear news, where there is one."""
     callback = getattr(watch, name)
     if callback is None:
@@ -277,26 +289,3 @@ def _tell(watch: _Watch, name: str, *arguments: float) -> None:
     except Exception:  # noqa: BLE001 - as above
         watch.errors.append(traceback.format_exc())
         setattr(watch, name, None)
-
-
-def _end_stragglers(watch: _Watch) -> None:
-    """End what the trainer left behind (data workers, ranks); as long as it lives the pipe stays open."""
-    pump, process, token = watch.pump, watch.process, watch.token
-    pump.join(timeout=TICK_S)
-    if not pump.is_alive() and not process_group.is_any_left(process, token):
-        return
-    process_group.push(process, token, "terminate")
-    limit = time.monotonic() + STRAGGLER_S
-    while time.monotonic() < limit and (pump.is_alive() or process_group.is_any_left(process, token)):
-        time.sleep(TICK_S / 2)
-    process_group.push(process, token, "kill")
-    pump.join(timeout=STRAGGLER_S)
-
-
-def _reap(watch: _Watch) -> int | None:
-    """Return the exit code. The pipe is left open where a stranger still writes to it: its number must not be used again."""
-    with contextlib.suppress(Exception):
-        watch.process.wait(timeout=2 * STRAGGLER_S)
-    if watch.process.stdout is not None and not watch.pump.is_alive():
-        watch.process.stdout.close()
-    return watch.process.returncode

@@ -18,7 +18,9 @@ class Launched:
     stopped_because: str | None = None
     """What `should_stop` answered, or `no-output`."""
     interrupted: bool = False
-    """The user pressed Ctrl-C, or somebody asked this process or the run to end."""
+    """It was ended because the user pressed Ctrl-C, or somebody asked this process or the run to end."""
+    is_end_asked: bool = False
+    """Somebody asked this process or the run to end, whether it was ended for that or by something else before."""
     first_step_s: float | None = None
     longest_silence_s: float = 0.0
     oom_kills: int = 0

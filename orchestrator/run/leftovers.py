@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 import psutil
@@ -19,9 +20,9 @@ def end_leftovers(rundir: RunDir, patience_s: float = PATIENCE_S) -> int:
     """End every process of this user that a run in this folder started; return how many there were.
 
     Call it while holding the run's lock: then none of them belongs to anybody. They are known by the mark in their environment
-    and by working in the run folder. First politely, after `patience_s` seconds by force.
+    and by working in the run folder, links in its path followed as the system does. First politely, after `patience_s` seconds by force.
     """
-    found = [process for process in psutil.process_iter() if _is_of(process, str(rundir.root))]
+    found = [process for process in psutil.process_iter() if _is_of(process, os.path.realpath(rundir.root))]
     for process in found:
         with contextlib.suppress(psutil.Error):
             process.resume()  # a held one does not hear that it is to end

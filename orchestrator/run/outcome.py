@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LAST_LINES = 20
 TRACEBACK_LINES = 60
 _KILLED_EXITS = {137, -9}
+_ENDING_SIGNALS = {"SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"}
+_ENDING_EXITS = {129, 130, 137, 143}
+"""What a shell makes of these signals."""
 _WINDOWS_CRASH = {3221225477, -1073741819}
 
 
@@ -162,6 +165,8 @@ def _ended_without_error(launched: Launched, bad_file: _Said | None, *, is_saved
 
 
 def _failed(launched: Launched) -> _Said:
+    if launched.is_end_asked and _is_ended_from_outside(launched):
+        return _interrupted(is_started=launched.first_step_s is not None)
     crash = last_words.innermost(launched.tail)
     text = crash.message if crash else "\n".join(launched.tail[-LAST_LINES:])
     lines = crash.lines[-TRACEBACK_LINES:] if crash else ()
@@ -174,6 +179,16 @@ def _failed(launched: Launched) -> _Said:
     if crash is not None:
         return _Said(Ending.FAILED, "crash", _crashed(crash.last), lines)
     return _ended_by_force(launched)
+
+
+def _is_ended_from_outside(launched: Launched) -> bool:
+    """Whether a signal ended the trainer: systemd, Slurm and a terminal send theirs to it as well as to this process."""
+    crash = last_words.innermost(launched.tail)
+    if crash is not None:
+        return crash.last.startswith("KeyboardInterrupt")
+    name = last_words.killing_signal(launched.tail) or _signal_name(launched.exit_code)
+    is_ended = name in _ENDING_SIGNALS or launched.exit_code in _ENDING_EXITS
+    return is_ended and not launched.oom_kills
 
 
 def _ended_by_force(launched: Launched) -> _Said:

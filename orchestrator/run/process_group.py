@@ -172,19 +172,32 @@ def _catches(process: int, number: int) -> bool:
 
 
 @contextlib.contextmanager
-def signals_noted() -> Iterator[list[int]]:
-    """Note Ctrl-C and requests to end instead of being ended by them. A signal that was ignored before stays ignored (nohup)."""
+def signals_noted(*, is_once: bool = False) -> Iterator[list[int]]:
+    """Note Ctrl-C and requests to end instead of being ended by them. A signal that was ignored before stays ignored (nohup).
+
+    `is_once`: only the first one is noted, the second does what it did before.
+    """
     noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield noted
         return
-    before = {}
+    before: dict[int, Any] = {}
+
+    def note(received: int, _frame: object) -> None:
+        noted.append(received)
+        if is_once:
+            _give_back(before)
+
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, lambda received, _frame: noted.append(received))
+            before[number] = signal.signal(number, note)
     try:
         yield noted
     finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
+        _give_back(before)
+
+
+def _give_back(handlers: Mapping[int, Any]) -> None:
+    for number, earlier in handlers.items():
+        signal.signal(number, earlier)

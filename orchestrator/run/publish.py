@@ -14,7 +14,7 @@ from orchestrator.core.durable import flush, link_or_copy, sha256_of
 from orchestrator.run.quarantine import quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from orchestrator.core.rundir import RunDir
@@ -73,10 +73,12 @@ class Found:
 class Publisher:
     """Publishes what one attempt leaves. Files that are being written are looked at again; `settle` takes the rest."""
 
-    def __init__(self, rundir: RunDir, first_step: int, verify: Callable[[Path], Verdict]) -> None:
-        """`first_step`: steps that lie before the attempt. `verify` reads a file and raises nothing."""
+    def __init__(
+        self, rundir: RunDir, first_step: int, verify: Callable[[Path], Verdict], done: Iterable[str] = ()
+    ) -> None:
+        """`first_step`: steps that lie before the attempt. `verify` reads a file and raises nothing. `done`: names that are settled."""
         self._rundir, self._first_step, self._verify = rundir, first_step, verify
-        self._done: set[str] = set()
+        self._done = set(done)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._keys: frozenset[str] | None = None
 

@@ -8,9 +8,10 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from orchestrator.core.record import HIDDEN, scrub
+from orchestrator.core.record import HIDDEN, may_hold_secret, scrub
 from orchestrator.run.console_log import ConsoleLog
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 64 * 1024
 QUEUE_BYTES = 16 * 1024 * 1024
 """Text waiting for a slow watcher. Above half of it progress updates are let go, above all of it other lines too."""
+MOST_UPDATES = 64
+"""Updates of a bar that are handed on of what was read at once."""
 _READ_BYTES = 64 * 1024
+_SHORT_BYTES = 1024
 _END = re.compile(rb"([\r\n])")
 _BAR = re.compile(r"\d+%\|[^|]*\|.*\]\s*$")
 """The last update of a bar ends with a newline. A text printed right behind a bar makes it an ordinary line."""
@@ -41,6 +45,14 @@ class Splitter:
     def feed(self, chunk: bytes) -> list[tuple[bytes, bytes]]:
         """Return the lines that `chunk` completes, as (text, end)."""
         parts = _END.split(chunk)
+        if not self.cut_bytes and len(self.pending) + len(parts[0]) <= MAX_LINE_BYTES >= max(map(len, parts)):
+            if len(parts) == 1:
+                self.pending += chunk
+                return []
+            parts[0] = bytes(self.pending) + parts[0]
+            self.pending[:] = parts[-1]
+            self.last_end = parts[-2]
+            return list(zip(parts[:-1:2], parts[1::2], strict=True))
         lines = []
         for index in range(0, len(parts) - 1, 2):
             self._add(parts[index])
@@ -141,6 +153,7 @@ class Pump(threading.Thread):
         self._log = ConsoleLog(log, clock)
         self._waiting = waiting
         self._secrets = secrets
+        self._secret_bytes = tuple(value.encode("utf-8", "backslashreplace") for value in secrets)
         self._clock = clock
         self._splitter = Splitter()
         self._shown_early = b""
@@ -163,9 +176,9 @@ class Pump(threading.Thread):
                 now = self._clock()
                 self.first_byte_at = now if self.first_byte_at is None else self.first_byte_at
                 self.last_byte_at = now
-                self._pass_on(self._splitter.feed(chunk), now)
+                self._pass_on(*self._split(chunk), now)
             if rest := self._splitter.rest():
-                self._pass_on([(rest, b"")], self._clock())
+                self._pass_on(b"", [(rest, b"")], self._clock())
         finally:
             self._log.close()
             self._waiting.close()
@@ -176,16 +189,29 @@ class Pump(threading.Thread):
         except OSError:  # closed by the launcher because a stranger kept the pipe open
             return b""
 
-    def _pass_on(self, lines: list[tuple[bytes, bytes]], now: float) -> None:
-        written, handed = [], []
-        for raw, end in lines:
-            text, clean = self._hide(raw)
-            written.append(clean + end)
-            if text.strip() and raw != self._shown_early:
+    def _split(self, chunk: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        """Return what is for the log alone, and the lines behind it: of many updates at once only the newest are cut apart."""
+        splitter = self._splitter
+        is_plain = len(splitter.pending) < _SHORT_BYTES and not splitter.cut_bytes and b"\n" not in chunk
+        if not is_plain or chunk.count(b"\r") <= 2 * MOST_UPDATES:
+            return b"", splitter.feed(chunk)
+        older = chunk.rsplit(b"\r", MOST_UPDATES + 1)[0] + b"\r"
+        head = bytes(splitter.pending) + older
+        splitter.pending.clear()
+        self._shown_early = b""
+        return head, splitter.feed(chunk[len(older) :])
+
+    def _pass_on(self, head: bytes, lines: list[tuple[bytes, bytes]], now: float) -> None:
+        block, handed = head + b"".join(chain.from_iterable(lines)), []
+        is_clean = not self._may_hold_secret(block)
+        if block:
+            hidden = b"" if is_clean else self._hide(head)[1] + b"".join(self._hide(raw)[1] + end for raw, end in lines)
+            self._log.write(block if is_clean else hidden)
+        for raw, end in _newest(lines):
+            if raw.strip() and raw != self._shown_early:
+                text = raw.decode("utf-8", "backslashreplace") if is_clean else self._hide(raw)[0]
                 handed.append(Line(text, end == b"\r" or bool(_BAR.search(text)), now))
             self._shown_early = b""
-        if written:
-            self._log.write(b"".join(written))
         if early := self._unfinished_progress():
             handed.append(Line(self._hide(early)[0], is_progress=True, at=now))
         if handed:
@@ -202,9 +228,21 @@ class Pump(threading.Thread):
         self._shown_early = early
         return early
 
+    def _may_hold_secret(self, data: bytes) -> bool:
+        return may_hold_secret(data) or any(value in data for value in self._secret_bytes)
+
     def _hide(self, raw: bytes) -> tuple[str, bytes]:
         text = raw.decode("utf-8", "backslashreplace")
+        if not self._may_hold_secret(raw):
+            return text, raw
         clean = scrub(text)
         for value in self._secrets:
             clean = clean.replace(value, HIDDEN)
         return (text, raw) if clean == text else (clean, clean.encode("utf-8", "backslashreplace"))
+
+
+def _newest(lines: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Leave out the older updates of a bar where many came at once: nobody sees them, and the log has them."""
+    if len(lines) <= MOST_UPDATES:
+        return lines
+    return [line for line in lines[:-MOST_UPDATES] if line[1] != b"\r"] + lines[-MOST_UPDATES:]

@@ -65,11 +65,11 @@ class SafeStop:
             return self._now()
         if not signals and request is None:
             return False
+        ahead = self._ahead()
+        if ahead is None:  # also later: a full disk may hold the trainer before the state that is waited for
+            return self._now()
         if self._saved_then is None:
             self._saved_then = self._count_saved()
-            ahead = self._ahead()
-            if ahead is None:
-                return self._now()
             self._on_asked("safe", ahead)
             return False
         return self._count_saved() > self._saved_then

@@ -11,9 +11,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from orchestrator.backends.attempt import Start
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from orchestrator.run.publish import Verdict
     from orchestrator.training.job import Job, Listener
     from orchestrator.training.watch import AttemptWatch
+
+
+MARKED_WITHIN_S = 60.0
+"""How long the end of an attempt waits for the marks of what it began with: ten thousand pictures take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,42 @@ class Done:
     watch: AttemptWatch
     rundir: RunDir
     """Of that attempt."""
+    notes: tuple[Text, ...] = ()
+    """What is to be said in the report of what could not be done."""
 
 
-def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
-    """Launch the trainer, and again where that may help: see run/retry.py and replan.py. Returns how the last attempt went."""
+def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool, asked: Sequence[int] = ()) -> Done:
+    """Launch the trainer, and again where that may help: see run/retry.py and replan.py. Returns how the last attempt went.
+
+    `asked`: signals that asked this process to end; where there is one, nothing further is begun.
+    Raises EnvironmentFault where the first attempt cannot be begun. Where a further one cannot, the last that was is returned
+    with a note: what it trained is to be reported all the same.
+    """
+    done = _attempt(job, listener, start, asked, why=why, may_stop=may_stop)
     while True:
-        done = _attempt(job, listener, start, why=why, may_stop=may_stop)
-        following = _what_follows(job, done, listener)
-        if following is None or not waited(following.wait_s):
+        following = _what_follows(done, listener)
+        if following is None or asked or not waited(following.wait_s, done.rundir):
             return done
-        job, why = following.job, following.why
-        start = start_of(job, done.rundir.attempt + 1)
+        try:
+            done = _further(following, done, listener, asked, may_stop=may_stop)
+        except (EnvironmentFault, OSError) as error:
+            note = _not_begun(error)
+            listener.told(note)
+            return replace(done, notes=(note,))
+
+
+def _further(following: _Following, done: Done, listener: Listener, asked: Sequence[int], *, may_stop: bool) -> Done:
+    from orchestrator.run.history import read_history
+    from orchestrator.training.begun_from import start_text
+
+    job, start = following.job, start_of(following.job, done.rundir.attempt + 1)
+    listener.told(start_text(job, start, read_history(job.rundir)))
+    return _attempt(job, listener, start, asked, why=following.why, may_stop=may_stop)
+
+
+def _not_begun(error: EnvironmentFault | OSError) -> Text:
+    why = error.problems[0].what if isinstance(error, EnvironmentFault) else reason_of(error)
+    return Text(f"a further attempt could not be begun: {why.en}", f"无法开始下一次尝试：{why.zh}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +88,16 @@ class _Following:
     wait_s: float = 0.0
 
 
-def _what_follows(job: Job, done: Done, listener: Listener) -> _Following | None:
-    """Decide and tell what comes after an attempt; None: nothing."""
+def _what_follows(done: Done, listener: Listener) -> _Following | None:
+    """Decide and tell what comes after an attempt; None: nothing. Who asked for the end gets no further one."""
     from orchestrator.run.history import read_history
     from orchestrator.run.outcome import judge_outcome
     from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
     from orchestrator.training.replan import with_less_memory
 
+    if done.launched.is_end_asked:
+        return None
+    job = done.job
     history = read_history(job.rundir)
     outcome = judge_outcome(done.launched, done.rundir, output_name=job.plan.output_name)
     wishes = job.loaded.recipe.train
@@ -101,32 +136,31 @@ def start_of(job: Job, attempt: int) -> Start:
     return Start(attempt, first_step, job.rundir.relative(state.path), is_replanned)
 
 
-def waited(seconds: float) -> bool:
-    """Wait; False where the user wants to end meanwhile."""
+def waited(seconds: float, rundir: RunDir) -> bool:
+    """Wait; False where the user wants to end meanwhile, by a signal or by `lora-run stop`."""
     from orchestrator.run.process_group import signals_noted
+    from orchestrator.run.stop import read_request
 
     until = time.monotonic() + seconds
     with signals_noted() as noted:
-        while time.monotonic() < until and not noted:
+        while time.monotonic() < until and not noted and read_request(rundir) is None:
             time.sleep(0.1)
-    return not noted
+    return not noted and read_request(rundir) is None
 
 
-def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool) -> Done:
-    """One launch of the trainer, from its folder to its settled files."""
+def _attempt(job: Job, listener: Listener, start: Start, asked: Sequence[int], *, why: str, may_stop: bool) -> Done:
+    """One launch of the trainer, from its folder to its settled files. Signals in `asked` came before it."""
     from orchestrator.backends.attempt import attempt_build
     from orchestrator.run.ballast import free_ballast, make_ballast
     from orchestrator.run.create import claim_attempt
     from orchestrator.run.inputs import start_marking
     from orchestrator.run.keeper import Keeper
     from orchestrator.run.launch import launch
-    from orchestrator.run.stop import SafeStop, forget_request
+    from orchestrator.run.stop import SafeStop
     from orchestrator.training.watch import AttemptWatch
 
     build = attempt_build(job.build, start)
     rundir = claim_attempt(job.rundir, start.attempt, {**build.files, **_plan_file(job, start)})
-    if why in ("start", "resume"):  # what was asked while a further try was waited for still holds
-        forget_request(rundir)
     job.journal.attempt = start.attempt
     plan = job.plan
     changes = {"changes": dict(plan.changes)} if plan.changes else {}
@@ -137,16 +171,18 @@ def _attempt(job: Job, listener: Listener, start: Start, *, why: str, may_stop: 
     no_ballast = make_ballast(rundir.ballast)
     if no_ballast is not None:
         listener.told(no_ballast)
-    if not rundir.inputs_json.exists():
-        start_marking(plan, rundir, job.record.trainer)
+    marking = None if rundir.inputs_json.exists() else start_marking(plan, rundir, job.record.trainer)
     keeper.start()
     (command,) = build.commands
     try:
         launched = launch(
             command, rundir, watch.on_line, watch.stop_reason, patience=watch.patience, on_start=watch.begin,
-            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper, is_due=stop.is_due, hold=watch.hold,
+            on_silence=watch.on_silence, on_lost_helper=watch.on_lost_helper,
+            on_log_trouble=watch.on_log_trouble, is_due=lambda signals: stop.is_due(signals + len(asked)), hold=watch.hold,
         )  # fmt: skip
     finally:
+        if marking is not None:
+            marking.join(MARKED_WITHIN_S)  # a run that was stopped early is gone on with too
         free_ballast(rundir.ballast)  # what is still to be written now needs its room
         watch.write_down(keeper.finish())
     if not launched.interrupted and _rescue(job, rundir, start, listener):

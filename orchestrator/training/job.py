@@ -24,7 +24,10 @@ class Listener(Protocol):
         """Hear where the run lies and how long it will be."""
 
     def told(self, text: Text) -> None:
-        """Hear about a decision or a finding on the way."""
+        """Hear about a decision on the way: what is done now, and what can be done about it."""
+
+    def found(self, text: Text) -> None:
+        """Hear what a live rule finds."""
 
     def event(self, event: LogEvent) -> None:
         """Hear about a line of the trainer that means something. Steps are those of the whole run."""

@@ -12,6 +12,7 @@ from orchestrator.core.finding import Problem
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text, plural
 from orchestrator.training.attempts import start_of
+from orchestrator.training.begun_from import start_text
 from orchestrator.training.job import Job
 
 if TYPE_CHECKING:
@@ -21,16 +22,23 @@ if TYPE_CHECKING:
     from orchestrator.backends.attempt import Start
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
+    from orchestrator.run.journal import Journal
     from orchestrator.run.run_record import RunRecord
     from orchestrator.training.job import Listener
 
 
 def open_run(
-    path: Path, held: ExitStack, *, shares_gpu: bool = False, tell: Callable[[Text], None] = lambda _text: None
+    path: Path,
+    held: ExitStack,
+    *,
+    shares_gpu: bool = False,
+    from_scratch: bool = False,
+    tell: Callable[[Text], None] = lambda _text: None,
 ) -> Job:
     """Take hold of the run folder at `path` and its GPUs; what is held is let go with `held`.
 
-    What an earlier attempt left running is ended, and told; so is each published file that was changed since.
+    What an earlier attempt left running is ended, and told; so is each published file that was changed since. `from_scratch`: what it
+    began with need not have been written down.
 
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
     EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
@@ -47,6 +55,7 @@ def open_run(
     from orchestrator.run.private import refuse_foreign
     from orchestrator.run.publish import changed_files
     from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.stop import forget_request
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
     from orchestrator.run.trusted import trust_of_run
 
@@ -55,6 +64,7 @@ def open_run(
         raise InputError([no_run(path)])
     refuse_foreign(rundir.root)
     held.enter_context(run_locked(rundir))
+    forget_request(rundir)  # of whoever trained here before; what is asked for from now on holds
     left = end_leftovers(rundir)
     if left:
         tell(_ended_leftovers(left))
@@ -64,7 +74,7 @@ def open_run(
     trainer = find_trainer(plan.family)
     held.enter_context(trainer_held(trainer, rundir.root.name))
     verify_trainer(trainer)
-    changed = [*changed_inputs(plan, rundir, trainer), *_changed_recipe(rundir, record)]
+    changed = [*changed_inputs(plan, rundir, trainer, needs_marks=not from_scratch), *_changed_recipe(rundir, record)]
     if changed:
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
@@ -73,16 +83,38 @@ def open_run(
     if build.problems:
         raise InputError(build.problems)
     journal = held.enter_context(closing(Journal(rundir.journal)))
+    settle_cut_off(rundir, journal)
     loaded = load_recipe(rundir.resolved_recipe)
     return Job(loaded, rescan(plan, rundir), plan, build, rundir, record, journal)
+
+
+def settle_cut_off(rundir: RunDir, journal: Journal) -> None:
+    """Publish what the newest attempt left whole, and set apart what is torn, where the tool died before it could.
+
+    Call it while holding the run's lock, when nothing of the run lives any more and no later attempt was begun.
+    """
+    from orchestrator.run.history import read_history
+    from orchestrator.run.publish import Publisher, newest_attempt
+    from orchestrator.training.attempts import verify
+
+    history = read_history(rundir)
+    if not history.attempts or history.attempts[-1].ending or history.attempts[-1].number < newest_attempt(rundir):
+        return
+    last = history.attempts[-1]
+    told = {*(p.source for p in history.published), *history.quarantined}
+    own = RunDir(rundir.root, last.number)
+    done = {Path(source).name for source in told if source.startswith(own.relative(own.output) + "/")}
+    journal.attempt = last.number
+    for found in Publisher(own, last.first_step, verify, done).settle():
+        journal.add("quarantined" if found.problem else "published", **found.facts())
 
 
 def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> Start | None:
     """Return where to go on, None where nothing is left to train. What is trained a second time is told.
 
-    Raises InputError when no state is whole and `from_scratch` is not said, EnvironmentFault when the disk has no room for the rest.
+    `from_scratch` begins anew where no state is whole, and only there: two courses in one folder could not be told apart.
+    Raises InputError when no state is whole and it is not said, EnvironmentFault when the disk has no room for the rest.
     """
-    from orchestrator.backends.attempt import Start
     from orchestrator.run.disk import require_room, run_need
     from orchestrator.run.history import read_history
     from orchestrator.run.publish import newest_attempt
@@ -92,29 +124,20 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     if any(p.is_final and p.step is not None and p.step >= total for p in history.published):
         return None
     number = newest_attempt(job.rundir) + 1
-    start = Start(number, is_replanned=bool(job.plan.changes)) if from_scratch else start_of(job, number)
+    start = start_of(job, number)
     if start.state is None and not from_scratch:
         raise InputError([_no_state(job, history)])
+    if start.state is not None and from_scratch:
+        listener.told(_NOT_FROM_SCRATCH)
     require_room(job.rundir.root, job.plan, run_need(job.plan, start.first_step, job.rundir.root), listener.told)
-    lost = max(0, reached(job.rundir, history) - start.first_step)
-    listener.told(_from(start, total, lost))
+    listener.told(start_text(job, start, history))
     return start
 
 
-def reached(rundir: RunDir, history: History) -> int:
-    """Return the last step that was trained: the journal's, or the console's where the attempt was cut off."""
-    from orchestrator.observe.console_file import read_console
-
-    if not history.attempts:
-        return 0
-    last = history.attempts[-1]
-    if last.ending:
-        return last.last_step
-    try:
-        seen = read_console(RunDir(rundir.root, last.number).console_log).progress.steps
-    except OSError:
-        return last.last_step
-    return max(last.last_step, last.first_step + max(seen, default=0))
+_NOT_FROM_SCRATCH = Text(
+    "a whole state is there, so the run goes on from it; to begin anew, start a new run with the recipe",
+    "已有完整的状态，因此从该状态继续；若要从头开始，请用配方开始新的训练",
+)
 
 
 def _changed_recipe(rundir: RunDir, record: RunRecord) -> list[Problem]:
@@ -190,20 +213,4 @@ def _ended_leftovers(count: int) -> Text:
     return Text(
         f"{plural(count, 'process', 'processes')} of an earlier attempt still lived and had to be ended",
         f"之前的尝试还有 {count} 个进程在运行，已将其结束",
-    )
-
-
-def _from(start: Start, total: int, lost: int) -> Text:
-    left = total - start.first_step
-    again = Text("", "")
-    if lost:
-        again = Text(
-            f"; {plural(lost, 'step', 'steps')} after it were not saved and are trained again",
-            f"；其后的 {lost} 步没有保存，需要重新训练",
-        )
-    if start.state is None:
-        return Text(f"beginning anew: {plural(left, 'step', 'steps')}{again.en}", f"从头开始：{left} 步{again.zh}")
-    return Text(
-        f"going on from step {start.first_step} of {total}, {left} to go{again.en}",
-        f"从第 {start.first_step} 步（共 {total} 步）继续，还剩 {left} 步{again.zh}",
     )

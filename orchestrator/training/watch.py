@@ -83,7 +83,7 @@ class AttemptWatch:
         listener.begins(self._rundir, job.plan.steps.total_steps)
         case = make_case(job.loaded, None, job.plan)
         stop_on = job.plan.stop_on if self._may_stop else ()
-        self._watch = Watching(case, stop_on, self._rundir.telemetry, self._on_event, listener.told)
+        self._watch = Watching(case, stop_on, self._rundir.telemetry, self._on_event, listener.found)
         self._looking = Looking(replace(case, dataset=job.dataset))
         self._looking.begin()
 
@@ -138,6 +138,11 @@ class AttemptWatch:
         self._job.journal.add("helper-replaced")
         self._listener.told(HELPER_REPLACED)
 
+    def on_log_trouble(self, text: Text) -> None:
+        """Note that the console log is no longer whole."""
+        self._job.journal.add("console-log", told=text.en)
+        self._listener.told(text)
+
     def ahead(self) -> Ahead | None:
         """Return what lies before the next saved state, None where none will come."""
         from orchestrator.run.stop import Ahead
@@ -173,9 +178,9 @@ class AttemptWatch:
             exit_code=launched.exit_code,
         )  # fmt: skip
 
-    def end(self, launched: Launched) -> tuple[Dataset | None, tuple[Text, ...]]:
+    def end(self, *, is_hurried: bool) -> tuple[Dataset | None, tuple[Text, ...]]:
         """Return the data set with what was seen of it meanwhile, and what is to be said of that."""
-        return self._looking.end(0.0) if launched.interrupted else self._looking.end()
+        return self._looking.end(0.0) if is_hurried else self._looking.end()
 
 
 def patience_for(job: Job) -> Patience:

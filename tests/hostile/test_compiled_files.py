@@ -24,7 +24,7 @@ OPTIONS: dict[str, dict[str, Option]] = {family: load_options(PIN, facts.entry) 
 CHOICES = [(f, o) for f, options in OPTIONS.items() for o in options.values() if o.choices]
 ALL = 50_000
 RELIABILITY = {
-    "E03": f"every key of {len(CASES)} compiled runs and of all accepted made-up recipes",
+    "E03": f"every key of {len(CASES)} compiled runs: an option of the trainer, with a value that its parser takes",
     "E04": f"{sum(len(o.choices or ()) for _, o in CHOICES)} choices of {len(CHOICES)} options taken, others refused",
     "E05": f"{ALL:,} texts through JSON and our own records: equal",
 }

@@ -38,6 +38,7 @@ ORDERS = (
 PAYLOADS = tuple(form.format(order, CANARY) for form in FORMS for order in ORDERS)
 SHELLS = {"system", "popen", "execl", "execlp", "spawnl", "spawnlp", "create_subprocess_shell"}
 TRIED = PAYLOADS[:: count(1, 5)]
+METADATA = ("author", "description", "license", "tags", "training_comment")
 WORDS = ("vae", "network_weights", "pretrained_model", "optimizer", "class", "network module")
 ENUMERATED = ("optimizer_type", "lr_scheduler")
 RELIABILITY = {
@@ -55,24 +56,17 @@ def test_free_text_arrives_as_it_was_and_no_command_holds_it(
     assert good is not None
     arrived = 0
     for text in TRIED:
-        path = recipe(
-            name=text[:100],
-            subject={"trigger": text, "class_tokens": text},
-            metadata={"author": text, "description": text, "license": text, "tags": text, "training_comment": text},
-            sample={"prompts": [text]},
-        )
-        build, _ = look(path)
-        if build is None:
-            continue
-        arrived += 1
-        assert build.commands == good.commands
-        told = toml.loads(build.files["train.toml"])
-        assert told["metadata_title"] == text[:100]
-        assert {told[f"metadata_{key}"] for key in ("author", "description", "license", "tags", "trigger_phrase")} == {
-            text
-        }
-        assert told["training_comment"] == text
-    assert arrived > len(TRIED) / 2
+        build, _ = look(recipe(metadata=dict.fromkeys(METADATA, text), sample={"prompts": [text]}))
+        if build is not None:
+            arrived += 1
+            told = toml.loads(build.files["train.toml"])
+            assert {told[key if key == "training_comment" else f"metadata_{key}"] for key in METADATA} == {text}
+            assert build.commands == good.commands
+        named, _ = look(recipe(name=text[:100], subject={"trigger": text, "class_tokens": text}))
+        if named is not None:
+            assert named.commands == good.commands
+            assert toml.loads(named.files["train.toml"])["metadata_trigger_phrase"] == text
+    assert arrived > 0.9 * len(TRIED)  # a prompt that begins with an option, and a separator of lines, are refused
     assert not (tmp_path / CANARY).exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from orchestrator.prepared import prepare
 from orchestrator.run.trusted import distrust, read_trusted, trust, trusted_path
+from tests.hostile.fake_run import lora_run
 from tests.hostile.files import archive, calling, tensors
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ NAMES = (
 )  # fmt: skip
 KEYS = ("pretrained_model_name_or_path", "vae", "network_weights")
 RELIABILITY = {
-    "T07": f"{len(NAMES)} pickles as each of {', '.join(KEYS)}; folders in diffusers layout with pickles in them"
+    "C07": f"{len(NAMES)} pickles as each of {', '.join(KEYS)}: exit 2, canary absent",
+    "T07": f"{len(NAMES)} pickles as each of {', '.join(KEYS)}; folders in diffusers layout with pickles in them",
 }
 
 
@@ -115,3 +118,19 @@ def test_sft_is_another_name_of_safetensors_only_where_the_trainer_takes_it_so(r
     (tmp_path / "base.sft").write_bytes(tensors())
     found = prepare(with_file(recipe, "pretrained_model_name_or_path", "base.sft")).problems
     assert [problem.code for problem in found] == ["pickle-model-file"]
+
+
+def test_the_verb_lists_adds_and_takes_back(recipe: Write, tmp_path: Path) -> None:
+    path = recipe(network={"network_module": "my_package.net"})
+    assert "nothing is trusted" in lora_run("trust", cwd=tmp_path).stdout
+    assert lora_run("check", path.name, cwd=tmp_path).returncode == 2
+    added = lora_run("trust", path.name, "--format", "json", cwd=tmp_path)
+    (entry,) = json.loads(added.stdout)["added"]
+    assert (added.returncode, entry["kind"], entry["name"]) == (0, "recipe", "alice.yaml")
+    assert lora_run("check", path.name, cwd=tmp_path).returncode == 0
+    assert f"recipe alice.yaml  sha256 {entry['sha256']}" in lora_run("trust", cwd=tmp_path).stdout
+    assert "no longer trusted: recipe alice.yaml" in lora_run("trust", "--remove", path.name, cwd=tmp_path).stdout
+    again = lora_run("trust", "--remove", path.name, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "error[not-trusted]" in again.stderr
+    assert lora_run("trust", "nowhere.ckpt", cwd=tmp_path).returncode == 2

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from orchestrator.observe.present import look_at
+from orchestrator.report.tell_now import next_step
 from orchestrator.run.journal import Journal
 from tests.made_runs import add_to_log, bar, held, leave_dead_owner, make_run, save_state
 
@@ -75,11 +76,25 @@ def test_the_pace_is_that_of_the_journal_once_it_has_notes(tmp_path: Path) -> No
         assert look_at(run).steps_per_second == 0.5
 
 
+def test_a_run_that_is_held_for_lack_of_room(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    add_to_log(run, bar(5))
+    with held(run), closing(Journal(run.journal)) as journal:
+        journal.add("disk", told="paused before the save at step 20", is_held=True)
+        now = look_at(run)
+        assert (now.phase, now.step, now.steps_per_second, now.seconds_left) == ("paused", 5, None, None)
+        assert "free some space" in next_step(now).en
+        journal.add("disk", told="there is room again", is_held=False)
+        assert (look_at(run).phase, look_at(run).steps_per_second) == ("training", 2.0)
+
+
 def test_phases(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     add_to_log(run, bar(5))
     with held(run), closing(Journal(run.journal)) as journal:
         journal.add("stop-asked", how="safe", step=5)
+        assert look_at(run).phase == "stopping"
+        journal.add("disk", told="paused", is_held=True)
         assert look_at(run).phase == "stopping"
         journal.add("attempt-ended", step=6, ending="failed", cause="crash")
         assert look_at(run).phase == "waiting"

@@ -63,6 +63,9 @@ class Heard:
     def told(self, text: Text) -> None:
         self.words.append(text)
 
+    def found(self, text: Text) -> None:
+        self.words.append(text)
+
     def event(self, event: LogEvent) -> None:
         self.events.append(event)
 
@@ -128,7 +131,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setattr(trainers, "find_trainer", lambda _family: replace(real, python=fake))
     waits = made.waits
 
-    def waited(seconds: float) -> bool:
+    def waited(seconds: float, _rundir: object) -> bool:
         waits.append(seconds)
         return True
 

@@ -44,7 +44,7 @@ def test_a_jumping_wall_clock_changes_nothing(runs: Runs, monkeypatch: pytest.Mo
         def now(cls, tz: dt.tzinfo | None = None) -> Clock:
             return cls.fromtimestamp(now(), tz)
 
-    def waited(_seconds: float) -> bool:
+    def waited(_seconds: float, _rundir: object) -> bool:
         states = sorted(runs.rundir.output.glob("*-state"))
         assert len(states) == 2
         os.utime(states[0], (4e9, 4e9))

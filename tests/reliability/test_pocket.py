@@ -60,7 +60,7 @@ def do_harm(runs: Runs) -> None:
 
 def test_the_embedded_trainer_survives_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = make_runs(tmp_path, monkeypatch.setenv)
-    monkeypatch.setattr(attempts, "waited", lambda _seconds: True)
+    monkeypatch.setattr(attempts, "waited", lambda _seconds, _rundir: True)
     thread = threading.Thread(target=do_harm, args=(runs,))
     thread.start()
     done = runs.start({}, f"train.max_train_epochs={EPOCHS}", "telemetry=log")

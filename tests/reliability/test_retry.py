@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.core.finding import Severity
+from orchestrator.core.errors import EnvironmentFault
+from orchestrator.core.finding import Problem, Severity
+from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
 from orchestrator.pipeline import read_end
-from orchestrator.run import launch
+from orchestrator.run import create, launch, process_group
 from orchestrator.run.history import Attempt, History
 from orchestrator.run.launched import Launched
 from orchestrator.run.model import Ending, Outcome
 from orchestrator.run.retry import WAIT_S, next_try
-from orchestrator.run.stop import request_stop
+from orchestrator.run.stop import read_request, request_stop
 from orchestrator.training import attempts
+from orchestrator.training.resume import open_run, start_again
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
@@ -41,6 +51,9 @@ def test_a_killed_trainer_goes_on_from_its_newest_state(runs: Runs) -> None:
     assert done.launched.exit_code == 0
     assert runs.waits == [WAIT_S] == [30.0]
     assert runs.heard.has("once more in 30 s")
+    assert runs.heard.has(
+        f"going on from step 8 of {TOTAL}, 8 to go; 1 step after it was not saved and is trained again"
+    )
 
 
 def test_a_crash_that_passes_is_tried_once(runs: Runs) -> None:
@@ -48,6 +61,7 @@ def test_a_crash_that_passes_is_tried_once(runs: Runs) -> None:
     assert [a.why for a in runs.history.attempts] == ["start", "retry"]
     assert runs.history.attempts[-1].ending == "failed"
     assert runs.waits == [30.0]
+    assert runs.heard.has(f"beginning anew: {TOTAL} steps; 2 steps that had been trained were not saved")
 
 
 def test_the_same_step_twice_is_told_and_no_third_time_tried(runs: Runs) -> None:
@@ -57,7 +71,7 @@ def test_the_same_step_twice_is_told_and_no_third_time_tried(runs: Runs) -> None
 
 
 def test_a_stop_asked_for_during_the_wait_holds_for_the_next_try(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked_meanwhile(_seconds: float) -> bool:
+    def asked_meanwhile(_seconds: float, _rundir: object) -> bool:
         request_stop(runs.rundir, "now")
         return True
 
@@ -65,6 +79,68 @@ def test_a_stop_asked_for_during_the_wait_holds_for_the_next_try(runs: Runs, mon
     runs.start({"1": {"at": 3, "do": "passing"}})
     _, second = runs.history.attempts
     assert (second.why, second.ending) == ("retry", "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("what", "ending", "cause"), [("kill", "interrupted", "interrupted"), ("oom", "failed", "out-of-memory")]
+)
+def test_who_asked_for_the_end_gets_no_further_try(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str, ending: str, cause: str
+) -> None:
+    monkeypatch.setattr(runs.heard, "event", lambda _event: request_stop(runs.rundir, "safe"))
+    runs.start({"1": {"at": 3, "do": what}}, "train.on_oom=adapt")
+    (only,) = runs.history.attempts
+    assert (only.ending, only.cause, runs.waits) == (ending, cause, [])
+
+
+def test_a_stop_asked_for_while_resume_looks_at_its_inputs_holds_and_an_older_one_does_not(runs: Runs) -> None:
+    runs.start({"1": {"at": 10, "do": "mistake"}})
+    runs.plan_faults({})
+    request_stop(runs.rundir, "now")
+    with ExitStack() as held:
+        job = open_run(runs.rundir.root, held)
+        assert read_request(runs.rundir) is None
+        request_stop(runs.rundir, "now")
+        start = start_again(job, runs.heard)
+        assert start is not None
+        attempts.train(job, runs.heard, start, why="resume", may_stop=True)
+    assert runs.history.attempts[-1].ending == "interrupted"
+
+
+def test_a_further_attempt_that_cannot_be_begun_costs_no_report(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = create.claim_attempt
+
+    def claim(rundir: RunDir, attempt: int, files: Mapping[str, str]) -> RunDir:
+        if attempt == 2:
+            RunDir(rundir.root, 2).attempt_dir.mkdir()
+            raise EnvironmentFault([Problem("cannot-write", same("the disk is full"))])
+        return real(rundir, attempt, files)
+
+    monkeypatch.setattr(create, "claim_attempt", claim)
+    finished = runs.whole({"1": {"at": 10, "do": "kill"}})
+    assert finished.report.case.outcome is not None
+    assert finished.report.case.outcome.cause == "killed"
+    assert (runs.rundir.root / "report.html").is_file()
+    assert runs.history.ending == "failed"
+    assert "further attempt could not be begun: the disk is full" in runs.rundir.report_json.read_text()
+
+
+def test_ctrl_c_between_two_attempts_or_while_the_report_is_written(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: object) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    monkeypatch.setattr(attempts, "_rescue", press)
+    runs.whole({"1": {"at": 10, "do": "kill"}})
+    assert [a.cause for a in runs.history.attempts] == ["killed"]
+    assert (runs.rundir.root / "report.html").is_file()
+    with process_group.signals_noted(is_once=True) as noted:
+        press()
+        assert noted == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            press()
 
 
 def test_a_mistake_is_never_tried_again(runs: Runs) -> None:
@@ -136,3 +212,11 @@ def test_a_process_that_linux_killed_for_memory_is_no_killed_one(runs: Runs, mon
     runs.start({"1": {"at": 3, "do": "kill"}})
     (only,) = runs.history.attempts
     assert (only.cause, runs.waits) == ("out-of-host-memory", [])
+
+
+def test_a_stop_asked_for_ends_the_wait(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    request_stop(run, "safe")
+    began = time.monotonic()
+    assert not attempts.waited(20.0, run)
+    assert time.monotonic() - began < 5

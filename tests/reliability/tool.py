@@ -19,7 +19,7 @@ def main() -> None:
     real = trainers.find_trainer("pocket")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainers, "find_trainer", lambda _family: replace(real, python=folder / "fake-python"))
-        patch.setattr(attempts, "waited", lambda _seconds: False)
+        patch.setattr(attempts, "waited", lambda _seconds, _rundir: False)
         Runs(folder, folder / "faults.json", []).start({"step_s": 0.1})
 
 

@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.finding import Confidence, Evidence, Location, Problem, Severity, Status, Verdict
+from orchestrator.core.observation import LogEvent
 from orchestrator.core.problem_text import column_width
 from orchestrator.core.provenance import Source
+from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import LANGUAGES, Language, Text, same
 from orchestrator.diagnose.rule import Says
 from orchestrator.plan.model import Prompt, Resolved
 from orchestrator.report import live_line, terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
+from orchestrator.report.watcher import Watcher
+from orchestrator.run.stop import Ahead, asked_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from orchestrator.report.model import ReportData
 
@@ -386,6 +391,21 @@ def test_in_a_pipe_each_phase_is_told_once_and_no_empty_bar() -> None:
     live.update(0)
     live.close()
     assert stream.getvalue() == "starting\nloading\n"
+
+
+def test_what_is_told_on_the_way_stands_whole_above_the_line(tmp_path: Path) -> None:
+    stream = FakeTerminal()
+    ahead = Ahead(120, 150.0, 380)
+    with Watcher(stream, "en") as watcher:
+        watcher.begins(RunDir(tmp_path), 1500)
+        watcher.event(LogEvent("progress", {"step": 481, "avr_loss": 0.1234}, 1, ""))
+        watcher.told(asked_text("safe", ahead))
+        watcher.told(asked_text("now", None))
+        watcher.found(same("NaN loss at step 481"))
+    lines = re.split(r"\r\x1b\[2K|\n", stream.getvalue())
+    assert asked_text("safe", ahead).en in lines
+    assert "stopping now" in lines
+    assert [line for line in lines if line.startswith("step 481/1,500")][-1].endswith("NaN loss at step 481")
 
 
 @pytest.mark.parametrize("number", [1, 120])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.rundir import RunDir
+    from orchestrator.core.text import Text
 
     Make = Callable[[str], Command]
 
@@ -379,7 +380,9 @@ def test_a_slow_watcher_does_not_stop_the_trainer(rundir: RunDir, fake_trainer: 
 
 def test_a_log_that_cannot_be_written_is_told(rundir: RunDir, fake_trainer: Make) -> None:
     rundir.console_log.mkdir()
-    result = launch(fake_trainer("print('goes on')"), rundir, ignore, go_on)
+    told: list[Text] = []
+    result = launch(fake_trainer("print('goes on')"), rundir, ignore, go_on, on_log_trouble=told.append)
+    assert [text.en.split(" (")[0] for text in told] == ["the console log cannot be written"]
     assert result.exit_code == 0
     assert result.tail == ("goes on",)
     assert result.log_error

@@ -31,13 +31,14 @@ def start(command: list[str], folder: Path, *, is_marked: bool) -> subprocess.Po
 
 
 def test_what_a_run_left_is_ended_and_nothing_else(tmp_path: Path) -> None:
-    run, other = tmp_path / "run", tmp_path / "other"
+    run, other, link = tmp_path / "run", tmp_path / "other", tmp_path / "link"
     run.mkdir()
     other.mkdir()
+    link.symlink_to(run)  # as `~/runs` on another disk
     ours = [start(SLEEP, run, is_marked=True), start(DEAF, run, is_marked=True)]
     strangers = [start(SLEEP, run, is_marked=False), start(SLEEP, other, is_marked=True)]
     try:
-        assert end_leftovers(RunDir(run), patience_s=0.5) == 2
+        assert end_leftovers(RunDir(link), patience_s=0.5) == 2
         time.sleep(0.1)
         assert all(process.poll() is not None for process in ours)
         assert all(process.poll() is None for process in strangers)

@@ -149,6 +149,23 @@ def test_a_kill_by_the_system_for_memory_is_known_from_the_kernels_count(rundir:
     assert judge_outcome(replace(killed, oom_kills=0), rundir).cause == "killed"
 
 
+INTERRUPTED = ("Traceback (most recent call last):", '  File "x.py", line 1, in <module>', "KeyboardInterrupt")
+MISTAKE = (*INTERRUPTED[:2], "ValueError: bad caption file")
+
+
+@pytest.mark.parametrize(
+    "launched", [Launched(-15, 9.0, 1.0), Launched(-9, 9.0, 1.0), Launched(1, 9.0, 1.0, tail=INTERRUPTED)]
+)
+def test_a_signal_that_the_trainer_got_as_well_is_the_wish_to_end_and_no_crash(
+    rundir: RunDir, launched: Launched
+) -> None:
+    asked = replace(launched, is_end_asked=True, first_step_s=2.0)
+    assert judge_outcome(launched, rundir).ending is Ending.FAILED
+    assert judge_outcome(asked, rundir).ending is Ending.INTERRUPTED
+    assert judge_outcome(replace(asked, tail=MISTAKE, exit_code=1), rundir).cause == "crash"
+    assert judge_outcome(replace(asked, tail=(), exit_code=-11), rundir).cause == "crash"
+
+
 def test_the_kernels_count_is_read_during_a_launch(
     rundir: RunDir, fake_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

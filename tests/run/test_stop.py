@@ -83,6 +83,14 @@ def test_where_nothing_will_be_saved_once_is_now(tmp_path: Path) -> None:
     assert scene.heard == [("now", None)]
 
 
+def test_a_disk_that_holds_the_trainer_before_the_state_ends_the_wait(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    assert not scene.is_due(1)
+    scene.ahead = None
+    assert scene.is_due(1)
+    assert [how for how, _ in scene.heard] == ["safe", "now"]
+
+
 def test_an_old_wish_is_forgotten(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     forget_request(run)

@@ -81,6 +81,8 @@ class Heard:
 
     def told(self, text: Text) -> None: ...
 
+    def found(self, text: Text) -> None: ...
+
     def event(self, event: LogEvent) -> None:
         self.events.append(event)
 
@@ -251,6 +253,22 @@ def test_stopping_asks_once_more_where_an_attempt_began_meanwhile(tmp_path: Path
     assert asked.was_going_on
     assert asked.present.run.standing == "interrupted"
     assert said
+
+
+def test_a_run_that_is_held_by_a_full_disk_is_said_to_stop_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "_state_every_steps", lambda _run: 20)
+    run = make_run(tmp_path)
+    add_to_log(run, bar(5))
+    said: list[Text] = []
+    with closing(Journal(run.journal)) as journal:
+        journal.add("disk", told="paused", is_held=True)
+
+    def work() -> None:
+        assert wait_until(lambda: bool(said))
+
+    with going_on(run, work):
+        outside.stop(run, "safe", said.append, waits=True)
+    assert said[0].en == "stopping now"
 
 
 def test_stop_now_without_waiting(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orchestrator.backends.protocol import Build
     from orchestrator.core.finding import Problem
     from tests.hostile.recipes.case import Case
 
@@ -54,6 +55,9 @@ class Told:
     printed: str
     """All that is printed."""
     verdict: Verdict = field(default_factory=Verdict)
+    family: str = ""
+    build: Build | None = None
+    """What would be laid down and started."""
 
     @property
     def refused(self) -> str:
@@ -78,4 +82,4 @@ def check(recipe: Path, overrides: Sequence[str] = (), form: str = "text") -> To
             code = tell.problems(error.problems, form, "en", error.exit_code)
             return Told(code, error.problems, out.getvalue())
         code = tell.checked(done.verdict, done.problems, done.dataset, done.plan, None, (), form, "en")
-    return Told(code, done.problems, out.getvalue(), done.verdict)
+    return Told(code, done.problems, out.getvalue(), done.verdict, done.loaded.recipe.base_model.family, done.build)

@@ -12,7 +12,8 @@ from orchestrator.backends.registry import known_options
 from orchestrator.core.source import parse_document
 from orchestrator.recipe.dump import to_yaml
 from orchestrator.recipe.extends import shipped_recipes
-from orchestrator.recipe.keys import OTHER_NAMES, all_keys, alternatives
+from orchestrator.recipe.keys import all_keys, alternatives
+from orchestrator.recipe.other_names import OTHER_NAMES
 from tests.hostile.recipes.case import GOOD
 
 FAMILIES = ("sdxl", "sdxl", "sd15", "sd2", "sd3", "flux", "pocket")

@@ -21,6 +21,16 @@ BROKEN = {
         "telemetry: probe\n",
         "trainer_args: {gradient_accumulation_steps: 0x1Fg}\n",
     ),
+    "more steps than atoms, for which intervals of saving were tried one by one": ("steps: 600", f"steps: {2**63 - 1}"),
+    "an interval of saving under trainer_args that is text": (
+        "telemetry: probe\n",
+        "trainer_args: {save_every_n_epochs: x, save_n_epoch_ratio: y}\n",
+    ),
+    "as many epochs": ("target_steps: 600", f"max_train_epochs: {2**63 - 1}"),
+    "pictures seen more often than a float can count": (
+        "steps: 600",
+        f"steps: {2**63 - 1}\n  exposures_per_image: [1e300, 1e301]",
+    ),
 }
 
 
