@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.durable import flush, link_or_copy, sha256_of
+from orchestrator.core.text import Text
 from orchestrator.run.quarantine import quarantine
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ class Publisher:
         try:
             return self._publish(path) or self._set_apart(path)
         except OSError as error:
-            reason = f"it could not be published ({error.strerror or error})"
-            return Found(self._rundir.relative(path), problem=reason)
+            return Found(self._rundir.relative(path), problem=error.strerror or str(error))
 
     def _new(self) -> list[Path]:
         try:
@@ -178,6 +178,14 @@ class Publisher:
         except OSError:
             self._done.add(path.name)
         return Found(source, problem=problem, is_set_apart=True)
+
+
+def not_published_text(file: str, reason: str) -> Text:
+    """Say that a good file of the trainer has no name under `checkpoints/`, and where it lies. `file`: relative to the run folder."""
+    return Text(
+        f"{file} is whole, but could not be put into checkpoints/ ({reason}); it stays where it is",
+        f"{file} 完好，但未能放入 checkpoints/（{reason}）；它仍在原处",
+    )
 
 
 def newest_attempt(rundir: RunDir) -> int:

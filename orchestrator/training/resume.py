@@ -101,12 +101,12 @@ def settle_cut_off(rundir: RunDir, journal: Journal) -> None:
     if not history.attempts or history.attempts[-1].ending or history.attempts[-1].number < newest_attempt(rundir):
         return
     last = history.attempts[-1]
-    told = {*(p.source for p in history.published), *history.quarantined}
     own = RunDir(rundir.root, last.number)
-    done = {Path(source).name for source in told if source.startswith(own.relative(own.output) + "/")}
+    # what was set apart is gone from there; a whole one of the same name was made anew after it
+    done = {Path(p.source).name for p in history.published if p.source.startswith(own.relative(own.output) + "/")}
     journal.attempt = last.number
     for found in Publisher(own, last.first_step, verify, done).settle():
-        journal.add("quarantined" if found.problem else "published", **found.facts())
+        journal.add(found.event, **found.facts())
 
 
 def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> Start | None:

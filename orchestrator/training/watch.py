@@ -121,8 +121,12 @@ class AttemptWatch:
 
     def write_down(self, found: list[tuple[str, dict[str, Any]]]) -> None:
         """Write what the keeper found into the journal."""
+        from orchestrator.run.publish import not_published_text
+
         for event, facts in found:
             self._job.journal.add(event, **facts)
+            if event == "not-published":
+                self._listener.told(not_published_text(facts["file"], facts["reason"]))
 
     def on_silence(self, seconds: float, stacks: int) -> None:
         """Note that the trainer has been silent for long; `stacks` of its processes were asked where they stand."""

@@ -11,7 +11,7 @@ from orchestrator.core.errors import InputError
 from orchestrator.core.rundir import RunDir
 from orchestrator.run import disk
 from orchestrator.run.history import read_history
-from orchestrator.run.journal import Journal
+from orchestrator.run.journal import Journal, read_journal
 from orchestrator.training import resume
 from orchestrator.training.resume import settle_cut_off, start_again
 
@@ -48,6 +48,21 @@ def test_what_was_whole_is_published_and_what_was_torn_is_set_apart(tmp_path: Pa
     before = run.journal.read_bytes()
     settle_cut_off(run, journal)  # once is enough
     assert run.journal.read_bytes() == before
+    (run.output / "a-000003.safetensors").write_bytes(whole)  # made anew from its state, and then the tool was killed
+    settle_cut_off(run, journal)
+    assert [p.file for p in read_history(run).published] == ["a-000002.safetensors", "a-000003.safetensors"]
+
+
+def test_what_could_not_be_published_is_not_called_set_apart(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    journal = Journal(run.journal)
+    journal.attempt = 1
+    journal.add("attempt-started", first_step=0)
+    network(run.output / "a-000002.safetensors", 2)
+    run.checkpoints.write_text("a file where the folder should be")
+    settle_cut_off(run, journal)
+    assert [entry.event for entry in read_journal(run.journal).entries] == ["attempt-started", "not-published"]
+    assert not read_history(run).quarantined
 
 
 def test_an_attempt_that_was_settled_is_left_alone(tmp_path: Path) -> None:

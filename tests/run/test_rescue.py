@@ -166,6 +166,6 @@ def test_a_disk_that_is_still_full_leaves_nothing(tmp_path: Path, small_disk: Ca
 
 
 def test_without_an_earlier_file_the_callers_words_are_taken(tmp_path: Path) -> None:
-    path = rescued(tmp_path, state_of(tmp_path, tensors()), metadata={"ss_network_dim": "4", "ss_output_name": "tiny"})
+    path = rescued(tmp_path, state_of(tmp_path, tensors()), metadata={"ss_network_dim": "4"})
     found = read_header(path).metadata
-    assert (found["ss_network_dim"], found["ss_steps"]) == ("4", "30")
+    assert (found["ss_network_dim"], found["ss_output_name"], found["ss_steps"]) == ("4", "tiny", "30")
