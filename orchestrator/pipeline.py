@@ -98,16 +98,19 @@ def resume_run(
 ) -> Finished | None:
     """Go on with the run at `path` from its newest whole state. None: there is nothing left to do.
 
+    A run that was trained to its end, and whose tool died before it could say so, is reported.
+
     Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
     whole and `from_scratch` is not said.
     """
+    from orchestrator.run.history import read_history
     from orchestrator.training.resume import open_run, start_again
 
     with ExitStack() as held:
         job = open_run(path, held, shares_gpu=shares_gpu, from_scratch=from_scratch, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
-            return None
+            return None if read_history(job.rundir).ending else _report_trained(job, language)
         return _train(job, listener, start, language, why="resume", may_stop=may_stop)
 
 
@@ -154,6 +157,22 @@ def _train(job: Job, listener: Listener, start: Start, language: Language, *, wh
     with signals_noted(is_once=True) as asked:
         done = train(job, listener, start, why=why, may_stop=may_stop, asked=asked)
         return _finish(done, language, is_hurried=bool(asked))
+
+
+def _report_trained(job: Job, language: Language) -> Finished:
+    """Judge and report a run whose final file is published, but whose end nobody wrote down."""
+    from orchestrator.diagnose.case import make_case
+    from orchestrator.observe.read import read_run
+    from orchestrator.report.judged import report_own
+    from orchestrator.run.model import Ending, Outcome
+    from orchestrator.run.outcome import TRAINED
+    from orchestrator.run.run_record import end_record, write_run_record
+
+    outcome = Outcome(Ending.SUCCEEDED, None, "ok", TRAINED)
+    job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
+    case = make_case(job.loaded, job.dataset, job.plan, read_run(job.rundir.root), outcome)
+    record = end_record(job.record, outcome, job.plan.changes)
+    return report_own(case, job.rundir, record, language, further=job.build.warnings, write_first=write_run_record)
 
 
 def read_end(done: Done) -> tuple[Observations, Outcome]:

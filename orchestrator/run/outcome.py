@@ -27,6 +27,9 @@ _ENDING_EXITS = {129, 130, 137, 143}
 _WINDOWS_CRASH = {3221225477, -1073741819}
 
 
+TRAINED = Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
+
+
 class _Said(NamedTuple):
     """Ending, cause and message."""
 
@@ -92,7 +95,7 @@ def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoi
 def _trained(launched: Launched) -> _Said:
     if launched.is_rescued:
         return _Said(Ending.SUCCEEDED, "rescued", _RESCUED, _last(launched.tail))
-    words = Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
+    words = TRAINED
     return _Said(Ending.SUCCEEDED, "ok", words)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator import pipeline
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem, Severity
 from orchestrator.core.rundir import RunDir
@@ -241,3 +242,13 @@ def test_a_stop_asked_for_ends_the_wait(tmp_path: Path) -> None:
     began = time.monotonic()
     assert not attempts.waited(20.0, run)
     assert time.monotonic() - began < 5
+
+
+def test_a_run_whose_tool_died_before_the_report_is_reported(runs: Runs) -> None:
+    runs.start({})  # trained to its end; nobody judged it
+    assert not (runs.rundir.root / "report.html").exists()
+    done = pipeline.resume_run(runs.rundir.root, runs.heard, "en")
+    assert done is not None
+    assert (runs.rundir.root / "report.html").is_file()
+    assert (runs.history.ending, len(runs.history.attempts)) == ("succeeded", 1)
+    assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
