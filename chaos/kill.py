@@ -259,7 +259,7 @@ class Victim:
         events = journal(self._run)
         planned = next(e["facts"]["total_steps"] for e in events if e["event"] == "planned")
         final = self._run / "checkpoints" / "tiny.safetensors"
-        if code not in (0, 1) or not final.exists():
+        if code not in (0, 1) or not final.exists() or not (self._run / "report.json").exists():
             self._tally.other.append(f"{self._name}: exit {code}: {output[-600:]}")
             return
         with safe_open(final, "numpy") as file:
