@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from orchestrator.core.rundir import RunDir
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
 
@@ -101,13 +102,17 @@ def trust_of(loaded: LoadedRecipe) -> Trust:
     return Trust(is_recipe, _known_files(_model_files(loaded), known))
 
 
-def trust_of_run(recipe_sha256: str, plan: Plan) -> Trust:
-    """Return what holds for a run that is gone on with: the recipe that it was begun with, and the files of its plan."""
+def trust_of_run(rundir: RunDir, plan: Plan) -> Trust:
+    """Return what holds for a run that is gone on with: its own copy of the recipe, and the files of its plan.
+
+    The copy is hashed: what its `run.json` says of it is no more than the word of whoever made the folder.
+    """
     known = read_trusted()
     values = [plan.train[option].value for option in FILE_OPTIONS if option in plan.train]
     names = [item for value in values for item in (value if isinstance(value, (list, tuple)) else (value,))]
     paths = [path for name in names if isinstance(name, str) for path in _files_of(Path(name))]
-    return Trust(any(one.sha256 == recipe_sha256 for one in known), _known_files(paths, known))
+    recipes = {one.sha256 for one in known if one.kind == "recipe"}
+    return Trust(bool(recipes) and _hash_of_file(rundir.resolved_recipe) in recipes, _known_files(paths, known))
 
 
 def _known_files(paths: Iterable[Path], known: Sequence[Trusted]) -> frozenset[str]:

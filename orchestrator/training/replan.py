@@ -83,7 +83,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
         dataset_general=_explained(again.dataset_general, plan.dataset_general, changes),
         changes=dict(changes),
     )
-    build = compile_plan(again, record.trainer, trust_of_run(record.recipe_sha256, again))
+    build = compile_plan(again, record.trainer, trust_of_run(rundir, again))
     if build.problems:
         raise InputError(build.problems)
     return again, build
