@@ -111,8 +111,16 @@ def trust_of_run(rundir: RunDir, plan: Plan) -> Trust:
     values = [plan.train[option].value for option in FILE_OPTIONS if option in plan.train]
     names = [item for value in values for item in (value if isinstance(value, (list, tuple)) else (value,))]
     paths = [path for name in names if isinstance(name, str) for path in _files_of(Path(name))]
-    recipes = {one.sha256 for one in known if one.kind == "recipe"}
-    return Trust(bool(recipes) and _hash_of_file(rundir.resolved_recipe) in recipes, _known_files(paths, known))
+    return Trust(is_of_trusted_recipe(rundir), _known_files(paths, known))
+
+
+def is_of_trusted_recipe(rundir: RunDir) -> bool:
+    """Whether a run's own copy of its recipe is trusted. A copy that is gone is not. Raises RecordError as `read_trusted`."""
+    recipes = {one.sha256 for one in read_trusted() if one.kind == "recipe"}
+    try:
+        return bool(recipes) and _hash_of_file(rundir.resolved_recipe) in recipes
+    except OSError:
+        return False
 
 
 def _known_files(paths: Iterable[Path], known: Sequence[Trusted]) -> frozenset[str]:
