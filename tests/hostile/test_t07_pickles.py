@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.core.errors import RecordError
 from orchestrator.prepared import prepare
 from orchestrator.run.trusted import distrust, read_trusted, trust, trusted_path
 from tests.hostile.fake_run import lora_run
@@ -95,6 +96,30 @@ def test_the_record_is_the_users_alone(recipe: Write) -> None:
     finally:
         os.umask(old)
     assert trusted_path().stat().st_mode & 0o777 == 0o600
+    assert not trusted_path().parent.stat().st_mode & 0o022
+
+
+def test_a_record_that_others_may_write_is_not_believed(recipe: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust(recipe())
+    trusted_path().parent.chmod(0o777)
+    with pytest.raises(RecordError) as caught:
+        read_trusted()
+    assert [problem.code for problem in caught.value.problems] == ["foreign-trust"]
+    monkeypatch.setenv("LORA_RUN_SHARED", "1")
+    assert len(read_trusted()) == 1
+
+
+@pytest.mark.parametrize("spoilt", ["kind", "sha256", "entries", "record", "{"])
+def test_a_damaged_record_is_told_with_its_path(recipe: Write, spoilt: str) -> None:
+    trust(recipe())
+    text = trusted_path().read_text()
+    trusted_path().write_text(text.replace(f'"{spoilt}"', '"other"') if spoilt != "{" else spoilt)
+    with pytest.raises(RecordError) as caught:
+        read_trusted()
+    (problem,) = caught.value.problems
+    assert problem.code == "bad-record"
+    assert problem.fix is not None
+    assert str(trusted_path()) in problem.fix.en
 
 
 def test_pickles_of_a_folder_are_found(recipe: Write, tmp_path: Path) -> None:
