@@ -151,11 +151,13 @@ def _is_known(path: Path, models: set[tuple[int, str]]) -> bool:
 
 def _model_files(loaded: LoadedRecipe) -> Iterator[Path]:
     """Yield the files that the recipe names as models, as the plan writes their paths; of folders, the pickles in them."""
+    from orchestrator.recipe.dump import trainer_arg
+
     for option in FILE_OPTIONS:
         for key in (f"base_model.{option}", f"network.{option}"):
             if loaded.origins.get(key) is not None and not loaded.is_in_doubt(key):
                 yield from _files_of(loaded.resolve_path(key))
-        value = loaded.recipe.trainer_args.get(option)
+        value = trainer_arg(loaded, option) if option in loaded.recipe.trainer_args else None
         for item in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(item, str):
                 yield from _files_of(Path(item))
