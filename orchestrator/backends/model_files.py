@@ -175,6 +175,8 @@ def _bad_safetensors(path: Path) -> Text | None:
         read_header(path)
     except TensorFileError as error:
         why = error.text
+        if error.may_be_sound:
+            return Text(f"it cannot be checked: {why.en}", f"无法检查：{why.zh}")
         return Text(f"it is no whole safetensors file: {why.en}", f"它不是完整的 safetensors 文件：{why.zh}")
     except OSError as error:
         why = reason_of(error)

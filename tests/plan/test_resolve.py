@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.backends.model_files import missing_files
 from orchestrator.core.provenance import Source
 from orchestrator.plan.families import FAMILIES
 from orchestrator.plan.resolve import sketch_plan
@@ -437,3 +438,16 @@ def test_files_under_trainer_args_start_at_the_recipe(tmp_path: Path, monkeypatc
     assert sketch_plan(loaded)[0].train["base_weights"].value == files
     again = load_recipe(path, text=dump_resolved(loaded))  # the run's own copy has lost where the parent lay
     assert trainer_arg(again, "base_weights") == files
+
+
+@pytest.mark.parametrize(
+    ("vae", "is_fetched"),
+    [("stabilityai/sd-vae-ft-mse", True), ("vae/mine.safetensors", False), ("./vae/mine", False), ("mine", False)],
+)
+def test_a_vae_may_be_a_name_at_hugging_face(tmp_path: Path, vae: str, *, is_fetched: bool) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe(f"{{family: sdxl, pretrained_model_name_or_path: m/base.safetensors, vae: {vae}}}"))
+    planned = sketch_plan(load_recipe(path))[0].train["vae"].value
+    assert planned == (vae if is_fetched else str((tmp_path / vae).absolute()))
+    codes = {problem.code for problem in missing_files(sketch_plan(load_recipe(path))[0]) if "`vae`" in problem.what.en}
+    assert codes == {"model-from-the-network" if is_fetched else "model-file"}
