@@ -201,7 +201,7 @@ def _does_not_go_on(present: Present) -> Problem:
 
 
 def _no_runs(runs_dir: Path) -> Problem:
-    why = Text("a run's folder lies where its recipe was started, under `runs`", "训练目录位于启动配方处的 `runs` 下")
+    why = Text("a run's folder lies where its recipe was started, under `runs`", "训练文件夹位于启动配方处的 `runs` 下")
     if not runs_dir.exists():
         why = Text(f"there is no such folder; {why.en}", f"没有这个文件夹；{why.zh}")
     elif not runs_dir.is_dir():
@@ -210,5 +210,5 @@ def _no_runs(runs_dir: Path) -> Problem:
         "no-runs",
         Text(f"there are no runs in {runs_dir}", f"{runs_dir} 中没有训练"),
         why,
-        Text("name the folder of a run, or where runs lie with `--runs-dir`", "请给出训练目录，或用 `--runs-dir` 指明位置"),
+        Text("name the folder of a run, or where runs lie with `--runs-dir`", "请给出训练文件夹，或用 `--runs-dir` 指明位置"),
     )  # fmt: skip

@@ -51,7 +51,7 @@ def decide_metadata(draft: Draft) -> str:
         because = why_named(recipe.name, stem)
         draft.notes.append(Text(
             f"the files are named `{stem}`: {because.en}; the run folder keeps `{recipe.name}`",
-            f"文件名为 `{stem}`：{because.zh}；运行文件夹仍为 `{recipe.name}`",
+            f"文件名为 `{stem}`：{because.zh}；训练文件夹仍为 `{recipe.name}`",
         ))  # fmt: skip
     return stem
 

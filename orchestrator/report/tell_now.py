@@ -52,7 +52,7 @@ def standing_line(present: Present) -> Text:
     if run.total_steps:
         at = Text(
             f" at step {count(present.step)} of {count(run.total_steps)}",
-            f"，停在第 {count(present.step)} 步（共 {count(run.total_steps)} 步）",
+            f"，到第 {count(present.step)} 步（共 {count(run.total_steps)} 步）",
         )
     return Text(f"{run.name}: {words.en}{at.en}", f"{run.name}：{words.zh}{at.zh}")
 

@@ -157,7 +157,7 @@ def _other_commit(checkout: Checkout, wanted: str) -> Problem:
             f"{checkout.path} 位于 {checkout.commit}，而不是 {wanted}",
         ),
         why=Text(
-            "a checkout of your own, or with edits of your own, is never moved", "您自己的或有修改的检出不会被改动"
+            "a checkout of your own, or with edits of your own, is never moved", "你自己的或有修改的检出不会被改动"
         ),
         fix=Text(
             f"`git checkout {wanted}` there, or leave out `--commit`",
