@@ -264,6 +264,8 @@ def _tell_missing(python: Path, facts: InterpreterFacts, tell: Callable[[Text], 
 
 
 def _state(checkout: Checkout, python: Path, cuda: str, source: str, folders: tuple[str, ...]) -> VendorState:
+    from orchestrator.run.manifest import hashes_of
+
     now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     is_modified, changes = bool(checkout.changes), checkout.changes
     return VendorState(
@@ -278,4 +280,5 @@ def _state(checkout: Checkout, python: Path, cuda: str, source: str, folders: tu
         cuda,
         now,
         folders,
+        hashes_of(checkout.path, changes),
     )
