@@ -165,8 +165,8 @@ REFUSALS = (
         ),
         "",
         Text(
-            f"name a class of {', '.join(PACKAGES)}, or one of: {', '.join(KNOWN)}; {TRUST_OWN.en}",
-            f"请写 {'、'.join(PACKAGES)} 中的类，或：{'、'.join(KNOWN)}；{TRUST_OWN.zh}",
+            f"name one that the trainer knows, such as AdamW8bit, or a class of {', '.join(PACKAGES)}; {TRUST_OWN.en}",
+            f"请写训练器已知的名称（如 AdamW8bit），或 {'、'.join(PACKAGES)} 中的类；{TRUST_OWN.zh}",
         ),
     ),
     Refusal(
