@@ -159,9 +159,13 @@ def test_a_trainer_that_never_wrote_has_no_log_yet(tmp_path: Path) -> None:
 
 def test_the_wish_to_stop_is_the_users_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    with going_on(run, lambda: wait_until(run.stop_request.exists)):
+
+    def work() -> None:
+        wait_until(run.stop_request.exists)
+
+    with going_on(run, work):
         assert lora_run("stop", run.root, "--no-wait", cwd=tmp_path).returncode == 0
-        assert run.stop_request.stat().st_mode & 0o077 == 0
+    assert run.stop_request.stat().st_mode & 0o077 == 0
 
 
 def test_the_newest_run_is_the_one_that_goes_on(tmp_path: Path) -> None:
