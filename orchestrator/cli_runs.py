@@ -132,6 +132,7 @@ def logs(run: Path, follow: bool, lines: int, runs_dir: Path, form: str, lang: L
 
     Of the run's newest attempt, safe for any terminal. With `--format json` each line is an object.
     """
+    from orchestrator.core.text import Text
     from orchestrator.outside import find_run, follow_log
     from orchestrator.report.tell_log import LogView
 
@@ -142,6 +143,8 @@ def logs(run: Path, follow: bool, lines: int, runs_dir: Path, form: str, lang: L
                 view.show(shown)
         except KeyboardInterrupt:
             return 0
+    if not view.has_shown and form != "json":
+        click.echo(Text("the trainer has written nothing yet", "训练器尚无输出").to(lang), err=True)
     return 0
 
 
@@ -157,7 +160,9 @@ def stop(run: Path, now: bool, no_wait: bool, runs_dir: Path, form: str, lang: L
     from orchestrator import outside
     from orchestrator.report import tell_list
     from orchestrator.report.tell_log import Waiting
+    from orchestrator.run.private import keep_private
 
+    keep_private()
     rundir = outside.find_run(run, runs_dir)
     with Waiting(sys.stderr if form == "json" else sys.stdout, lang) as waiting:
         asked = outside.stop(rundir, "now" if now else "safe", waiting.show, waits=not no_wait)

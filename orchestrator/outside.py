@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError, RecordError
@@ -23,7 +25,6 @@ from orchestrator.run.stop import Ahead, How, read_request, request_stop, when_t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from orchestrator.observe.console_tail import Shown
     from orchestrator.observe.present import Present
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.training.job import Listener
 
 POLL_S = 0.25
+USUAL_RUNS_DIR = Path("runs")
 
 
 def find_run(run: Path | None, runs_dir: Path) -> RunDir:
@@ -53,8 +55,10 @@ def find_run(run: Path | None, runs_dir: Path) -> RunDir:
 
 
 def all_runs(runs_dir: Path) -> list[Listed]:
-    """Return the runs of a folder, newest first. Raises InputError where there is no such folder."""
+    """Return the runs of a folder, newest first. Raises InputError where there is no such folder; the usual one comes with the first run."""
     if not runs_dir.is_dir():
+        if runs_dir == USUAL_RUNS_DIR and not os.path.lexists(runs_dir):
+            return []
         raise InputError([_no_runs(runs_dir)])
     return list_runs(runs_dir)
 
@@ -197,9 +201,14 @@ def _does_not_go_on(present: Present) -> Problem:
 
 
 def _no_runs(runs_dir: Path) -> Problem:
+    why = Text("a run's folder lies where its recipe was started, under `runs`", "训练文件夹位于启动配方处的 `runs` 下")
+    if not runs_dir.exists():
+        why = Text(f"there is no such folder; {why.en}", f"没有这个文件夹；{why.zh}")
+    elif not runs_dir.is_dir():
+        why = Text(f"it is a file; {why.en}", f"它是文件；{why.zh}")
     return Problem(
         "no-runs",
         Text(f"there are no runs in {runs_dir}", f"{runs_dir} 中没有训练"),
-        Text("a run's folder lies where its recipe was started, under `runs`", "训练目录位于启动配方处的 `runs` 下"),
-        Text("name the folder of a run, or where runs lie with `--runs-dir`", "请给出训练目录，或用 `--runs-dir` 指明位置"),
+        why,
+        Text("name the folder of a run, or where runs lie with `--runs-dir`", "请给出训练文件夹，或用 `--runs-dir` 指明位置"),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.finding import Severity, Verdict
+from orchestrator.core.trust import NOTHING_TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     loaded = read_recipe(recipe_path, overrides, known_options() - OWNED.keys())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
     trust = trust_of(loaded)
-    dataset, plan, build = recalled(scan(loaded)), None, None
+    dataset, plan, build = recalled(scan(loaded, trust)), None, None
     problems = list(check_ignores(loaded.ignored_rules, lambda key: _where(loaded, key)))
     if loaded.mistakes:
         problems += _seen_without_plan(loaded, dataset, trust)
@@ -92,7 +93,7 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     )
 
 
-def scan(loaded: LoadedRecipe) -> Dataset:
+def scan(loaded: LoadedRecipe, trust: Trust = NOTHING_TRUSTED) -> Dataset:
     """Read every concept's folder and find the pairs; what is wrong with some of them is in the data set's `problems`."""
     from orchestrator.dataset.pairs import find_pairs
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
@@ -102,7 +103,11 @@ def scan(loaded: LoadedRecipe) -> Dataset:
         None
         if loaded.is_in_doubt(key)
         else FolderRequest(
-            loaded.resolve_path(key), concept.caption_extension, bool(concept.is_reg), _where(loaded, key)
+            loaded.resolve_path(key),
+            concept.caption_extension,
+            bool(concept.is_reg),
+            _where(loaded, key),
+            may_link_out=trust.is_recipe,
         )
         for key, concept in zip(keys, loaded.recipe.concepts, strict=True)
     )

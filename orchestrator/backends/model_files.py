@@ -104,7 +104,8 @@ def _pickle(family: str, option: str, value: str, trust: Trust) -> Path | None:
     if family == "pocket" or not _is_there(value):
         return None
     if path.is_dir():
-        return next((one for one in pickles_in_folder(path) if str(one) not in trust.files), None)
+        found = pickles_in_folder(path) if _is_model_folder(path) else ()  # any other folder is refused as none
+        return next((one for one in found if str(one) not in trust.files), None)
     return path if is_opened_as_pickle(family, option, value) and value not in trust.files else None
 
 
@@ -149,12 +150,16 @@ def _trouble(family: str, value: str) -> Text | None:
     if (unreachable := _unreachable(path)) is not None:
         return unreachable
     if path.is_dir():
-        if (path / "model_index.json").is_file() or (path / "config.json").is_file() or family == "pocket":
+        if _is_model_folder(path) or family == "pocket":
             return None
         return Text("it is a folder, but not a model in diffusers layout", "它是文件夹，但不是 diffusers 格式的模型")
     if not path.is_file():
         return None if _is_hub_id(value) else Text("there is no such file", "没有这个文件")
     return _bad_safetensors(path) if suffix_of(value) in SAFE_SUFFIXES or family == "pocket" else None
+
+
+def _is_model_folder(path: Path) -> bool:
+    return (path / "model_index.json").is_file() or (path / "config.json").is_file()
 
 
 def _unreachable(path: Path) -> Text | None:
@@ -175,6 +180,8 @@ def _bad_safetensors(path: Path) -> Text | None:
         read_header(path)
     except TensorFileError as error:
         why = error.text
+        if error.may_be_sound:
+            return Text(f"it cannot be checked: {why.en}", f"无法检查：{why.zh}")
         return Text(f"it is no whole safetensors file: {why.en}", f"它不是完整的 safetensors 文件：{why.zh}")
     except OSError as error:
         why = reason_of(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,11 @@ FILE_OPTIONS = (
 """Options that name model files."""
 LIST_OPTIONS = frozenset({"base_weights"})
 """Those of them that name several."""
+_NOT_OPENED = frozenset({"safety_checker"})
+"""Folders that the trainer passes over by name."""
+_NO_PICKLES = frozenset({"openvino_model.bin"})
+"""Bare numbers, which OpenVINO alone reads."""
+_PART_NUMBER = re.compile(r"-\d{5}-of-\d{5}")
 _SFT_OPTIONS = frozenset({"clip_l", "clip_g", "t5xxl", "ae"})
 _SFT_BASES = ("sd3", "flux")
 PICKLE_CODE = "pickle-model-file"
@@ -59,8 +65,22 @@ def is_opened_as_pickle(family: str, option: str, path: str) -> bool:
 
 
 def pickles_in_folder(folder: Path) -> Iterator[Path]:
-    """Yield the weights of a model in diffusers layout that lie there as pickles only: they would be opened."""
-    for part in (folder, *sorted(entry for entry in folder.iterdir() if entry.is_dir())):
-        names = sorted(entry.name for entry in part.iterdir() if entry.is_file())
-        if not any(suffix_of(name) in SAFE_SUFFIXES for name in names):
-            yield from (part / name for name in names if suffix_of(name) in PICKLE_SUFFIXES)
+    """Yield the pickles of a model in diffusers layout that do not lie there as safetensors too: they may be opened."""
+    for part in (
+        folder,
+        *sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name not in _NOT_OPENED),
+    ):
+        names = {entry.name for entry in part.iterdir() if entry.is_file()}
+        pickles = sorted(name for name in names - _NO_PICKLES if suffix_of(name) in PICKLE_SUFFIXES)
+        yield from (part / name for name in pickles if names.isdisjoint(_safe_names(name)))
+
+
+def _safe_names(pickle: str) -> Iterator[str]:
+    """Yield the files that are opened in the place of `pickle`: a whole one, or the list of its parts.
+
+    The trainer asks for no variant: beside `diffusion_pytorch_model.bin` one in `.fp16.safetensors` is not looked at.
+    """
+    stem = _PART_NUMBER.sub("", pickle.rpartition(".")[0])
+    for one in (stem, stem.partition(".")[0]):
+        name = one.removeprefix("pytorch_") if one.startswith("pytorch_model") else one
+        yield from (f"{name}.safetensors", f"{name}.safetensors.index.json")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeGuard
 
-MAX_HEADER_BYTES: Final = 16 * 1024 * 1024
-"""A network of 10,000 tensors needs about 1 MB."""
+MAX_HEADER_BYTES: Final = 32 * 1024 * 1024
+"""A network of 10,000 tensors needs about 1 MB, a thumbnail in the metadata up to some 20."""
 DTYPE_BYTES: Final = {
     "BOOL": 1,
     "U8": 1,
@@ -45,8 +45,10 @@ _FOREIGN: Final = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in rang
 class TensorFileError(Exception):
     """The file is no whole safetensors file; `text` says why in a few words, the message is its English."""
 
-    def __init__(self, en: str, zh: str) -> None:
+    def __init__(self, en: str, zh: str, *, may_be_sound: bool = False) -> None:
         self.text = Text(en, zh)
+        self.may_be_sound = may_be_sound
+        """It is only more than this tool reads."""
         super().__init__(en)
 
 
@@ -108,7 +110,9 @@ def _header_length(first: bytes, size: int) -> int:
         )
     if length > MAX_HEADER_BYTES:
         raise TensorFileError(
-            f"header of {length} bytes: more than any network needs", f"文件头有 {length} 字节：没有网络需要这么大"
+            f"header of {length} bytes: more than this tool reads ({MAX_HEADER_BYTES})",
+            f"文件头有 {length} 字节：超过本工具读取的上限（{MAX_HEADER_BYTES}）",
+            may_be_sound=True,
         )
     return length
 
@@ -143,7 +147,8 @@ def check_header(body: Mapping[str, Any], data_start: int, size: int) -> Header:
 
     Raises TensorFileError otherwise.
     """
-    metadata = body.get("__metadata__", {})
+    metadata = body.get("__metadata__")
+    metadata = {} if metadata is None else metadata  # the library takes null for none
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise TensorFileError("metadata holds something that is no text", "元数据中有非文本内容")
     tensors = {name: _tensor(name, entry, data_start) for name, entry in body.items() if name != "__metadata__"}
@@ -173,7 +178,9 @@ def _tensor(name: str, entry: Any, data_start: int) -> Tensor:
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise TensorFileError(
-            f"tensor {label} has the unknown type {str(dtype)[:40]!r}", f"张量 {label} 的类型未知：{str(dtype)[:40]!r}"
+            f"tensor {label} has the type {str(dtype)[:40]!r}, which this tool does not know: the file may be sound",
+            f"张量 {label} 的类型为 {str(dtype)[:40]!r}，本工具不认识：文件本身可能完好",
+            may_be_sound=True,
         )
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
         raise TensorFileError(

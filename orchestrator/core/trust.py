@@ -10,7 +10,7 @@ class Trust:
     """What holds for one recipe."""
 
     is_recipe: bool = False
-    """The recipe itself: it may name classes and modules that nobody checked, a model of Hugging Face, and an enormous run."""
+    """The recipe itself: it may name classes and modules that nobody checked and a model of Hugging Face, and its captions may be links to anywhere."""
     files: frozenset[str] = frozenset()
     """Absolute paths of files that may be opened although they are pickles."""
 

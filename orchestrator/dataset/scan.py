@@ -47,6 +47,8 @@ class FolderRequest:
     caption_extension: str | None = None
     is_reg: bool = False
     where: Location | None = None
+    may_link_out: bool = False
+    """Captions may be links to any text: the user trusted the recipe."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,15 @@ def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
             folders.append(UNKNOWN_FOLDER)
             continue
         try:
-            folders.append(scan_folder(request.image_dir, request.caption_extension, request.is_reg, request.where))
+            folders.append(
+                scan_folder(
+                    request.image_dir,
+                    request.caption_extension,
+                    request.is_reg,
+                    request.where,
+                    may_link_out=request.may_link_out,
+                )
+            )
         except InputError as error:
             problems.extend(error.problems)
             folders.append(replace(UNKNOWN_FOLDER, image_dir=request.image_dir, is_reg=request.is_reg))
@@ -85,11 +95,17 @@ def scan_dataset(requests: Iterable[FolderRequest | None]) -> Dataset:
 
 
 def scan_folder(
-    image_dir: Path, caption_extension: str | None = None, is_reg: bool = False, where: Location | None = None
+    image_dir: Path,
+    caption_extension: str | None = None,
+    is_reg: bool = False,
+    where: Location | None = None,
+    *,
+    may_link_out: bool = False,
 ) -> Folder:
     """Read one concept's folder.
 
     `caption_extension`: with or without its dot; None: the one that most pictures have, `.txt` where there is none.
+    `may_link_out`: captions may be links to any text.
     Raises InputError when `image_dir` is missing, no folder, or the parent of `<repeats>_<name>` folders.
     """
     listing = _list_folder(image_dir, where)
@@ -98,6 +114,8 @@ def scan_folder(
     stems = {name: os.path.splitext(name)[0] for name in sorted(listing.pictures)}  # noqa: PTH122 - a name, 10,000 times
     extension = _extension(caption_extension, stems.values(), listing.files)
     others = [e for e in CAPTION_EXTENSIONS if e != extension]
+    if may_link_out:
+        listing.links.clear()
     with _without_collection():
         pictures = _read_pictures(str(image_dir), listing, stems, extension)
     return Folder(

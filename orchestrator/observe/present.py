@@ -71,8 +71,8 @@ class Present:
 
 def look_at(rundir: RunDir) -> Present:
     """Look at a run. Raises OSError where its journal is there and cannot be read."""
-    entries = read_journal(rundir.journal).entries
-    history = history_of(entries)
+    reading = read_journal(rundir.journal)
+    entries, history = reading.entries, replace(history_of(reading.entries), damage=reading.damage)
     rundir = newest_console(rundir)
     listed = read_listed(rundir)
     if is_going_on(rundir):  # also while the report is being made, when its end is written down already

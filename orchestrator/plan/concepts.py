@@ -130,8 +130,10 @@ _FIX_CAPTION = {
     "caption-not-utf8": Text("save it as UTF-8", "请另存为 UTF-8"),
     "caption-unreadable": Text("give yourself the right to read it", "请给自己读取权限"),
     LINK_OUTSIDE: Text(
-        "put a copy of the text in its place; a caption may be a link into its own folder, or to beside its picture's file",
-        "请用该文本的副本代替它；标注可以是指向本文件夹内、或图片文件旁的链接",
+        "put a copy of the text in its place: a caption may be a link into its own folder, to beside its picture's file, or to a file "
+        "named by the hash of its content; if recipe and data set are your own: `lora-run trust RECIPE`",
+        "请用该文本的副本代替它：标注可以是指向本文件夹内、图片文件旁、或以内容哈希命名的文件的链接；"
+        "若配方和数据集都是你自己的：`lora-run trust 配方`",
     ),
 }
 _WHY_CAPTION = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
 from orchestrator.plan.owned import OF_THE_PLAN, owned_problem
+from orchestrator.recipe.dump import trainer_arg
 
 if TYPE_CHECKING:
     from orchestrator.plan.given import Draft
@@ -50,7 +51,7 @@ def decide_metadata(draft: Draft) -> str:
         because = why_named(recipe.name, stem)
         draft.notes.append(Text(
             f"the files are named `{stem}`: {because.en}; the run folder keeps `{recipe.name}`",
-            f"文件名为 `{stem}`：{because.zh}；运行文件夹仍为 `{recipe.name}`",
+            f"文件名为 `{stem}`：{because.zh}；训练文件夹仍为 `{recipe.name}`",
         ))  # fmt: skip
     return stem
 
@@ -73,8 +74,8 @@ def why_named(name: str, stem: str) -> Text:
 
 def merge_trainer_args(draft: Draft) -> None:
     """Lay `trainer_args` over what was decided. They may change decisions of the planner, never keys of the recipe."""
-    for name, value in draft.recipe.trainer_args.items():
-        key = f"trainer_args.{name}"
+    for name in draft.recipe.trainer_args:
+        key, value = f"trainer_args.{name}", trainer_arg(draft.loaded, name)
         problem = owned_problem(name, value, draft.where(key))
         if problem is not None and problem.code == OF_THE_PLAN:  # the others leave a plan: the compiler tells them
             draft.problems.append(problem)

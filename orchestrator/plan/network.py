@@ -21,6 +21,8 @@ _FIX_SD3 = Text(
     "请写该文件的路径；包含文本编码器的 SD3 检查点文件名中带有 `incl_clips`（和 `t5xxl`）",
 )
 POCKET_BASE = "pocket"
+_FETCHED = frozenset({"pretrained_model_name_or_path", "vae"})
+"""Keys whose model the trainer fetches from Hugging Face; the others are files to it."""
 
 
 def decide_model(draft: Draft) -> None:
@@ -31,7 +33,7 @@ def decide_model(draft: Draft) -> None:
     for name in _FILES:
         if getattr(base, name) is not None:
             key = f"base_model.{name}"
-            draft.train[name] = draft.given(str(draft.loaded.resolve_path(key)), key)
+            draft.train[name] = draft.given(_named_model(draft, key, getattr(base, name)), key)
     if base.family == "sd2":
         draft.train["v2"] = draft.derive(
             value=True, because=Text("sd2 has another text encoder than sd15", "sd2 的文本编码器与 sd15 不同")
@@ -119,6 +121,13 @@ def decide_network(draft: Draft) -> None:
         draft.train["network_weights"] = draft.given(str(draft.loaded.resolve_path(key)), key)
 
 
+def _named_model(draft: Draft, key: str, name: str) -> str:
+    """Return the absolute path of the model under `key`, or its name at Hugging Face where no such file is there and the trainer takes one."""
+    path = draft.loaded.resolve_path(key)
+    may_be_fetched = key.rpartition(".")[2] in _FETCHED and not name.lower().endswith(_FILE_ENDINGS)
+    return name if may_be_fetched and _HUB_ID.match(name) and not path.exists() else str(path)
+
+
 def _decide_checkpoint(draft: Draft) -> None:
     base, key = draft.recipe.base_model, "base_model.pretrained_model_name_or_path"
     name = base.pretrained_model_name_or_path
@@ -131,6 +140,4 @@ def _decide_checkpoint(draft: Draft) -> None:
     if base.family == "pocket" and name == POCKET_BASE:
         draft.train["pretrained_model_name_or_path"] = draft.given(name, key)
         return
-    path = draft.loaded.resolve_path(key)
-    is_hub_id = bool(_HUB_ID.match(name)) and not name.lower().endswith(_FILE_ENDINGS) and not path.exists()
-    draft.train["pretrained_model_name_or_path"] = draft.given(name if is_hub_id else str(path), key)
+    draft.train["pretrained_model_name_or_path"] = draft.given(_named_model(draft, key, name), key)

@@ -18,7 +18,7 @@ OF_THE_RUN = "option-of-the-run"
 FORBIDDEN = "forbidden-option"
 _SAID: Mapping[str, tuple[str, str]] = {
     OF_THE_PLAN: ("`{0}` is decided by the plan", "`{0}` 由计划决定"),
-    OF_THE_RUN: ("`{0}` is decided by the run folder", "`{0}` 由运行文件夹决定"),
+    OF_THE_RUN: ("`{0}` is decided by the run folder", "`{0}` 由训练文件夹决定"),
     FORBIDDEN: ("`{0}` may not be set", "不能设置 `{0}`"),
 }
 

@@ -21,7 +21,7 @@ from orchestrator.core.text import Text
 from orchestrator.plan.fitted import fits_of
 from orchestrator.plan.kept_length import kept_length, plan_of
 from orchestrator.plan.other_words import Swap, differences, other_subject, still_said
-from orchestrator.recipe.dump import is_relative_file
+from orchestrator.recipe.dump import is_relative_file, names_file
 from orchestrator.recipe.edits import reword, set_value
 from orchestrator.recipe.form import file_name_reason
 from orchestrator.recipe.keys import PATH_KEYS
@@ -179,7 +179,7 @@ def _moved(loaded: LoadedRecipe, folder: Path) -> str:
     for path in document.spots:
         value = _at(document.data, path)
         is_parent = path == ("extends",) and str(value).endswith((".yaml", ".yml"))
-        is_file = bool(path) and path[-1] in PATH_KEYS and path[0] != "trainer_args" and isinstance(value, str)
+        is_file = isinstance(value, str) and names_file(path)
         if (is_parent and not Path(value).is_absolute()) or (is_file and is_relative_file(value, home)):
             text = set_value(text, path, _shown_path(home / value, folder))
     return _SCHEMA.sub(lambda found: found[1] + _schema_from(found[2], home, folder), text)

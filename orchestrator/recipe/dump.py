@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from orchestrator.core.home_path import at_home
 from orchestrator.core.provenance import Source
 from orchestrator.core.scalars import NumberOutOfRangeError, plain_value, word_bool
-from orchestrator.recipe.keys import PATH_KEYS, keys_by_path
+from orchestrator.recipe.keys import PATH_KEYS, TRAINER_PATH_KEYS, keys_by_path
 from orchestrator.recipe.overrides import key_path
 
 if TYPE_CHECKING:
+    from orchestrator.core.source import KeyPath
     from orchestrator.recipe.load import LoadedRecipe
 
 _SMALL = 1e-3
@@ -101,8 +103,8 @@ def _ordered(loaded: LoadedRecipe, value: Any, at: str) -> Any:
         return {
             key: _ordered(loaded, value[key], f"{at}.{key}" if at else key) for key in keys if value[key] is not None
         }
-    if at.rpartition(".")[2] in PATH_KEYS and isinstance(value, str) and not at.startswith("trainer_args"):
-        return _path(value, loaded.base_dirs[at], loaded.base_dir)
+    if isinstance(value, str) and names_file(key_path(at)):
+        return _path(value, _written_in(loaded, at), loaded.base_dir)
     return value
 
 
@@ -116,6 +118,32 @@ def _path(value: str, written_in: Path, base_dir: Path) -> str:
     if written_in.absolute() == base_dir.absolute() or not is_relative_file(value, written_in):
         return value
     return os.path.normpath((written_in / value).absolute())
+
+
+def _written_in(loaded: LoadedRecipe, at: str) -> Path:
+    return loaded.base_dirs.get(at) or loaded.base_dirs[at.partition("[")[0]]  # items of a list have none of their own
+
+
+def trainer_arg(loaded: LoadedRecipe, name: str) -> Any:
+    """Return an option of `trainer_args`, files absolute: the trainer's own working directory is the run folder."""
+    at, value = f"trainer_args.{name}", loaded.recipe.trainer_args[name]
+    if name not in TRAINER_PATH_KEYS or at not in loaded.base_dirs:
+        return value
+    written_in = loaded.base_dirs[at]
+    return [_absolute(item, written_in) for item in value] if isinstance(value, list) else _absolute(value, written_in)
+
+
+def _absolute(value: Any, written_in: Path) -> Any:
+    is_file = isinstance(value, str) and (value.startswith("~") or is_relative_file(value, written_in))
+    return str((written_in / at_home(value)).absolute()) if is_file else value
+
+
+def names_file(path: KeyPath) -> bool:
+    """Whether the value at `path` of a recipe names a file or folder, relative to the file it stands in."""
+    names = [part for part in path if isinstance(part, str)]
+    if names and names[0] == "trainer_args":
+        return len(names) == 2 and names[1] in TRAINER_PATH_KEYS
+    return bool(names) and names[-1] in PATH_KEYS and path[-1] == names[-1]
 
 
 def is_relative_file(value: str, written_in: Path) -> bool:

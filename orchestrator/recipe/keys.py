@@ -26,6 +26,8 @@ PATH_KEYS = frozenset(
     }
 )  # fmt: skip
 """Keys that name files or folders relative to the file they stand in."""
+TRAINER_PATH_KEYS = frozenset({"base_weights", "controlnet_model_name_or_path"})
+"""Those under `trainer_args`."""
 
 
 @dataclass(frozen=True, slots=True)

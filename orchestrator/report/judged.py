@@ -139,10 +139,13 @@ def rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.pairs import find_pairs
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
+    from orchestrator.run.trusted import is_of_trusted_recipe
 
     subsets = [*plan.subsets, *([plan.validation] if plan.validation else [])]
+    may = is_of_trusted_recipe(rundir)
     seen = scan_dataset(
-        FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg) for subset in subsets
+        FolderRequest(rundir.root / subset.image_dir, subset.caption_extension, subset.is_reg, may_link_out=may)
+        for subset in subsets
     )
     if not seen.is_whole:
         return None

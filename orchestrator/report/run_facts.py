@@ -173,7 +173,9 @@ def flat(data: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 def no_run(root: Path) -> Problem:
     """Return why `root` cannot be compared or followed: it is no run folder of this tool."""
-    if not root.is_dir():
+    if root.is_file():
+        why = Text("it is a file", "它是文件")
+    elif not root.is_dir():
         why = Text("there is no such folder", "没有这个文件夹")
     else:
         why = Text("there is no run.json in it", "其中没有 run.json")

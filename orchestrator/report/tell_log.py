@@ -32,6 +32,7 @@ class LogView:
         self._stream, self._is_json, self._language = stream, form == "json", language
         self._line = LiveLine(stream, language)
         self._unfinished = ""
+        self.has_shown = False
 
     def __enter__(self) -> LogView:  # noqa: PYI034  Self needs Python 3.11
         return self
@@ -45,6 +46,7 @@ class LogView:
 
     def show(self, shown: Shown | RunDir) -> None:
         """Show a line, or that the lines of another attempt begin."""
+        self.has_shown = True
         if isinstance(shown, RunDir):
             text = Text(f"-- attempt {shown.attempt} --", f"-- 第 {shown.attempt} 次尝试 --")
             self._write(text.to(self._language))

@@ -15,7 +15,7 @@ from orchestrator.report.numbers import count, duration
 from orchestrator.report.watcher import short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.core.text import Language
     from orchestrator.observe.present import Phase, Present
@@ -53,7 +53,7 @@ def standing_line(present: Present) -> Text:
     if run.total_steps:
         at = Text(
             f" at step {count(present.step)} of {count(run.total_steps)}",
-            f"，停在第 {count(present.step)} 步（共 {count(run.total_steps)} 步）",
+            f"，到第 {count(present.step)} 步（共 {count(run.total_steps)} 步）",
         )
     return Text(f"{run.name}: {words.en}{at.en}", f"{run.name}：{words.zh}{at.zh}")
 
@@ -137,9 +137,21 @@ def _rows(present: Present, language: Language) -> list[tuple[Text, str]]:
         rows.append((Text("verdict", "结论"), present.run.headline.to(language)))
     damage = present.history.damage
     if damage:
-        rows.append((Text("journal", "日志"), "; ".join(damage)))
+        rows.append((Text("journal", "日志"), _damage(damage).to(language)))
     rows.append((Text("next", "下一步"), next_step(present).to(language)))
     return rows
+
+
+def _damage(damage: Sequence[Text]) -> Text:
+    """Say what of the journal could not be read: the first lines, and how many more."""
+    more = len(damage) - _MOST_DAMAGE
+    en, zh = (list(words) for words in zip(*((one.en, one.zh) for one in damage[:_MOST_DAMAGE]), strict=True))
+    if more > 0:
+        en, zh = [*en, f"{more} more"], [*zh, f"另有 {more} 行"]
+    return Text(f"damaged, read around: {'; '.join(en)}", f"已损坏，绕过读取：{'；'.join(zh)}")
+
+
+_MOST_DAMAGE = 3
 
 
 def _progress(present: Present, language: Language) -> str:

@@ -223,7 +223,7 @@ def _remove(folder: Path) -> None:
 def _cannot_write(folder: Path, error: OSError) -> Problem:
     return Problem(
         "cannot-write",
-        Text(f"the run folder cannot be written: {folder}", f"无法写入运行目录：{folder}"),
+        Text(f"the run folder cannot be written: {folder}", f"无法写入训练文件夹：{folder}"),
         why=reason_of(error),
         fix=Text("choose another place with `--runs-dir`", "用 `--runs-dir` 换一个目录"),
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.core.rundir import RunDir
+    from orchestrator.core.text import Text
     from orchestrator.run.journal import Entry
 
 
@@ -83,7 +84,7 @@ class History:
     cause: str = ""
     started_at: str = ""
     last_entry_at: str = ""
-    damage: tuple[str, ...] = ()
+    damage: tuple[Text, ...] = ()
 
     @property
     def last_step(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ VERSION = 1
 WHOLE_BYTES = 256 * 1024
 BLOCKS = 16
 BLOCK_BYTES = 16 * 1024
+MOST_SHOWN = 200
+"""Characters of a line that are told."""
 _OF_MODELS = frozenset({".safetensors", ".bin", ".json", ".txt"})
 """Endings of what a model folder in diffusers layout is made of."""
 
@@ -133,6 +136,32 @@ def changed_inputs(plan: Plan, rundir: RunDir, trainer: Trainer, *, needs_marks:
             _differs("num_processes", "num_processes", str(body.get("num_processes")), str(plan.num_processes))
         )
     return [*found, *_changed_files(before, dict(named_inputs(plan, rundir)))]
+
+
+def rewritten_files(files: Mapping[str, str], rundir: RunDir) -> list[Problem]:
+    """Return a problem for each compiled file of the run that is not what its plan compiles to: the trainer would read that one.
+
+    The marks do not tell: they lie in the same folder, and a folder from elsewhere comes with marks of its own.
+    """
+    found = []
+    for name, compiled in files.items():
+        try:
+            written = (rundir.root / name).read_bytes().decode("utf-8", "backslashreplace")
+        except OSError as error:
+            written = error.strerror or str(error)
+        if written != compiled:
+            lines = zip_longest(written.splitlines(), compiled.splitlines(), fillvalue="-")
+            found.append(_rewritten(name, *next(((a, b) for a, b in lines if a != b), ("-", "-"))))
+    return found
+
+
+def _rewritten(name: str, written: str, compiled: str) -> Problem:
+    return Problem(
+        "resume-rewritten",
+        Text(f"{name} is not what the run's plan compiles to: `{written[:MOST_SHOWN]}` there, `{compiled[:MOST_SHOWN]}` by the plan", f"{name} 与该训练的计划编译结果不同：文件中为 `{written[:MOST_SHOWN]}`，按计划应为 `{compiled[:MOST_SHOWN]}`"),
+        Text("the trainer would do what stands there, and nobody checked that; it was edited, or another version of this tool wrote it", "训练器会按文件中的内容执行，而它未经检查；它被改动过，或由本工具的其他版本写成"),
+        Text("put it back as it was, or start a new run", "恢复原样，或开始新的训练"),
+    )  # fmt: skip
 
 
 def _changed_files(before: Mapping[str, FileMark], paths: Mapping[str, Path]) -> list[Problem]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.record import to_plain
+from orchestrator.core.text import Text
 from orchestrator.run.identity import boot_id
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class JournalReading:
     """What could be read."""
 
     entries: tuple[Entry, ...]
-    damage: tuple[str, ...] = ()
+    damage: tuple[Text, ...] = ()
     """Lines that are no entries, by their number; a torn last line is none of them: it is expected."""
 
 
@@ -110,7 +111,7 @@ def read_journal(path: Path) -> JournalReading:
     except FileNotFoundError:
         return JournalReading(())
     entries: list[Entry] = []
-    damage: list[str] = []
+    damage: list[Text] = []
     lines = data.split(b"\n")
     lines.pop()  # empty where the last line is whole, else torn
     for number, line in enumerate(lines, 1):
@@ -118,9 +119,9 @@ def read_journal(path: Path) -> JournalReading:
             continue
         entry = _entry(line)
         if entry is None:
-            damage.append(f"line {number} is no entry")
+            damage.append(Text(f"line {number} is no entry", f"第 {number} 行不是记录"))
         elif entries and entry.seq <= entries[-1].seq:
-            damage.append(f"line {number} is out of order")
+            damage.append(Text(f"line {number} is out of order", f"第 {number} 行次序不对"))
         else:
             entries.append(entry)
     return JournalReading(tuple(entries), tuple(damage))

@@ -67,9 +67,16 @@ def gpus_locked(plan: Plan, *, is_shared: bool = False) -> Iterator[None]:
 
 
 def gpus_of(num_processes: int, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the GPUs that a run takes, by number or name: the first ones, of those that CUDA_VISIBLE_DEVICES leaves."""
-    named = [name.strip() for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return tuple(named[:num_processes]) or tuple(str(number) for number in range(num_processes))
+    """Return the GPUs that a run takes, by number or name: the first ones, of those that CUDA_VISIBLE_DEVICES leaves.
+
+    Empty or beginning with -1 it leaves none: such a run trains on the CPU.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return tuple(str(number) for number in range(num_processes))
+    named = [name.strip() for name in visible.split(",")]
+    end = next((place for place, name in enumerate(named) if name in ("", "-1")), len(named))  # CUDA looks no further
+    return tuple(named[:end][:num_processes])
 
 
 @contextlib.contextmanager

@@ -56,6 +56,18 @@ def find_changes(checkout: Path, files: Mapping[str, str], seen: SeenFiles | Non
     return tuple(sorted([*_compare(checkout, files, seen), *_added(checkout, files)]))
 
 
+def hashes_of(checkout: Path, changes: Sequence[str]) -> dict[str, str]:
+    """Return for each line of `find_changes` git's name for what stands there now; empty where nothing can be read."""
+    return {change: _hash_at(checkout / change.partition(" ")[2]) for change in changes}
+
+
+def _hash_at(path: Path) -> str:
+    try:
+        return blob_hash(path.read_bytes())
+    except OSError:
+        return ""
+
+
 def change_text(change: str) -> Text:
     """Return one line of `find_changes` for people."""
     verb, _, name = change.partition(" ")

@@ -93,25 +93,28 @@ def pinned_trainer(family: str) -> Trainer:
 def verify_trainer(trainer: Trainer) -> tuple[str, ...]:
     """Compare the trainer's files with its commit, right before a launch. Return the local edits, adopted ones only.
 
-    Raises EnvironmentFault for edits that were not adopted on purpose.
+    Raises EnvironmentFault for edits that were not adopted on purpose, those of a later day in adopted files too.
     """
     if trainer.name == POCKET:
         return ()
-    from orchestrator.run.manifest import find_changes, read_manifest
+    from orchestrator.run.manifest import find_changes, hashes_of, read_manifest
     from orchestrator.run.seen_files import SeenFiles
 
     home = vendor_home(trainer.name)
     try:
-        files = read_manifest(home.manifest)
-    except (RecordError, KeyError) as error:
+        files, state = read_manifest(home.manifest), read_state(home)
+    except (RecordError, KeyError, TypeError) as error:
         raise EnvironmentFault([_unreadable(home.manifest, error)]) from error
     seen = SeenFiles(home.seen, trainer.root)
     changes = find_changes(trainer.root, files, seen)
     seen.save()
-    if changes and not trainer.is_modified:
+    adopted = (state.adopted if state is not None else None) or {}
+    now = hashes_of(trainer.root, changes)
+    strange = tuple(change for change in changes if adopted.get(change) != now[change])
+    if strange:
         from orchestrator.run.checkout import Checkout, edits_problem
 
-        raise EnvironmentFault([edits_problem(Checkout(trainer.root, trainer.commit, "", {}, changes))])
+        raise EnvironmentFault([edits_problem(Checkout(trainer.root, trainer.commit, "", {}, strange))])
     return changes
 
 

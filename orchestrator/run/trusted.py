@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import asdict, dataclass
+import os
+import stat
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.backends.pickles import FILE_OPTIONS, pickles_in_folder
-from orchestrator.core.errors import InputError
+from orchestrator.core.errors import InputError, RecordError
 from orchestrator.core.finding import Problem
 from orchestrator.core.record import read_record, record_text, write_text
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text
 from orchestrator.core.trust import NOTHING_TRUSTED, Trust
+from orchestrator.run.private import SHARED_VARIABLE, is_shared
 from orchestrator.run.vendor_home import vendor_home
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from orchestrator.core.rundir import RunDir
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
 
@@ -55,11 +59,21 @@ def trusted_path() -> Path:
 
 
 def read_trusted() -> tuple[Trusted, ...]:
-    """Return everything that was vouched for. Raises RecordError for a damaged or newer record."""
+    """Return everything that was vouched for. Raises RecordError for a damaged or newer record, and one that others could write."""
     path = trusted_path()
     if not path.is_file():
         return ()
-    return tuple(Trusted(**entry) for entry in read_record(path, KIND, VERSION)["entries"])
+    from pydantic import TypeAdapter
+
+    _refuse_others(path)
+    try:
+        return TypeAdapter(tuple[Trusted, ...]).validate_python(read_record(path, KIND, VERSION)["entries"])
+    except RecordError as error:
+        raise RecordError([replace(problem, fix=_move_away(path)) for problem in error.problems]) from error
+    except (KeyError, ValueError) as error:
+        what = Text(f"{path} is no list of what is trusted", f"{path} 不是受信任内容的列表")
+        why = Text("a field is missing or of another kind", "缺少字段，或字段类型不同")
+        raise RecordError([Problem("bad-record", what, why, _move_away(path))]) from error
 
 
 def trust(path: Path, overrides: Sequence[str] = ()) -> tuple[Trusted, ...]:
@@ -101,13 +115,25 @@ def trust_of(loaded: LoadedRecipe) -> Trust:
     return Trust(is_recipe, _known_files(_model_files(loaded), known))
 
 
-def trust_of_run(recipe_sha256: str, plan: Plan) -> Trust:
-    """Return what holds for a run that is gone on with: the recipe that it was begun with, and the files of its plan."""
+def trust_of_run(rundir: RunDir, plan: Plan) -> Trust:
+    """Return what holds for a run that is gone on with: its own copy of the recipe, and the files of its plan.
+
+    The copy is hashed: what its `run.json` says of it is no more than the word of whoever made the folder.
+    """
     known = read_trusted()
     values = [plan.train[option].value for option in FILE_OPTIONS if option in plan.train]
     names = [item for value in values for item in (value if isinstance(value, (list, tuple)) else (value,))]
     paths = [path for name in names if isinstance(name, str) for path in _files_of(Path(name))]
-    return Trust(any(one.sha256 == recipe_sha256 for one in known), _known_files(paths, known))
+    return Trust(is_of_trusted_recipe(rundir), _known_files(paths, known))
+
+
+def is_of_trusted_recipe(rundir: RunDir) -> bool:
+    """Whether a run's own copy of its recipe is trusted. A copy that is gone is not. Raises RecordError as `read_trusted`."""
+    recipes = {one.sha256 for one in read_trusted() if one.kind == "recipe"}
+    try:
+        return bool(recipes) and _hash_of_file(rundir.resolved_recipe) in recipes
+    except OSError:
+        return False
 
 
 def _known_files(paths: Iterable[Path], known: Sequence[Trusted]) -> frozenset[str]:
@@ -125,11 +151,13 @@ def _is_known(path: Path, models: set[tuple[int, str]]) -> bool:
 
 def _model_files(loaded: LoadedRecipe) -> Iterator[Path]:
     """Yield the files that the recipe names as models, as the plan writes their paths; of folders, the pickles in them."""
+    from orchestrator.recipe.dump import trainer_arg
+
     for option in FILE_OPTIONS:
         for key in (f"base_model.{option}", f"network.{option}"):
             if loaded.origins.get(key) is not None and not loaded.is_in_doubt(key):
                 yield from _files_of(loaded.resolve_path(key))
-        value = loaded.recipe.trainer_args.get(option)
+        value = trainer_arg(loaded, option) if option in loaded.recipe.trainer_args else None
         for item in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(item, str):
                 yield from _files_of(Path(item))
@@ -183,13 +211,45 @@ def _locked() -> FileLock:
     from filelock import FileLock
 
     path = trusted_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(
+        0o755, parents=True, exist_ok=True
+    )  # whatever the umask: who may write there may vouch for anything
     return FileLock(path.with_suffix(".lock"), mode=0o600)
 
 
 def _write(entries: Iterable[Trusted]) -> None:
     content = {"entries": [asdict(one) for one in entries]}
     write_text(trusted_path(), record_text(KIND, VERSION, content), mode=0o600)  # nobody else's to change
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise RecordError where somebody else than this user and root could have written the record."""
+    if is_shared() or not hasattr(os, "geteuid"):
+        return
+    for one in (path, path.parent):
+        found = one.stat()
+        if found.st_uid in (os.geteuid(), 0) and not found.st_mode & stat.S_IWOTH:
+            continue
+        raise RecordError(
+            [
+                Problem(
+                    "foreign-trust",
+                    Text(f"others may write {one}", f"其他用户可以写入 {one}"),
+                    Text("who writes there decides which code is run", "能写入该处的人可以决定执行哪些代码"),
+                    Text(
+                        f"make it your own alone (`chown`, `chmod go-w`), or move {path} away; where it is shared on purpose set {SHARED_VARIABLE}=1",
+                        f"请使其仅属于你自己（`chown`、`chmod go-w`），或移走 {path}；若有意共享，请设置 {SHARED_VARIABLE}=1",
+                    ),
+                )
+            ]
+        )
+
+
+def _move_away(path: Path) -> Text:
+    return Text(
+        f"update this tool if a newer version wrote it; else move {path} away and trust again what you need",
+        f"若由新版本写成，请更新本工具；否则请移走 {path}，再重新信任所需内容",
+    )
 
 
 def _nothing_to_trust(path: Path) -> Problem:

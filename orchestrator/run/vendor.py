@@ -157,7 +157,7 @@ def _other_commit(checkout: Checkout, wanted: str) -> Problem:
             f"{checkout.path} 位于 {checkout.commit}，而不是 {wanted}",
         ),
         why=Text(
-            "a checkout of your own, or with edits of your own, is never moved", "您自己的或有修改的检出不会被改动"
+            "a checkout of your own, or with edits of your own, is never moved", "你自己的或有修改的检出不会被改动"
         ),
         fix=Text(
             f"`git checkout {wanted}` there, or leave out `--commit`",
@@ -264,6 +264,8 @@ def _tell_missing(python: Path, facts: InterpreterFacts, tell: Callable[[Text], 
 
 
 def _state(checkout: Checkout, python: Path, cuda: str, source: str, folders: tuple[str, ...]) -> VendorState:
+    from orchestrator.run.manifest import hashes_of
+
     now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     is_modified, changes = bool(checkout.changes), checkout.changes
     return VendorState(
@@ -278,4 +280,5 @@ def _state(checkout: Checkout, python: Path, cuda: str, source: str, folders: tu
         cuda,
         now,
         folders,
+        hashes_of(checkout.path, changes),
     )

@@ -6,9 +6,12 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.record import read_record, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SD_SCRIPTS = "sd-scripts"
 ENTRY = "train_network.py"
@@ -102,6 +105,8 @@ class VendorState:
     """ISO 8601, UTC."""
     package_folders: tuple[str, ...] | None = None
     """Where the interpreter finds its packages, as itself said; None: an older version of this tool did not ask."""
+    adopted: Mapping[str, str] | None = None
+    """Each of `changes` with git's hash of what stood there then, so that a later edit is not taken for an adopted one."""
 
 
 def vendor_home(name: str = SD_SCRIPTS) -> VendorHome:

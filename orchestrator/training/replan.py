@@ -74,7 +74,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
     overrides = [f"{key}={scalar_text(value)}" for key, value in {**kept, **changes}.items()]
     path = (rundir.root / record.recipe_dir).resolve() / (record.recipe_name or rundir.recipe.name)
     loaded = load_recipe(path, overrides, text=rundir.resolved_recipe.read_text(encoding="utf-8"))
-    again = make_plan(loaded, scan(loaded))
+    again = make_plan(loaded, scan(loaded, trust_of_run(rundir, plan)))
     if [s.links for s in again.subsets] != [s.links for s in plan.subsets]:
         raise InputError([_other_pictures()])
     again = replace(
@@ -83,7 +83,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
         dataset_general=_explained(again.dataset_general, plan.dataset_general, changes),
         changes=dict(changes),
     )
-    build = compile_plan(again, record.trainer, trust_of_run(record.recipe_sha256, again))
+    build = compile_plan(again, record.trainer, trust_of_run(rundir, again))
     if build.problems:
         raise InputError(build.problems)
     return again, build

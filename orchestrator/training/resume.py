@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from orchestrator.backends.attempt import Start
+    from orchestrator.backends.protocol import Build, Trainer
+    from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
     from orchestrator.run.history import History
     from orchestrator.run.journal import Journal
@@ -43,12 +45,11 @@ def open_run(
     Raises InputError when there is no run, another process trains in it, or something changed since it began;
     EnvironmentFault when the trainer is not there, or the folder is a link or another user's.
     """
-    from orchestrator.backends.registry import compile_plan
     from orchestrator.plan.saved import read_newest_plan, read_plan
     from orchestrator.recipe.load import load_recipe
     from orchestrator.report.judged import rescan
     from orchestrator.report.run_facts import no_run
-    from orchestrator.run.inputs import changed_inputs
+    from orchestrator.run.inputs import changed_inputs, rewritten_files
     from orchestrator.run.journal import Journal
     from orchestrator.run.leftovers import end_leftovers
     from orchestrator.run.locks import gpus_locked, run_locked
@@ -57,7 +58,6 @@ def open_run(
     from orchestrator.run.run_record import read_run_record
     from orchestrator.run.stop import forget_request
     from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
-    from orchestrator.run.trusted import trust_of_run
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
@@ -78,14 +78,34 @@ def open_run(
     if changed:
         raise InputError(changed)
     held.enter_context(gpus_locked(plan, is_shared=shares_gpu))
-    plan = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
-    build = compile_plan(plan, trainer, trust_of_run(record.recipe_sha256, plan))
-    if build.problems:
-        raise InputError(build.problems)
+    build = _compiled(plan, trainer, rundir)
+    rewritten = rewritten_files(build.files, rundir)
+    if rewritten:
+        raise InputError(rewritten)
+    newest = read_newest_plan(rundir)  # what was changed for lack of memory stays changed
+    if newest != plan:
+        plan, build = newest, _compiled(newest, trainer, rundir)
     journal = held.enter_context(closing(Journal(rundir.journal)))
     settle_cut_off(rundir, journal)
     loaded = load_recipe(rundir.resolved_recipe)
     return Job(loaded, rescan(plan, rundir), plan, build, rundir, record, journal)
+
+
+def _compiled(plan: Plan, trainer: Trainer, rundir: RunDir) -> Build:
+    """Return what a plan of the run compiles to: a run folder may come from elsewhere, so its plan is asked what a recipe is asked.
+
+    Raises InputError for what the trainer would refuse, not find, or must not open.
+    """
+    from orchestrator.backends.model_files import missing_files
+    from orchestrator.backends.registry import compile_plan
+    from orchestrator.run.trusted import trust_of_run
+
+    trust = trust_of_run(rundir, plan)
+    build = compile_plan(plan, trainer, trust)
+    problems = [*build.problems, *missing_files(plan, trust)]
+    if problems:
+        raise InputError(problems)
+    return build
 
 
 def settle_cut_off(rundir: RunDir, journal: Journal) -> None:

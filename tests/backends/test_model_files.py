@@ -125,6 +125,14 @@ def test_a_file_without_tensors_is_not_judged(table: dict[str, Any]) -> None:
     assert family_of_tensors(table) is None
 
 
+def test_a_type_that_is_not_known_here_is_not_called_broken(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F8_E8M0", "shape": [1], "data_offsets": [0, 1]}}).encode()
+    path = tmp_path / "base.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+    what = _problems("sdxl", path)["model-file"].what
+    assert "it cannot be checked: tensor 'a' has the type 'F8_E8M0', which this tool does not know" in what.en
+
+
 def test_a_name_at_hugging_face_is_told_as_not_looked_at(tmp_path: Path) -> None:
     (told,) = not_looked_at(make_plan("sdxl", pretrained_model_name_or_path="stabilityai/sdxl-base-1.0"))
     assert "stabilityai/sdxl-base-1.0" in told.en

@@ -10,15 +10,22 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import toml
 
 from orchestrator.backends.protocol import Build, Trainer
 from orchestrator.backends.registry import compile_plan, trainer_of
+from orchestrator.core.record import record_text
+from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
 from orchestrator.plan.resolve import make_plan
+from orchestrator.plan.saved import read_plan
 from orchestrator.prepared import scan
 from orchestrator.recipe.load import load_recipe, shipped_recipes
+
+if TYPE_CHECKING:
+    from orchestrator.plan.model import Plan
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent.name for path in HERE.glob("*/recipe.yaml"))
@@ -58,9 +65,12 @@ def _lay_out(case: str, folder: Path) -> Path:
     return recipe
 
 
-def _compile(recipe: Path) -> Build:
+def _plan(recipe: Path) -> Plan:
     loaded = load_recipe(recipe)
-    plan = make_plan(loaded, scan(loaded))
+    return make_plan(loaded, scan(loaded))
+
+
+def _compile(plan: Plan) -> Build:
     name = trainer_of(plan.family)
     root = Path("/trainer") / name
     commit = PIN if name == "sd-scripts" else "0"
@@ -91,8 +101,17 @@ def _read_tree(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_a_plan_that_was_read_back_compiles_to_the_same_files(case: str, tmp_path: Path) -> None:
+    """A run is gone on with only where its files are what its own plan compiles to."""
+    plan = _plan(_lay_out(case, tmp_path))
+    record = tmp_path / "plan.json"
+    record.write_text(record_text("plan", PLAN_RECORD_VERSION, plan_record(plan)), encoding="utf-8")
+    assert _compile(read_plan(record)).files == _compile(plan).files
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_compiles_to_the_expected_tree(case: str, tmp_path: Path) -> None:
-    build = _compile(_lay_out(case, tmp_path))
+    build = _compile(_plan(_lay_out(case, tmp_path)))
     tree = _tree(build, tmp_path)
     expected = HERE / case / "expected"
     if os.environ.get("LORA_GOLDEN") == "write":
@@ -111,13 +130,13 @@ def test_compiles_to_the_expected_tree(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_compiling_twice_gives_the_same(case: str, tmp_path: Path) -> None:
     recipe = _lay_out(case, tmp_path)
-    assert _compile(recipe) == _compile(recipe)
+    assert _compile(_plan(recipe)) == _compile(_plan(recipe))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_layout_and_dataset_toml_carry_the_same_numbers(case: str, tmp_path: Path) -> None:
     """The folder's name read by the trainer's own rule: first part before `_` is the repeats, the rest the class."""
-    build = _compile(_lay_out(case, tmp_path))
+    build = _compile(_plan(_lay_out(case, tmp_path)))
     for dataset in toml.loads(build.files["dataset.toml"])["datasets"]:
         for subset in dataset["subsets"]:
             repeats, _, rest = Path(subset["image_dir"]).name.partition("_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from orchestrator.dataset.scan import scan_folder
 from orchestrator.run.create import write_build_to
+from orchestrator.run.trusted import trust
 from tests.hostile.trying import look
 
 if TYPE_CHECKING:
@@ -29,9 +31,10 @@ CAPTIONS = (
     "a folder up",
     "to a run of ours",
 )
+STORES = ("hugging face", "hugging face, large", "git-annex", "dvc")
 PICTURES = ("to itself", "in a circle", "to nothing", "to a text", "to a folder", "to a device")
 RELIABILITY = {
-    "T03": f"{len(CAPTIONS)} shapes of a caption link that leads out, {len(PICTURES)} of a picture link that is none; 3 folders made of links pass"
+    "T03": f"{len(CAPTIONS)} shapes of a caption link that leads out, {len(PICTURES)} of a picture link that is none; 3 folders made of links and {len(STORES)} stores by content pass"
 }
 
 
@@ -124,6 +127,59 @@ def test_folders_made_of_links_train_as_what_they_lead_to(recipe: Write, images:
         assert problems == ()
         assert found is not None
         assert [picture.caption for picture in scan_folder(folder).pictures] == wanted
+
+
+def named_by_content(store: str, text: str, folder: Path) -> Path:
+    data = text.encode()
+    git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()  # noqa: S324
+    md5, sha256 = hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest()  # noqa: S324
+    key = f"SHA256E-s{len(data)}--{sha256}.txt"
+    place = {
+        "hugging face": folder / "blobs" / git,
+        "hugging face, large": folder / "blobs" / sha256,
+        "git-annex": folder / ".git" / "annex" / "objects" / "x1" / "9Z" / key / key,
+        "dvc": folder / "files" / "md5" / md5[:2] / md5[2:],
+    }[store]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(data)
+    return place
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_that_names_files_by_their_content_is_a_data_set(
+    recipe: Write, images: Path, tmp_path: Path, store: str
+) -> None:
+    caption = images / "0.txt"
+    caption.unlink()
+    place = named_by_content(store, "zxq, man, of a store", tmp_path / "store")
+    caption.symlink_to(place)
+    assert look(recipe())[1] == ()
+    assert scan_folder(images).pictures[0].caption == "zxq, man, of a store"
+    place.write_text(PRIVATE)  # the name alone says nothing
+    assert [problem.code for problem in look(recipe())[1]] == ["broken-caption"]
+
+
+def test_captions_of_a_trusted_recipe_may_be_links_to_a_second_folder(
+    recipe: Write, images: Path, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    for caption in images.glob("*.txt"):
+        caption.rename(second / caption.name)
+        caption.symlink_to(second / caption.name)
+    path = recipe()
+    problems = look(path)[1]
+    assert {problem.code for problem in problems} == {"broken-caption"}
+    assert problems[0].fix is not None
+    assert "lora-run trust RECIPE" in problems[0].fix.en
+    trust(path)
+    build, problems = look(path)
+    assert problems == ()
+    assert build is not None
+    path.write_text(path.read_text() + "# another\n")  # a comment changes nothing of what it says
+    assert look(path)[1] == ()
+    path.write_text(path.read_text().replace("300", "301"))
+    assert look(path)[0] is None
 
 
 def test_a_link_within_the_folder_is_a_caption(recipe: Write, images: Path) -> None:

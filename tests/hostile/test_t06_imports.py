@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.backends.sd_scripts.refusals.optimizer import BY_PACKAGE, CLASSES, PACKAGES
 from orchestrator.prepared import prepare
 from orchestrator.run.trusted import distrust, trust
 
@@ -68,6 +69,23 @@ def test_foreign_names_are_refused(recipe: Write, tmp_path: Path, key: str) -> N
     assert passed == []
     assert not canary.exists()
     assert prepare(with_value(recipe, key, FOREIGN[0])).is_refused
+
+
+@pytest.mark.parametrize("name", sorted(BY_PACKAGE))
+def test_a_bare_name_of_a_package_is_told_in_full(recipe: Write, name: str) -> None:
+    (told,) = prepare(with_value(recipe, "optimizer_type", name)).problems
+    assert told.code == "unknown-optimizer"
+    assert f"{name} ({BY_PACKAGE[name]}?)" in told.what.en
+    assert CLASSES.fullmatch(BY_PACKAGE[name])
+
+
+def test_the_fix_of_a_foreign_optimizer_names_the_packages(recipe: Write) -> None:
+    (told,) = prepare(with_value(recipe, "optimizer_type", "torchao.optim.AdamW4bit")).problems
+    assert told.fix is not None
+    for package in ("pytorch_optimizer", "bitsandbytes.optim", "Prodigy", "lora-run trust RECIPE"):
+        assert package in told.fix.en
+    for name in PACKAGES:
+        assert CLASSES.fullmatch(name if name[name.rfind(".") + 1 :][0].isupper() else f"{name}.Adam"), name
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.backends.pickles import pickles_in_folder
+from orchestrator.core.errors import RecordError
 from orchestrator.prepared import prepare
 from orchestrator.run.trusted import distrust, read_trusted, trust, trusted_path
 from tests.hostile.fake_run import lora_run
@@ -95,6 +97,30 @@ def test_the_record_is_the_users_alone(recipe: Write) -> None:
     finally:
         os.umask(old)
     assert trusted_path().stat().st_mode & 0o777 == 0o600
+    assert not trusted_path().parent.stat().st_mode & 0o022
+
+
+def test_a_record_that_others_may_write_is_not_believed(recipe: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust(recipe())
+    trusted_path().parent.chmod(0o777)
+    with pytest.raises(RecordError) as caught:
+        read_trusted()
+    assert [problem.code for problem in caught.value.problems] == ["foreign-trust"]
+    monkeypatch.setenv("LORA_RUN_SHARED", "1")
+    assert len(read_trusted()) == 1
+
+
+@pytest.mark.parametrize("spoilt", ["kind", "sha256", "entries", "record", "{"])
+def test_a_damaged_record_is_told_with_its_path(recipe: Write, spoilt: str) -> None:
+    trust(recipe())
+    text = trusted_path().read_text()
+    trusted_path().write_text(text.replace(f'"{spoilt}"', '"other"') if spoilt != "{" else spoilt)
+    with pytest.raises(RecordError) as caught:
+        read_trusted()
+    (problem,) = caught.value.problems
+    assert problem.code == "bad-record"
+    assert problem.fix is not None
+    assert str(trusted_path()) in problem.fix.en
 
 
 def test_pickles_of_a_folder_are_found(recipe: Write, tmp_path: Path) -> None:
@@ -112,6 +138,41 @@ def test_pickles_of_a_folder_are_found(recipe: Write, tmp_path: Path) -> None:
     assert "vae/diffusion_pytorch_model.bin" in problem.what.en
     trust(folder)
     assert prepare(path).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("beside", "is_opened"),
+    [
+        ("unet/x.safetensors", True),
+        ("unet/diffusion_pytorch_model.fp16.safetensors", True),  # no variant is asked for
+        ("unet/diffusion_pytorch_model.safetensors", False),
+        ("unet/diffusion_pytorch_model.safetensors.index.json", False),
+        ("vae/diffusion_pytorch_model.safetensors", True),
+    ],
+)
+def test_only_its_own_counterpart_is_opened_in_the_place_of_a_pickle(
+    tmp_path: Path, beside: str, *, is_opened: bool
+) -> None:
+    for name in ("unet/diffusion_pytorch_model.bin", beside):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in pickles_in_folder(tmp_path)] == ["diffusion_pytorch_model.bin"] * is_opened
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("model.safetensors", "pytorch_model.bin"),
+        ("model.safetensors", "pytorch_model.fp16.bin"),
+        ("model.safetensors.index.json", "pytorch_model-00001-of-00002.bin"),
+        ("openvino_model.bin",),
+    ],
+)
+def test_what_is_never_opened_is_no_reason(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in (*(f"text_encoder/{name}" for name in names), "safety_checker/pytorch_model.bin"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert list(pickles_in_folder(tmp_path)) == []
 
 
 def test_sft_is_another_name_of_safetensors_only_where_the_trainer_takes_it_so(recipe: Write, tmp_path: Path) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from orchestrator.observe.present import look_at
-from orchestrator.report.tell_now import next_step
+from orchestrator.report.tell_now import next_step, status
 from orchestrator.run.journal import Journal
 from tests.made_runs import add_to_log, bar, held, leave_dead_owner, make_run, save_state
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from orchestrator.core.text import Language
 
 
 def test_a_run_that_trains(tmp_path: Path) -> None:
@@ -118,6 +123,23 @@ def test_half_a_line_of_the_journal_and_of_the_log_are_no_news(tmp_path: Path) -
     with held(run):
         now = look_at(run)
     assert (now.run.standing, now.step, now.history.damage) == ("going-on", 13, ())
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "line 2 is no entry; line 3 is no entry"), ("zh", "第 2 行不是记录")]
+)
+def test_damage_of_the_journal_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: Language, told: str
+) -> None:
+    run = make_run(tmp_path, events=[("step", {"step": 12})])
+    first, *rest = run.journal.read_bytes().splitlines(keepends=True)
+    run.journal.write_bytes(b"".join([first, *[b"garbage\n"] * 5, *rest]))
+    status(look_at(run), "terminal", language)
+    shown = capsys.readouterr().out
+    assert told in shown
+    assert ("2 more" if language == "en" else "另有 2 行") in shown
+    status(look_at(run), "json", language)
+    assert json.loads(capsys.readouterr().out)["damage"][0]["en"] == "line 2 is no entry"
 
 
 def test_a_state_that_is_gone_is_nothing_to_go_on_from(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "metadata not text": (build({"__metadata__": {"x": 1}, "a": FLOAT}), "no text"),
     "metadata a list": (build({"__metadata__": [], "a": FLOAT}), "no text"),
     "nested deeply": (build(b'{"a":' * 100_000 + b"1" + b"}" * 100_000), "nested too deeply"),
-    "unknown type": (build({"a": {**FLOAT, "dtype": "Q4"}}), "unknown type"),
-    "type a number": (build({"a": {**FLOAT, "dtype": 7}}), "unknown type"),
+    "unknown type": (build({"a": {**FLOAT, "dtype": "Q4"}}), "which this tool does not know"),
+    "type a number": (build({"a": {**FLOAT, "dtype": 7}}), "which this tool does not know"),
     "no description": (build({"a": 5}), "no description"),
     "no tensors": (build({}, b""), "holds no tensors"),
     "only metadata": (build({"__metadata__": {"a": "b"}}, b""), "holds no tensors"),
@@ -81,10 +81,26 @@ def test_a_header_of_200_mb_is_refused_unread(tmp_path: Path) -> None:
         file.write(struct.pack("<Q", 200_000_000))
         file.truncate(300_000_000)
     begin = time.process_time()
-    with pytest.raises(TensorFileError, match="more than any network needs"):
+    with pytest.raises(TensorFileError, match="more than this tool reads"):
         read_header(path)
     assert time.process_time() - begin < 0.1
     assert MAX_HEADER_BYTES < 50_000_000
+
+
+def test_metadata_may_be_null_as_for_the_library(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(build({"__metadata__": None, "a": FLOAT}))
+    assert (read_header(path).metadata, list(read_header(path).tensors)) == ({}, ["a"])
+
+
+def test_a_header_with_a_thumbnail_is_read_and_a_foreign_type_is_not_called_broken(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(build({"__metadata__": {"modelspec.thumbnail": "x" * 17_000_000}, "a": FLOAT}))
+    assert len(read_header(path).metadata["modelspec.thumbnail"]) == 17_000_000
+    path.write_bytes(build({"a": {**FLOAT, "dtype": "F8_E8M0"}}))
+    with pytest.raises(TensorFileError, match="the file may be sound") as caught:
+        read_header(path)
+    assert caught.value.may_be_sound
 
 
 def test_a_real_network_is_sound() -> None:

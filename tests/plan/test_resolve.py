@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.backends.model_files import missing_files
 from orchestrator.core.provenance import Source
 from orchestrator.plan.families import FAMILIES
 from orchestrator.plan.resolve import sketch_plan
+from orchestrator.recipe.dump import dump_resolved, trainer_arg
 from orchestrator.recipe.load import load_recipe
 from tests.plan.conftest import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from orchestrator.core.finding import Problem
     from orchestrator.plan.model import Plan
@@ -417,3 +419,35 @@ def test_paths_are_absolute_and_hub_ids_stay(plan_of: PlanOf, pictures: Pictures
     (tmp_path / "some" / "model").mkdir(parents=True)
     local = plan_of(recipe("{family: sd15, pretrained_model_name_or_path: some/model}"))
     assert local.train["pretrained_model_name_or_path"].value == str(tmp_path / "some" / "model")
+
+
+def test_files_under_trainer_args_start_at_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "good.safetensors").write_bytes(b"")
+    parent = elsewhere / "parent.yaml"
+    parent.write_text("trainer_args: {base_weights: [good.safetensors, ~/other.pt, /abs.pt], huber_c: 0.1}\n")
+    path = tmp_path / "recipe.yaml"
+    path.write_text("extends: elsewhere/parent.yaml\n" + recipe(BASES["sd15"]))
+    monkeypatch.chdir(home)
+    loaded = load_recipe(path)
+    files = [str(elsewhere / "good.safetensors"), str(Path.home() / "other.pt"), "/abs.pt"]
+    assert trainer_arg(loaded, "base_weights") == files
+    assert trainer_arg(loaded, "huber_c") == 0.1
+    assert sketch_plan(loaded)[0].train["base_weights"].value == files
+    again = load_recipe(path, text=dump_resolved(loaded))  # the run's own copy has lost where the parent lay
+    assert trainer_arg(again, "base_weights") == files
+
+
+@pytest.mark.parametrize(
+    ("vae", "is_fetched"),
+    [("stabilityai/sd-vae-ft-mse", True), ("vae/mine.safetensors", False), ("./vae/mine", False), ("mine", False)],
+)
+def test_a_vae_may_be_a_name_at_hugging_face(tmp_path: Path, vae: str, *, is_fetched: bool) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe(f"{{family: sdxl, pretrained_model_name_or_path: m/base.safetensors, vae: {vae}}}"))
+    planned = sketch_plan(load_recipe(path))[0].train["vae"].value
+    assert planned == (vae if is_fetched else str((tmp_path / vae).absolute()))
+    codes = {problem.code for problem in missing_files(sketch_plan(load_recipe(path))[0]) if "`vae`" in problem.what.en}
+    assert codes == {"model-from-the-network" if is_fetched else "model-file"}

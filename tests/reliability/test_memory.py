@@ -23,6 +23,7 @@ from tests.reliability.conftest import Heard
 if TYPE_CHECKING:
     import pytest
 
+    from orchestrator.core.trust import Trust
     from orchestrator.dataset.model import Dataset
     from orchestrator.recipe.load import LoadedRecipe
     from tests.reliability.conftest import Runs
@@ -112,9 +113,9 @@ def test_other_pictures_than_the_run_began_with_are_not_planned_with(
 ) -> None:
     scanned = prepared.scan
 
-    def scan_one_less(loaded: LoadedRecipe) -> Dataset:
+    def scan_one_less(loaded: LoadedRecipe, trust: Trust) -> Dataset:
         (runs.folder / "images" / "7.png").unlink()
-        return scanned(loaded)
+        return scanned(loaded, trust)
 
     def then_one_goes(*_: object) -> None:
         monkeypatch.setattr(prepared, "scan", scan_one_less)

@@ -111,7 +111,16 @@ def test_one_run_for_each_gpu(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("count", "visible", "gpus"),
-    [(1, None, ("0",)), (2, None, ("0", "1")), (1, "3,1", ("3",)), (2, "3, 1", ("3", "1")), (1, "GPU-8a", ("GPU-8a",))],
+    [
+        (1, None, ("0",)),
+        (2, None, ("0", "1")),
+        (1, "3,1", ("3",)),
+        (2, "3, 1", ("3", "1")),
+        (1, "GPU-8a", ("GPU-8a",)),
+        (1, "", ()),
+        (2, "-1", ()),
+        (2, "1,-1,0", ("1",)),
+    ],
 )
 def test_the_gpus_of_a_run_are_the_first_visible_ones(count: int, visible: str | None, gpus: tuple[str, ...]) -> None:
     assert gpus_of(count, {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}) == gpus

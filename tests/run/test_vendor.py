@@ -86,6 +86,26 @@ def test_adopted_edits_are_recorded(installed: VendorHome) -> None:
     assert any("new_option" in line and "0.6" in line for line in english(told)), "the edited option is told"
 
 
+@pytest.mark.usefixtures("pinned_options")
+def test_what_is_edited_after_an_adoption_was_not_adopted(installed: VendorHome) -> None:
+    script = installed.checkout / "train_network.py"
+    script.write_text(TRAIN_NETWORK.replace("0.5", "0.6"))
+    trainer = install("sd-scripts", python=sys.executable, allow_changes=True)
+    for edited, text in ((script, TRAIN_NETWORK.replace("0.5", "0.7")), (installed.checkout / "secret.py", "x")):
+        before = edited.read_bytes() if edited.exists() else None
+        edited.write_text(text)
+        with pytest.raises(EnvironmentFault) as caught:
+            verify_trainer(trainer)
+        why = caught.value.problems[0].why
+        assert why is not None
+        assert why.en == f"{'added' if before is None else 'changed'} {edited.name}"
+        if before is None:
+            edited.unlink()
+        else:
+            edited.write_bytes(before)
+    assert verify_trainer(trainer) == ("changed train_network.py",)
+
+
 def test_a_clean_checkout_is_moved_to_the_commit_asked_for(
     installed: VendorHome, upstream: tuple[Path, str, str], pinned: str
 ) -> None:

@@ -138,9 +138,36 @@ def test_a_run_that_is_none_is_refused(tmp_path: Path, verb: str) -> None:
 
 
 def test_no_runs_at_all(tmp_path: Path) -> None:
-    for verb in ("status", "list"):
-        done = lora_run(verb, cwd=tmp_path)
-        assert (done.returncode, "there are no runs in runs" in done.stderr) == (2, True)
+    done = lora_run("status", cwd=tmp_path)
+    assert (done.returncode, "there are no runs in runs" in done.stderr) == (2, True)
+    done = lora_run("list", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no runs yet\n", "")
+    (tmp_path / "file").touch()
+    for arguments, why in (
+        (("list", "--runs-dir", "file"), "it is a file"),
+        (("list", "--runs-dir", "nowhere"), "there is no such folder"),
+        (("status", "file"), "it is a file"),
+    ):
+        done = lora_run(*arguments, cwd=tmp_path)
+        assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+
+
+def test_a_trainer_that_never_wrote_has_no_log_yet(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.console_log.unlink(missing_ok=True)
+    done = lora_run("logs", run.root, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "the trainer has written nothing yet\n")
+
+
+def test_the_wish_to_stop_is_the_users_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    def work() -> None:
+        wait_until(run.stop_request.exists)
+
+    with going_on(run, work):
+        assert lora_run("stop", run.root, "--no-wait", cwd=tmp_path).returncode == 0
+    assert run.stop_request.stat().st_mode & 0o077 == 0
 
 
 def test_the_newest_run_is_the_one_that_goes_on(tmp_path: Path) -> None:

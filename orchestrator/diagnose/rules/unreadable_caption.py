@@ -14,11 +14,14 @@ stand in the metadata of the LoRA.
 ## How we tell
 
 The file is opened and read. A link may lead into the folder itself, or, under the caption's extension, to where the picture's own
-file lies, as in folders that are made of links.
+file lies, as in folders that are made of links. It may also lead to a file that bears the hash of its own content in its name (MD5,
+SHA-1, SHA-256, git's): git-annex, DVC and the cache of Hugging Face keep files so, and whoever can name one knows what it says.
 
 ## What to change
 
-Mend the permissions or the link, or write the caption anew; put a copy in the place of a link that leads elsewhere.
+Mend the permissions or the link, or write the caption anew; put a copy in the place of a link that leads elsewhere. Where recipe and
+data set are your own, such as pictures with a second set of captions linked beside them, `lora-run trust RECIPE` lets its captions
+lead anywhere.
 
 ## When it is wrong
 

@@ -20,9 +20,13 @@ SILENT = "nothing; "
 """Begins the `why` of what the trainer swallows without a word."""
 
 
+TRUST_OWN = Text(
+    "if the recipe is yours and the module too: `lora-run trust RECIPE`",
+    "若配方与该模块都是你自己的：`lora-run trust 配方`",
+)
 TRUST_FIX = Text(
-    "name one that the trainer knows; if the recipe is yours and the module too: `lora-run trust RECIPE`",
-    "请写训练器已知的名称；若配方与该模块都是你自己的：`lora-run trust 配方`",
+    f"name one that the trainer knows; {TRUST_OWN.en}",
+    f"请写训练器已知的名称；{TRUST_OWN.zh}",
 )
 """The fix of what only a trusted recipe may ask for."""
 

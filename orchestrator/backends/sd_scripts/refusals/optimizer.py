@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.optimizer_values import WRONG_VALUE, WRONG_VALUE_FIX, WRONG_VALUE_WHAT, wrong_argument
-from orchestrator.backends.sd_scripts.refusals.model import TRUST_FIX, Refusal, drop
+from orchestrator.backends.sd_scripts.refusals.model import TRUST_OWN, Refusal, drop
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
@@ -39,6 +39,25 @@ CLASSES = re.compile(
 Anything else would be imported and called: `torch.hub.load` is in a harmless package too.
 """
 
+PACKAGES = (
+    "torch.optim", "bitsandbytes.optim", "pytorch_optimizer", "schedulefree", "dadaptation", "prodigyopt.Prodigy",
+    "prodigyplus.ProdigyPlusScheduleFree", "came_pytorch.CAME", "lion_pytorch.Lion", "transformers.Adafactor",
+)  # fmt: skip
+"""What `CLASSES` lets pass, for people."""
+BY_PACKAGE = {
+    "came": "pytorch_optimizer.CAME",
+    "prodigyplusschedulefree": "prodigyplus.ProdigyPlusScheduleFree",
+    "stableadamw": "pytorch_optimizer.StableAdamW",
+    "ademamix": "pytorch_optimizer.AdEMAMix",
+    "lamb": "pytorch_optimizer.Lamb",
+    "soap": "pytorch_optimizer.SOAP",
+    "adan": "pytorch_optimizer.Adan",
+    "sophia": "pytorch_optimizer.SophiaH",
+    "tiger": "pytorch_optimizer.Tiger",
+    "ranger": "pytorch_optimizer.Ranger",
+    "adopt": "pytorch_optimizer.ADOPT",
+}
+"""Optimizers that are known by their bare name, in lower case -> what has to be written."""
 _ADAM = "betas eps weight_decay amsgrad"
 _BNB = f"{_ADAM} optim_bits args min_8bit_size percentile_clipping block_wise is_paged"
 _ARGUMENTS = {
@@ -103,7 +122,8 @@ def _unknown_name(settings: Settings) -> str | None:
         return None
     if "." in name:
         return None  # told by a refusal of its own
-    near = difflib.get_close_matches(name, (*KNOWN, *TORCH_OPTIMIZERS), n=1)
+    packaged = BY_PACKAGE.get(name.lower())
+    near = [packaged] if packaged else difflib.get_close_matches(name, (*KNOWN, *TORCH_OPTIMIZERS), n=1)
     return name + (f" ({near[0]}?)" if near else "")
 
 
@@ -144,7 +164,10 @@ REFUSALS = (
             "优化器类 {0} 会从未知模块导入并执行",
         ),
         "",
-        TRUST_FIX,
+        Text(
+            f"name one that the trainer knows, such as AdamW8bit, or a class of {', '.join(PACKAGES)}; {TRUST_OWN.en}",
+            f"请写训练器已知的名称（如 AdamW8bit），或 {'、'.join(PACKAGES)} 中的类；{TRUST_OWN.zh}",
+        ),
     ),
     Refusal(
         "optimizer-args-unreadable",
