@@ -176,20 +176,27 @@ def _report_trained(job: Job, language: Language) -> Finished:
 
 
 def read_end(done: Done) -> tuple[Observations, Outcome]:
-    """Read back what a run left, and judge from that how it ended: exit code 0 alone is no success."""
+    """Read back what a run left, and judge from that how it ended: exit code 0 alone is no success.
+
+    Its time is that of all attempts; of one that was cut off it is not known.
+    """
     from orchestrator.observe.read import read_run
+    from orchestrator.run.history import read_history
     from orchestrator.run.outcome import judge_outcome
 
     seen = read_run(done.rundir.root)
     final = next((c for c in seen.checkpoints if c.is_final), None)
     plan = done.job.plan
-    return seen, judge_outcome(
+    outcome = judge_outcome(
         done.launched,
         done.rundir,
         output_name=plan.output_name,
         checkpoint=final,
         planned_steps=plan.steps.total_steps,
     )
+    attempts = read_history(done.job.rundir).attempts
+    before = sum(attempt.seconds for attempt in attempts if attempt.number < done.rundir.attempt)
+    return seen, replace(outcome, seconds=done.launched.seconds + before)
 
 
 def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:

@@ -35,6 +35,8 @@ class Attempt:
     """Empty: it goes on, or its end was never written down."""
     cause: str = ""
     exit_code: int | None = None
+    seconds: float = 0.0
+    """0: not known, its end was never written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def _attempt_ended(history: History, entry: Entry) -> History:
     return _in_attempt(
         history, entry, last_step=last, ended_at=entry.at, ending=str(f.get("ending", "")),
         cause=str(f.get("cause", "")), exit_code=f.get("exit_code"),
+        seconds=float(f.get("seconds", 0.0)),
     )  # fmt: skip
 
 

@@ -179,6 +179,7 @@ class AttemptWatch:
         outcome = judge_outcome(launched, self._rundir, output_name=self._job.plan.output_name)
         self._job.journal.add(
             "attempt-ended", step=self._step, ending=outcome.ending.value, cause=outcome.cause,
+            seconds=round(launched.seconds, 1),
             exit_code=launched.exit_code,
         )  # fmt: skip
 

@@ -252,3 +252,11 @@ def test_a_run_whose_tool_died_before_the_report_is_reported(runs: Runs) -> None
     assert (runs.rundir.root / "report.html").is_file()
     assert (runs.history.ending, len(runs.history.attempts)) == ("succeeded", 1)
     assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
+
+
+def test_the_time_of_a_run_is_that_of_all_its_attempts(runs: Runs) -> None:
+    done = runs.start({"1": {"at": 7, "do": "passing"}})
+    first, _second = runs.history.attempts
+    assert first.seconds > 0
+    _, outcome = read_end(done)
+    assert outcome.seconds == pytest.approx(first.seconds + done.launched.seconds, abs=0.2)
