@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text
 from orchestrator.plan.owned import OF_THE_PLAN, owned_problem
-from orchestrator.recipe.dump import trainer_arg
 
 if TYPE_CHECKING:
     from orchestrator.plan.given import Draft
@@ -74,6 +73,8 @@ def why_named(name: str, stem: str) -> Text:
 
 def merge_trainer_args(draft: Draft) -> None:
     """Lay `trainer_args` over what was decided. They may change decisions of the planner, never keys of the recipe."""
+    from orchestrator.recipe.dump import trainer_arg  # loads the models, which compiling does without
+
     for name in draft.recipe.trainer_args:
         key, value = f"trainer_args.{name}", trainer_arg(draft.loaded, name)
         problem = owned_problem(name, value, draft.where(key))

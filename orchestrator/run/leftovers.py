@@ -6,11 +6,11 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-import psutil
-
 from orchestrator.run import reaper
 
 if TYPE_CHECKING:
+    import psutil
+
     from orchestrator.core.rundir import RunDir
 
 PATIENCE_S = 5.0
@@ -22,6 +22,8 @@ def end_leftovers(rundir: RunDir, patience_s: float = PATIENCE_S) -> int:
     Call it while holding the run's lock: then none of them belongs to anybody. They are known by the mark in their environment
     and by working in the run folder, links in its path followed as the system does. First politely, after `patience_s` seconds by force.
     """
+    import psutil
+
     found = [process for process in psutil.process_iter() if _is_of(process, os.path.realpath(rundir.root))]
     for process in found:
         with contextlib.suppress(psutil.Error):
@@ -36,6 +38,8 @@ def end_leftovers(rundir: RunDir, patience_s: float = PATIENCE_S) -> int:
 
 
 def _is_of(process: psutil.Process, root: str) -> bool:
+    import psutil
+
     try:
         return process.cwd() == root and reaper.MARK in process.environ()
     except (psutil.Error, OSError):

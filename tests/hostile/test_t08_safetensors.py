@@ -39,7 +39,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "duplicate key": (tensors(b'{"a": {}, "a": {}}'), "stands twice"),
     "non-string metadata": (tensors({"__metadata__": {"x": 1}, "a": FLOAT}), "no text"),
     "100,000 deep": (tensors(b'{"a":' * 100_000 + b"1" + b"}" * 100_000), "nested too deeply"),
-    "unknown dtype": (tensors({"a": {**FLOAT, "dtype": "Q4"}}), "unknown type"),
+    "unknown dtype": (tensors({"a": {**FLOAT, "dtype": "Q4"}}), "which this tool does not know"),
     "bad UTF-8": (tensors(b'{"\xff\xfe": 1}'), "not UTF-8"),
     "zero tensors": (tensors({}, b""), "holds no tensors"),
     "empty": (b"", "empty file"),

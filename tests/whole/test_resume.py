@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
-STEPS = 24
+STEPS = 60
 CHANGES = {
     "train.train_batch_size": ("train_batch_size: 4", "train_batch_size: 2"),
-    "train.gradient_accumulation_steps": ("target_steps: 24", "target_steps: 24\n  gradient_accumulation_steps: 2"),
+    "train.gradient_accumulation_steps": ("target_steps: 60", "target_steps: 60\n  gradient_accumulation_steps: 2"),
     "train.seed": ("seed: 42", "seed: 43"),
     "train.unet_lr": ("unet_lr: 0.001", "unet_lr: 0.002"),
     "network.network_dim": ("network_dim: 4", "network_dim: 8"),
@@ -84,7 +84,7 @@ def marked(token_of: Path) -> list[int]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a recipe of 24 steps in 8 epochs or so, a state at the end of each."""
+    """A folder with a recipe of 60 steps, a state at the end of each."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("resume")
@@ -98,7 +98,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "base_model:\n  family: pocket\n"
         "concepts:\n  - image_dir: images\n"
         "network:\n  network_dim: 4\n  network_alpha: 4\n"
-        "train:\n  target_steps: 24\n  train_batch_size: 4\n  unet_lr: 0.001\n  text_encoder_lr: 0\n"
+        "train:\n  target_steps: 60\n  train_batch_size: 4\n  unet_lr: 0.001\n  text_encoder_lr: 0\n"
         "  optimizer_type: AdamW\n  lr_scheduler: cosine\n  seed: 42\n"
         "sample:\n  prompts: []\nsave:\n  save_state: true\n  save_every_n_epochs: 1\ntelemetry: log\n",
         encoding="utf-8",
