@@ -8,7 +8,6 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import filelock
 from platformdirs import user_data_path
 
 from orchestrator.core.errors import InputError, RecordError
@@ -90,6 +89,8 @@ def gpu_locked(folder: Path, gpu: str, run: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _held(lock_path: Path, owner_path: Path, run: str, taken: Callable[[Owner | None], Problem]) -> Iterator[None]:
+    import filelock
+
     lock = filelock.FileLock(lock_path, timeout=_PATIENCE_S)
     try:
         lock.acquire()
@@ -115,6 +116,8 @@ def is_going_on(rundir: RunDir) -> bool:
 def _is_locked(lock_path: Path) -> bool:
     if not lock_path.exists():
         return False
+    import filelock
+
     lock = filelock.FileLock(lock_path, timeout=0)
     try:
         lock.acquire()
