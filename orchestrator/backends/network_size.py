@@ -87,7 +87,7 @@ def _without_unused(tensors: tuple[Tensor, ...], plan: Plan) -> tuple[Tensor, ..
 
     They are in the file all the same, and the optimizer keeps nothing for them.
     """
-    clip_skip = _value(plan, "clip_skip")
+    clip_skip = plan.option("clip_skip")
     skipped = clip_skip - 1 if isinstance(clip_skip, int) and clip_skip > 1 else 0
     prefix, skipped = {"sd15": ("lora_te_", skipped), "sdxl": ("lora_te1_", 1)}.get(plan.family, ("", 0))
     layers = {name: int(found[1]) for name in (t.name for t in tensors) if (found := _TEXT_LAYER.match(name))}
@@ -99,8 +99,8 @@ def _without_unused(tensors: tuple[Tensor, ...], plan: Plan) -> tuple[Tensor, ..
 
 
 def _ranks(plan: Plan, conv_dim: int | None) -> Ranks:
-    general = _value(plan, "learning_rate")
-    unet, text = _value(plan, "unet_lr"), _value(plan, "text_encoder_lr")
+    general = plan.option("learning_rate")
+    unet, text = plan.option("unet_lr"), plan.option("text_encoder_lr")
     rates: dict[Part, Any] = {
         "unet": general if unet is None else unet,
         "text_encoder": general if text in (None, []) else text,
@@ -111,7 +111,7 @@ def _ranks(plan: Plan, conv_dim: int | None) -> Ranks:
         conv_dim,
         trained,
         trains_down=_module(plan) != "networks.lora_fa",
-        begins_at_zero=_value(plan, "network_weights") is None,
+        begins_at_zero=plan.option("network_weights") is None,
     )
 
 
@@ -121,7 +121,7 @@ def _is_rate(value: Any) -> bool:
 
 
 def _network_args(plan: Plan) -> dict[str, str]:
-    items = _value(plan, "network_args")
+    items = plan.option("network_args")
     if not isinstance(items, (list, tuple)):
         return {}
     parted = (item.partition("=") for item in items if isinstance(item, str))
@@ -129,21 +129,16 @@ def _network_args(plan: Plan) -> dict[str, str]:
 
 
 def _network_dim(plan: Plan) -> int:
-    value = _value(plan, "network_dim")
+    value = plan.option("network_dim")
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else _DEFAULT_DIM
 
 
 def _module(plan: Plan) -> str:
-    return str(_value(plan, "network_module") or "")
+    return str(plan.option("network_module") or "")
 
 
 def _is_on(plan: Plan, option: str) -> bool:
-    return _value(plan, option) is True
-
-
-def _value(plan: Plan, option: str) -> Any:
-    resolved = plan.train.get(option)
-    return None if resolved is None else resolved.value
+    return plan.option(option) is True
 
 
 def _numbers(text: str) -> list[int]:

@@ -151,7 +151,7 @@ def ways_to_save(plan: Plan, need: DiskNeed, short_bytes: int) -> tuple[Text, ..
     parts = {part.key: part for part in need.parts}
     networks, states, caches = (parts.get(key) for key in ("networks", "states", "caches"))
     ways = []
-    if states is not None and states.size_bytes >= whole and _value(plan, "save_state") is True:
+    if states is not None and states.size_bytes >= whole and plan.option("save_state") is True:
         ways.append(_way("`save.save_state: false`", states.size_bytes))
     if networks is not None and networks.files:
         count = networks.files // need.copies
@@ -159,9 +159,9 @@ def ways_to_save(plan: Plan, need: DiskNeed, short_bytes: int) -> tuple[Text, ..
         left = count - math.ceil(whole / each) if each else 0
         if left >= 1:
             ways.append(_way(f"`save.checkpoints: {left}`", (count - left) * each))
-        if networks.size_bytes // 2 >= whole and _value(plan, "save_precision") in (None, "float"):
+        if networks.size_bytes // 2 >= whole and plan.option("save_precision") in (None, "float"):
             ways.append(_way("`save.save_precision: fp16`", networks.size_bytes // 2))
-    if caches is not None and caches.size_bytes >= whole and _value(plan, "cache_latents_to_disk") is True:
+    if caches is not None and caches.size_bytes >= whole and plan.option("cache_latents_to_disk") is True:
         ways.append(_way("`train.cache_latents_to_disk: false`", caches.size_bytes))
     return tuple(ways)
 
@@ -190,7 +190,7 @@ def _save_parts(
     states = min(most, saves.states_after(after_step))
     if not states:
         return
-    optimizer = _value(plan, "optimizer_type") or "AdamW"
+    optimizer = plan.option("optimizer_type") or "AdamW"
     yield Part(
         "states",
         states * saves.state_bytes,
@@ -205,7 +205,7 @@ def _save_parts(
 def _samples(plan: Plan) -> Iterator[Part]:
     if not plan.prompts:
         return
-    times = int(_value(plan, "sample_at_first") is True)
+    times = int(plan.option("sample_at_first") is True)
     times += plan.steps.epochs // _whole(plan, "sample_every_n_epochs") if _whole(plan, "sample_every_n_epochs") else 0
     times += (
         plan.steps.total_steps // _whole(plan, "sample_every_n_steps") if _whole(plan, "sample_every_n_steps") else 0
@@ -224,12 +224,12 @@ def _caches(plan: Plan) -> Iterator[Part]:
     subsets = [*plan.subsets, *([plan.validation] if plan.validation is not None else [])]
     pictures = sum(len(subset.sizes) for subset in subsets)
     size_bytes = files = 0
-    if _value(plan, "cache_latents_to_disk") is True:
+    if plan.option("cache_latents_to_disk") is True:
         flipped = any(s.options.get("flip_aug") for s in subsets) or _general(plan, "flip_aug") is True
         latent = _mean_pixels(plan) / 64 * _LATENT_CHANNELS.get(plan.family, 4) * 4
         size_bytes += math.ceil(pictures * (latent * (2 if flipped else 1) + _NPZ_BYTES))
         files += pictures
-    if _value(plan, "cache_text_encoder_outputs_to_disk") is True:
+    if plan.option("cache_text_encoder_outputs_to_disk") is True:
         size_bytes += pictures * (_TEXT_CACHE_BYTES.get(plan.family, 0) + _NPZ_BYTES)
         files += pictures
     if files:
@@ -275,14 +275,9 @@ def _notes(plan: Plan, network: NetworkSize, saves: Saves) -> Iterator[Text]:
         smallest = size(math.floor(saves.network_bytes * network.low / network.high))
         told, told_zh = f"a network file takes {smallest} to {largest}", f"每个模型文件 {smallest} 至 {largest}"
         yield Text(f"{told}: {because.en}", f"{told_zh}：{because.zh}")
-    optimizer = str(_value(plan, "optimizer_type") or "")
+    optimizer = str(plan.option("optimizer_type") or "")
     if saves.states_left and (said := _NOT_MEASURED.get(kept_by(optimizer).known)) is not None:
         yield Text(said.en.format(optimizer), said.zh.format(optimizer))
-
-
-def _value(plan: Plan, name: str) -> Any:
-    resolved = plan.train.get(name)
-    return None if resolved is None else resolved.value
 
 
 def _general(plan: Plan, name: str) -> Any:
@@ -291,5 +286,5 @@ def _general(plan: Plan, name: str) -> Any:
 
 
 def _whole(plan: Plan, name: str) -> int:
-    value = _value(plan, name)
+    value = plan.option(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

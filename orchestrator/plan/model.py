@@ -155,3 +155,8 @@ class Plan:
     """The steps that somebody asked for; None: nobody did, or a plan of a version that did not keep it."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Recipe keys that the run changed itself, for lack of memory -> their value; what was asked for stands in the recipe."""
+
+    def option(self, name: str) -> Any:
+        """Return the value of one of the trainer's options, None where it is left to the trainer."""
+        resolved = self.train.get(name)
+        return None if resolved is None else resolved.value

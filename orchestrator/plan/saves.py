@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.plan.checkpoints import count_files
 from orchestrator.plan.optimizer_state import optimizer_bytes
@@ -96,8 +96,8 @@ def saves_of(plan: Plan, size: NetworkSize) -> Saves:
     ratio = _number(plan, "save_n_epoch_ratio")
     if ratio and ratio > 0:  # the trainer lets it win
         every_epochs = plan.steps.epochs // ratio or 1
-    has_states = _value(plan, "save_state") is True
-    has_last_state = has_states or _value(plan, "save_state_on_train_end") is True
+    has_states = plan.option("save_state") is True
+    has_last_state = has_states or plan.option("save_state_on_train_end") is True
     is_bounded = math.isfinite(size.high)
     return Saves(
         plan.steps,
@@ -115,7 +115,7 @@ def saves_of(plan: Plan, size: NetworkSize) -> Saves:
 
 def network_file_bytes(plan: Plan, size: NetworkSize) -> int:
     """Return the size of one network file in the precision it is saved in."""
-    precision = _value(plan, "save_precision")
+    precision = plan.option("save_precision")
     each = _PRECISION_BYTES.get(str(precision), _value_bytes(plan))
     return tensor_file_bytes(size.tensors, each, METADATA_BYTES)
 
@@ -123,8 +123,8 @@ def network_file_bytes(plan: Plan, size: NetworkSize) -> int:
 def state_bytes(plan: Plan, size: NetworkSize) -> int:
     """Return the size of one state folder: the network as it is trained, the optimizer, and what is small."""
     each = _value_bytes(plan)
-    optimizer = str(_value(plan, "optimizer_type") or "")
-    args = _value(plan, "optimizer_args")
+    optimizer = str(plan.option("optimizer_type") or "")
+    args = plan.option("optimizer_args")
     kept = optimizer_bytes(size.tensors, optimizer, args if isinstance(args, (list, tuple)) else (), value_bytes=each)
     small = _STATE_FIXED_BYTES + _RANK_BYTES * (plan.num_processes - 1)
     return tensor_file_bytes(size.tensors, each, 30) + kept + small
@@ -150,15 +150,10 @@ def _states_left(plan: Plan, *, has_states: bool, has_last_state: bool) -> int:
 
 def _value_bytes(plan: Plan) -> int:
     """Bytes of one number of the network while it is trained."""
-    return 2 if _value(plan, "full_fp16") is True or _value(plan, "full_bf16") is True else 4
-
-
-def _value(plan: Plan, name: str) -> Any:
-    resolved = plan.train.get(name)
-    return None if resolved is None else resolved.value
+    return 2 if plan.option("full_fp16") is True or plan.option("full_bf16") is True else 4
 
 
 def _number(plan: Plan, name: str) -> int | None:
     """Return the value of one of the trainer's whole-number options; None for anything else, which the compiler refuses."""
-    value = _value(plan, name)
+    value = plan.option(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

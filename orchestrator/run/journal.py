@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MILESTONES = frozenset({"attempt-started", "state", "published", "quarantined", "attempt-ended", "run-ended"})
 """Events that reach the disk before the run goes on."""
-_TAIL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +124,6 @@ def read_journal(path: Path) -> JournalReading:
         else:
             entries.append(entry)
     return JournalReading(tuple(entries), tuple(damage))
-
-
-def read_last(path: Path) -> Entry | None:
-    """Return the newest whole entry from the end of the file, without reading all of it; None where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            lines = file.read().split(b"\n")[:-1]
-    except OSError:
-        return None
-    return next((entry for line in reversed(lines) if (entry := _entry(line)) is not None), None)
 
 
 def _line(entry: Entry) -> bytes:

@@ -204,11 +204,10 @@ def _rescue(job: Job, rundir: RunDir, start: Start, listener: Listener) -> bool:
     if target.exists() or not state.is_dir() or state_problem(state) is not None:
         return False
     published = read_history(rundir).published
-    precision = plan.train.get("save_precision")
     try:
         rescue_network(
             state, target, step=plan.steps.total_steps - start.first_step, epoch=plan.steps.epochs,
-            save_precision=None if precision is None else precision.value, like=rundir.checkpoints / published[-1].file if published else None,
+            save_precision=plan.option("save_precision"), like=rundir.checkpoints / published[-1].file if published else None,
         )  # fmt: skip
     except CannotRescue as error:
         job.journal.add("not-rescued", reason=error.reason.en)
