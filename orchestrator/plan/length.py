@@ -13,6 +13,7 @@ from orchestrator.core.text import Text, plural
 from orchestrator.plan.checkpoints import can_leave, is_asked_for
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
+from orchestrator.plan.state_points import steps_at_stake
 from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, bucket_chooser, predict_steps
 
 if TYPE_CHECKING:
@@ -113,8 +114,9 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
     samples_per_step = pace.batch_size * pace.gradient_accumulation_steps * pace.num_processes
     is_reg = [c.is_reg for c in concepts]
     fixed = draft.recipe.train.max_train_epochs
-    whole = target * samples_per_step / (2 if any(is_reg) else 1)
-    wanted = whole / fixed if fixed else _samples_per_epoch(draft, whole)
+    trained_per_step = samples_per_step / (2 if any(is_reg) else 1)
+    whole = target * trained_per_step
+    wanted = whole / fixed if fixed else _samples_per_epoch(draft, whole, steps_at_stake(target) * trained_per_step)
     choices = []
     for repeats in _repeats_to_try(concepts, wanted):
         epoch = counter.count(repeats, is_reg)
@@ -126,7 +128,9 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
 
     files = draft.recipe.save.checkpoints if is_asked_for(draft) else None
 
-    def cost(choice: _Choice) -> tuple[bool, float, float, bool, float]:
+    has_states = draft.recipe.save.save_state is not False
+
+    def cost(choice: _Choice) -> tuple[bool, float, float, bool, bool, float]:
         # Shares first, then the target within a percent, then the size of an epoch: a nicer epoch beats a tenth of a percent.
         # Epochs that leave as many files as the recipe asks for may be three percent off.
         is_short = files is not None and not can_leave(choice.epochs, files)
@@ -137,17 +141,22 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
             choice.share_error if choice.share_error > _SHARE_TOLERANCE else 0.0,
             round(max(0.0, off - slack), 2),
             is_short,
+            has_states and choice.steps / choice.epochs > steps_at_stake(choice.steps),
             abs(choice.samples - wanted),
         )
 
     return min(choices, key=cost)
 
 
-def _samples_per_epoch(draft: Draft, whole: float) -> float:
-    """Return the wanted samples of an epoch where the whole run sees `whole`: 100 to 400, fewer where saves need more epochs."""
+def _samples_per_epoch(draft: Draft, whole: float, at_stake: float) -> float:
+    """Return the wanted samples of an epoch where the whole run sees `whole` and a crash may lose `at_stake` of them.
+
+    100 to 400; fewer where saves need more epochs, or where a state could come too late.
+    """
     save = draft.recipe.save
     epochs = max(LEAST_EPOCHS, save.checkpoints or 0, save.save_every_n_epochs or 0)
-    return min(max(whole / WANTED_EPOCHS, min(LEAST_SAMPLES, whole / epochs)), MOST_SAMPLES)
+    usual = min(max(whole / WANTED_EPOCHS, min(LEAST_SAMPLES, whole / epochs)), MOST_SAMPLES)
+    return usual if save.save_state is False else min(usual, at_stake)
 
 
 def _repeats_to_try(concepts: Sequence[ConceptPictures], wanted_samples: float) -> Iterator[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.text import Text, plural
 from orchestrator.plan.checkpoints import every_for, files_of, is_asked_for
 from orchestrator.plan.model import Prompt
+from orchestrator.plan.state_points import longest_between_states
 
 if TYPE_CHECKING:
     from orchestrator.plan.given import Draft
@@ -23,7 +24,7 @@ MOST_VALIDATIONS = 30
 def decide_saving(draft: Draft, steps: StepPlan, *, is_validated: bool) -> None:
     """Write how often files are kept, samples drawn and held-out pictures measured."""
     recipe = draft.recipe
-    draft.train["save_every_n_epochs"] = _save_every(draft, steps.epochs)
+    draft.train["save_every_n_epochs"] = _save_every(draft, steps)
     draft.train["save_model_as"] = draft.derive(
         "safetensors", Text("holds numbers only, no code", "只含数据，不含代码")
     )
@@ -52,10 +53,11 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
         for name in ("sample_every_n_epochs", "sample_at_first", "sample_sampler"):
             draft.leave_out(getattr(sample, name), f"sample.{name}", Text("there are no prompts", "没有提示词"))
         return ()
-    every = draft.train["save_every_n_epochs"]
+    save_every = min(draft.train["save_every_n_epochs"].value, epochs)
+    saves = _saves_per_drawing(draft, save_every, epochs)
     draft.train["sample_every_n_epochs"] = draft.choose(
-        sample.sample_every_n_epochs, "sample.sample_every_n_epochs", min(every.value, epochs),
-        _drawn_with(min(every.value, epochs), epochs),
+        sample.sample_every_n_epochs, "sample.sample_every_n_epochs", saves * save_every,
+        _drawn_with(saves, saves * save_every, epochs),
     )  # fmt: skip
     draft.train["sample_at_first"] = draft.choose(
         sample.sample_at_first, "sample.sample_at_first", default=True,
@@ -71,37 +73,68 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
     return prompts
 
 
-def _save_every(draft: Draft, epochs: int) -> Resolved:
-    save = draft.recipe.save
-    wanted = save.checkpoints or DEFAULT_CHECKPOINTS
+def _save_every(draft: Draft, steps: StepPlan) -> Resolved:
+    """Return how often files are kept. Where the recipe leaves their number open, often enough for a crash to lose little."""
+    save, epochs, wanted = draft.recipe.save, steps.epochs, _wanted_files(draft)
     every = every_for(epochs, wanted) if is_asked_for(draft) else _usual_every(epochs, wanted)
-    files = files_of(epochs, every)
-    because = Text(
-        f"{plural(epochs, 'epoch', 'epochs')} / {every} = {plural(files, 'file', 'files')}, wanted {wanted}",
-        f"{epochs} 轮 / {every} = {files} 个文件，期望 {wanted} 个",
-    )
+    because = _divided(epochs, every, Text(f"wanted {wanted}", f"期望 {wanted} 个"))
+    longest = longest_between_states(steps)
+    if every > longest and save.save_state is not False and not is_asked_for(draft):
+        every = _usual_every(epochs, wanted, longest)
+        lost, total = every * steps.steps_per_epoch, steps.total_steps
+        because = _divided(epochs, every, Text(
+            f"a state comes with each, so that a crash loses at most {lost} of {total} steps",
+            f"每个都附带训练状态，崩溃最多损失 {total} 步中的 {lost} 步",
+        ))  # fmt: skip
     if save.save_every_n_epochs is None and save.checkpoints is not None:
         return draft.given(every, "save.checkpoints", because)
     return draft.choose(save.save_every_n_epochs, "save.save_every_n_epochs", every, because)
 
 
-def _usual_every(epochs: int, wanted: int) -> int:
+def _wanted_files(draft: Draft) -> int:
+    return draft.recipe.save.checkpoints or DEFAULT_CHECKPOINTS
+
+
+def _divided(epochs: int, every: int, because: Text) -> Text:
+    files = files_of(epochs, every)
+    return Text(
+        f"{plural(epochs, 'epoch', 'epochs')} / {every} = {plural(files, 'file', 'files')}, {because.en}",
+        f"{epochs} 轮 / {every} = {files} 个文件，{because.zh}",
+    )
+
+
+def _usual_every(epochs: int, wanted: int, most: int | None = None) -> int:
     """Where the recipe itself asks for no number, a last file with pictures of its own is worth two files more or less."""
 
     def cost(every: int) -> tuple[int, int]:
         return abs(files_of(epochs, every) - wanted) + (2 if epochs % every else 0), every
 
-    return min(range(1, epochs + 1), key=cost)
+    return min(range(1, (most or epochs) + 1), key=cost)
 
 
-def _drawn_with(every: int, epochs: int) -> Text:
+def _saves_per_drawing(draft: Draft, save_every: int, epochs: int) -> int:
+    """Samples cost minutes: files that are there for their states' sake draw none of their own."""
+    if draft.recipe.save.save_every_n_epochs is not None or is_asked_for(draft):
+        return 1
+    return _usual_every(files_of(epochs, save_every), _wanted_files(draft))
+
+
+def _drawn_with(saves: int, every: int, epochs: int) -> Text:
     """Samples follow the saves: where the interval does not divide the epochs, the trainer draws none for the final file."""
+    when = (
+        Text("at every save", "每次保存时") if saves == 1 else Text(f"once in {saves} saves", f"每 {saves} 次保存一次")
+    )
     if epochs % every == 0:
-        return Text("at every save: each file has its pictures", "每次保存时：每个文件都有对应样图")
+        whose = (
+            Text("each file has its pictures", "每个文件都有对应样图")
+            if saves == 1
+            else Text("the final file has pictures of its own", "最终文件有对应样图")
+        )
+        return Text(f"{when.en}: {whose.en}", f"{when.zh}：{whose.zh}")
     last = epochs - epochs % every
     return Text(
-        f"at every save; the final file, after epoch {epochs}, has none: the last are of epoch {last}",
-        f"每次保存时；最终文件（第 {epochs} 轮后）没有样图：最后一批属于第 {last} 轮",
+        f"{when.en}; the final file, after epoch {epochs}, has none: the last are of epoch {last}",
+        f"{when.zh}；最终文件（第 {epochs} 轮后）没有样图：最后一批属于第 {last} 轮",
     )
 
 

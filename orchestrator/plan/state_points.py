@@ -29,8 +29,19 @@ MOST_LOST: Final = 0.05
 """Share of the steps that a crash may lose without a word."""
 UNTOLD_STEPS: Final = 100
 """Nor is a loss up to this told: only from 6 s a step on are they ten minutes."""
+
 _SAMPLE: Final = Tensor("lora_up", (1024, 1024), is_trained=True)
 _WEIGHT_BYTES: Final[Mapping[str, int]] = {"float": 4, "fp16": 2, "bf16": 2}
+
+
+def steps_at_stake(total_steps: float) -> float:
+    """Return how many optimizer steps a crash may lose: the planner's own epochs and saves keep within this."""
+    return max(MOST_LOST * total_steps, UNTOLD_STEPS)
+
+
+def longest_between_states(steps: StepPlan) -> int:
+    """Return the most epochs from one saved state to the next with which a crash loses no more than that; at least 1."""
+    return max(1, int(steps_at_stake(steps.total_steps) // steps.steps_per_epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ class _Loss:
 
     @property
     def is_told(self) -> bool:
-        return self.share > MOST_LOST and self.steps > UNTOLD_STEPS
+        return self.steps > steps_at_stake(self.total)
 
     def __str__(self) -> str:
         return f"{self.steps} ({self.share:.0%})"

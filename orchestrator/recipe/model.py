@@ -292,7 +292,7 @@ class SaveOptions(Section):
     save_every_n_epochs: PositiveInt | None = None
     """How often a checkpoint is kept."""
     checkpoints: PositiveInt | None = None
-    """Wanted number of checkpoints, instead of `save_every_n_epochs`."""
+    """Wanted number of checkpoints, instead of `save_every_n_epochs`. Left out: about 10, more where a crash would lose much between two."""
     save_precision: Literal["float", "fp16", "bf16"] | None = None
     """Number format of the file."""
     save_state: bool | None = None

@@ -147,3 +147,57 @@ def test_the_interval_is_read_back(plan_of: PlanOf, pictures: Pictures, tmp_path
     plan = plan_of("save: {save_every_n_epochs: 2}\ntrain: {max_train_epochs: 8}\n")
     write_record(tmp_path / "plan.json", "plan", PLAN_RECORD_VERSION, plan_record(plan))
     assert read_plan(tmp_path / "plan.json").state_every_n_epochs == 2
+
+
+@pytest.mark.parametrize("target", [900, 1600, 3000, 8000])
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("count", [7, 20, 60, 90])
+def test_the_planner_sets_its_own_epochs_and_saves_so_that_little_is_lost(
+    plan_of: PlanOf, pictures: Pictures, count: int, batch: int, target: int
+) -> None:
+    pictures("set", count)
+    plan = plan_of(f"validate: {{hold_out: 0}}\ntrain: {{target_steps: {target}, train_batch_size: {batch}}}\n")
+    assert told(plan) == []
+    every = plan.state_every_n_epochs
+    assert every is not None
+    assert every * plan.steps.steps_per_epoch <= max(100, 0.05 * plan.steps.total_steps)
+    assert abs(plan.steps.total_steps - target) <= max(plan.steps.steps_per_epoch / 2, 0.02 * target)
+
+
+def test_an_epoch_that_the_pictures_make_long_is_told(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 300)
+    plan = plan_of("validate: {hold_out: 0}\ntrain: {target_steps: 1500, train_batch_size: 1}\n")
+    (note,) = told(plan)
+    assert note == "a crash can lose up to 300 (20%) of 1500 steps: a state comes with each network file, every epoch"
+
+
+@pytest.mark.parametrize(
+    ("save", "every", "files"),
+    [
+        ("", 1, "a state comes with each, so that a crash loses at most 100 of 2000 steps"),
+        ("checkpoints: 5", 4, "wanted 5"),
+        ("save_every_n_epochs: 4", 4, "the recipe says so"),
+        ("save_state: false", 2, "wanted 10"),
+    ],
+)
+def test_files_are_as_many_as_states_need_unless_the_recipe_counts_them(
+    plan_of: PlanOf, pictures: Pictures, save: str, every: int, files: str
+) -> None:
+    pictures("set", 20)
+    more = "validate: {hold_out: 0}\ntrain: {max_train_epochs: 20, train_batch_size: 1}\n"
+    plan = plan_of(f"{more}save: {{{save}}}\n", "concepts.0.num_repeats=5")
+    chosen = plan.train["save_every_n_epochs"]
+    assert chosen.value == every
+    assert files in chosen.because.en
+    assert len(told(plan)) == (every > 1)
+
+
+def test_files_for_the_sake_of_their_states_draw_no_pictures(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 20)
+    more = "validate: {hold_out: 0}\ntrain: {max_train_epochs: 20, train_batch_size: 1}\n"
+    plan = plan_of(more, "concepts.0.num_repeats=5")
+    drawn = plan.train["sample_every_n_epochs"]
+    assert (plan.train["save_every_n_epochs"].value, drawn.value) == (1, 2)
+    assert drawn.because.en == "once in 2 saves: the final file has pictures of its own"
+    plan = plan_of(f"{more}save: {{save_every_n_epochs: 1}}\n", "concepts.0.num_repeats=5")
+    assert plan.train["sample_every_n_epochs"].value == 1
