@@ -41,7 +41,11 @@ def steps_at_stake(total_steps: float) -> float:
 
 def longest_between_states(steps: StepPlan) -> int:
     """Return the most epochs from one saved state to the next with which a crash loses no more than that; at least 1."""
-    return max(1, int(steps_at_stake(steps.total_steps) // steps.steps_per_epoch))
+    return _longest(steps.steps_per_epoch, steps.total_steps)
+
+
+def _longest(steps_per_epoch: int, total_steps: int) -> int:
+    return max(1, int(steps_at_stake(total_steps) // steps_per_epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +151,10 @@ def _advice(
 ) -> Text:
     """Return the recipe lines with which it is less and not a step is added, as the end of a sentence; empty where there are none."""
     times, fewer = 1, list(repeats)
-    if steps.epochs * MOST_LOST < 1:
+    if steps.steps_per_epoch > steps_at_stake(steps.total_steps):
         times, fewer = same_steps_in_more_epochs(draft, steps, concepts, repeats) or (1, fewer)
     epochs = steps.epochs * times
-    wanted = max(1, int(epochs * MOST_LOST))
+    wanted = _longest(steps.steps_per_epoch // times, steps.total_steps)
     decided_otherwise = draft.value("save_n_epoch_ratio") or any(c.share for c in concepts)
     if decided_otherwise or wanted >= every * times:
         return Text("", "")
@@ -169,13 +173,13 @@ def _advice(
 def same_steps_in_more_epochs(
     draft: Draft, steps: StepPlan, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
 ) -> tuple[int, list[int]] | None:
-    """Return how many times as many epochs, of so many fewer repeats, are the same steps and enough for `MOST_LOST`; None: no way."""
+    """Return how many times as many epochs, of so many fewer repeats, are the same steps and short enough; None: no way."""
     batch, accumulated = (int(draft.number(n) or 1) for n in ("train_batch_size", "gradient_accumulation_steps"))
     pace = Pace(batch, accumulated, draft.recipe.train.num_processes or 1)
     family, rules = draft.recipe.base_model.family, bucket_rules(draft)
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     shared = math.gcd(*(r for c, r in zip(concepts, repeats, strict=True) if not c.is_reg))
-    for times in range(math.ceil(1 / MOST_LOST / steps.epochs), shared + 1):
+    for times in range(math.ceil(steps.steps_per_epoch / steps_at_stake(steps.total_steps)), shared + 1):
         if shared % times:
             continue
         fewer = [r if c.is_reg else r // times for c, r in zip(concepts, repeats, strict=True)]
