@@ -18,11 +18,16 @@ COLOURS = ("red", "green", "blue", "white", "black", "orange", "purple", "grey")
 @pytest.fixture
 def draw(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that draws `count` captioned pictures into a new folder."""
+    return drawing_in(tmp_path)
+
+
+def drawing_in(home: Path) -> Callable[..., Path]:
+    """As `draw`, in any folder."""
 
     def make(
         name: str = "images", count: int = 14, size: int = 64, caption: str = "zxq, man, {colour} background"
     ) -> Path:
-        folder = tmp_path / name
+        folder = home / name
         folder.mkdir(parents=True)
         for index in range(count):
             colour = COLOURS[index % len(COLOURS)]
@@ -55,10 +60,15 @@ def sd15_recipe(tmp_path: Path, draw: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def pocket_recipe(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+def pocket_recipe(tmp_path: Path) -> Path:
     """A recipe for the embedded trainer, a dozen steps long."""
-    draw("pocket-images")
-    recipe = tmp_path / "tiny.yaml"
+    return write_pocket_recipe(tmp_path)
+
+
+def write_pocket_recipe(home: Path) -> Path:
+    """As `pocket_recipe`, in any folder."""
+    drawing_in(home)("pocket-images")
+    recipe = home / "tiny.yaml"
     recipe.write_text(
         "recipe_version: 1\nname: tiny\n"
         "subject:\n  kind: object\n  trigger: zxq\n  class_tokens: man\n"
