@@ -35,16 +35,16 @@ from orchestrator.core.record import write_record  # noqa: E402
 from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record  # noqa: E402
 from orchestrator.prepared import prepare  # noqa: E402
 from orchestrator.recipe.dump import dump_resolved  # noqa: E402
-from orchestrator.run.create import create_run  # noqa: E402
-from orchestrator.run.launched import Launched  # noqa: E402
-from orchestrator.run.outcome import judge_outcome  # noqa: E402
-from orchestrator.run.run_record import end_record, start_record, write_run_record  # noqa: E402
+from orchestrator.run.process.launched import Launched  # noqa: E402
+from orchestrator.run.process.outcome import judge_outcome  # noqa: E402
+from orchestrator.run.records.create import create_run  # noqa: E402
+from orchestrator.run.records.run_record import end_record, start_record, write_run_record  # noqa: E402
 
 if TYPE_CHECKING:
     from orchestrator.backends.protocol import Command
     from orchestrator.core.rundir import RunDir
     from orchestrator.plan.model import Plan
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.run_record import RunRecord
 
 KEPT = ROOT / "benchmark" / "runs"
 POCKET_BASE = ROOT / "orchestrator" / "backends" / "pocket" / "base"

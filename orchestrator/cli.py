@@ -61,7 +61,7 @@ def run(
         from orchestrator import pipeline
         from orchestrator.prepared import Prepared
         from orchestrator.report.watcher import Watcher
-        from orchestrator.run.private import keep_private
+        from orchestrator.run.records.private import keep_private
 
         keep_private()
         with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
@@ -120,7 +120,7 @@ def compile_(recipe: Path, overrides: tuple[str, ...], form: str, lang: Language
     """Write the trainer's files and print its command. Runs nothing."""
     from orchestrator.prepared import prepare
     from orchestrator.report import tell
-    from orchestrator.run.create import write_build_to
+    from orchestrator.run.records.create import write_build_to
 
     done = prepare(recipe, overrides)
     if done.build is None or done.is_refused:
@@ -248,7 +248,7 @@ def install(
 ) -> int:
     """Install or adopt a trainer."""
     from orchestrator.report import tell, tell_tool
-    from orchestrator.run.vendor import install as install_trainer
+    from orchestrator.run.installed.vendor import install as install_trainer
 
     told: list[Text] = []
 
@@ -275,7 +275,7 @@ def install(
 def doctor(form: str, lang: Language) -> int:
     """Say what this machine has, and how to mend what is missing."""
     from orchestrator.report import tell_tool
-    from orchestrator.run.doctor import examine
+    from orchestrator.run.installed.doctor import examine
 
     return tell_tool.examined(examine(), form, lang)
 
@@ -291,7 +291,7 @@ def board(runs_dir: Path, port: int, form: str, lang: Language) -> int:
     Needs the extra `board`. With `--format json` only errors are JSON.
     """
     from orchestrator.report import tell
-    from orchestrator.run.board import open_board
+    from orchestrator.run.process.board import open_board
 
     return open_board(runs_dir, port, lambda text: tell.line(text, form, lang))
 

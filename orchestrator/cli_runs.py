@@ -35,7 +35,7 @@ def detached(work: Callable[[OnBegin], int], form: str, lang: Language) -> int:
 
     `work` is given what has to be called with the run folder as soon as it goes on by itself.
     """
-    from orchestrator.run.detach import Worker, split
+    from orchestrator.run.process.detach import Worker, split
 
     side = split()
     if isinstance(side, Worker):
@@ -72,7 +72,7 @@ def resume(
         from orchestrator.outside import find_run
         from orchestrator.report import tell, tell_runs
         from orchestrator.report.watcher import Watcher
-        from orchestrator.run.private import keep_private
+        from orchestrator.run.records.private import keep_private
 
         keep_private()
         with Watcher(sys.stderr if form == "json" else sys.stdout, lang, on_begin) as watcher:
@@ -160,7 +160,7 @@ def stop(run: Path, now: bool, no_wait: bool, runs_dir: Path, form: str, lang: L
     from orchestrator import outside
     from orchestrator.report import tell_list
     from orchestrator.report.tell_log import Waiting
-    from orchestrator.run.private import keep_private
+    from orchestrator.run.records.private import keep_private
 
     keep_private()
     rundir = outside.find_run(run, runs_dir)

@@ -26,7 +26,7 @@ def trust(file: str | None, overrides: tuple[str, ...], remove: bool, form: str,
     pickle. Without FILE: list what is trusted.
     """
     from orchestrator.report import tell_tool
-    from orchestrator.run import trusted
+    from orchestrator.run.installed import trusted
 
     if file is None:
         return tell_tool.trusted(trusted.read_trusted(), "trusted", form, lang)

@@ -17,18 +17,18 @@ from orchestrator.observe.console import ConsoleParser
 from orchestrator.observe.console_tail import ConsoleTail, Lines, newest_console, newest_part, start_of_last_lines
 from orchestrator.observe.present import TAIL_BYTES, first_step_of, look_at, own_progress
 from orchestrator.report.tell_now import next_step, standing_line
-from orchestrator.run.history import read_history
-from orchestrator.run.locks import is_going_on
-from orchestrator.run.pump import Splitter
-from orchestrator.run.run_index import list_runs
-from orchestrator.run.stop import Ahead, How, read_request, request_stop, when_text
+from orchestrator.run.process.pump import Splitter
+from orchestrator.run.process.stop import Ahead, How, read_request, request_stop, when_text
+from orchestrator.run.records.history import read_history
+from orchestrator.run.records.locks import is_going_on
+from orchestrator.run.records.run_index import list_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.observe.console_tail import Shown
     from orchestrator.observe.present import Present
-    from orchestrator.run.listed import Listed
+    from orchestrator.run.records.listed import Listed
     from orchestrator.training.job import Listener
 
 POLL_S = 0.25

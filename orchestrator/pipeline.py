@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
     from orchestrator.plan.model import Plan
     from orchestrator.report.judged import Finished
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def run_recipe(
     if prepared.is_refused or prepared.plan is None or prepared.build is None:
         return prepared
     from orchestrator.backends.attempt import Start
-    from orchestrator.run.locks import gpus_locked
-    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.installed.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.records.locks import gpus_locked
 
     if prepared.trainer_fault is not None:
         raise EnvironmentFault([prepared.trainer_fault])
@@ -103,7 +103,7 @@ def resume_run(
     Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
     whole and `from_scratch` is not said.
     """
-    from orchestrator.run.history import read_history
+    from orchestrator.run.records.history import read_history
     from orchestrator.training.resume import open_run, start_again
 
     with ExitStack() as held:
@@ -121,11 +121,11 @@ def _create(
     from orchestrator.core.record import record_text
     from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
     from orchestrator.recipe.dump import dump_resolved, overridden
-    from orchestrator.run.create import create_run
-    from orchestrator.run.disk import require_room, run_need
-    from orchestrator.run.journal import Journal
-    from orchestrator.run.locks import run_locked
-    from orchestrator.run.run_record import start_record, write_run_record
+    from orchestrator.run.records.create import create_run
+    from orchestrator.run.records.journal import Journal
+    from orchestrator.run.records.locks import run_locked
+    from orchestrator.run.records.run_record import start_record, write_run_record
+    from orchestrator.run.saved.disk import require_room, run_need
 
     loaded = prepared.loaded
     resolved = dump_resolved(loaded)
@@ -152,7 +152,7 @@ def _create(
 
 def _train(job: Job, listener: Listener, start: Start, language: Language, *, why: str, may_stop: bool) -> Finished:
     """Train and report. Who asks for the end between two attempts or while the report is written is heard, twice ends it."""
-    from orchestrator.run.process_group import signals_noted
+    from orchestrator.run.process.process_group import signals_noted
 
     with signals_noted(is_once=True) as asked:
         done = train(job, listener, start, why=why, may_stop=may_stop, asked=asked)
@@ -164,9 +164,9 @@ def _report_trained(job: Job, language: Language) -> Finished:
     from orchestrator.diagnose.case import make_case
     from orchestrator.observe.read import read_run
     from orchestrator.report.judged import report_own
-    from orchestrator.run.model import Ending, Outcome
-    from orchestrator.run.outcome import TRAINED
-    from orchestrator.run.run_record import end_record, write_run_record
+    from orchestrator.run.process.outcome import TRAINED
+    from orchestrator.run.records.model import Ending, Outcome
+    from orchestrator.run.records.run_record import end_record, write_run_record
 
     outcome = Outcome(Ending.SUCCEEDED, None, "ok", TRAINED)
     job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
@@ -181,8 +181,8 @@ def read_end(done: Done) -> tuple[Observations, Outcome]:
     Its time is that of all attempts; of one that was cut off it is not known.
     """
     from orchestrator.observe.read import read_run
-    from orchestrator.run.history import read_history
-    from orchestrator.run.outcome import judge_outcome
+    from orchestrator.run.process.outcome import judge_outcome
+    from orchestrator.run.records.history import read_history
 
     seen = read_run(done.rundir.root)
     final = next((c for c in seen.checkpoints if c.is_final), None)
@@ -203,8 +203,8 @@ def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
     """Write down how the run ended, judge and report it. `is_hurried`: the look at the pictures is not waited for."""
     from orchestrator.diagnose.case import make_case
     from orchestrator.report.judged import report_own
-    from orchestrator.run.outcome import what_went_wrong
-    from orchestrator.run.run_record import end_record, write_run_record
+    from orchestrator.run.process.outcome import what_went_wrong
+    from orchestrator.run.records.run_record import end_record, write_run_record
 
     job = done.job
     seen, outcome = read_end(done)

@@ -57,9 +57,9 @@ def prepare(recipe_path: Path, overrides: Sequence[str] = ()) -> Prepared:
     from orchestrator.plan.owned import OWNED
     from orchestrator.plan.resolve import make_plan
     from orchestrator.recipe.load import read_recipe
-    from orchestrator.run.packages import look_for
-    from orchestrator.run.trainers import expected_trainer
-    from orchestrator.run.trusted import trust_of
+    from orchestrator.run.installed.packages import look_for
+    from orchestrator.run.installed.trainers import expected_trainer
+    from orchestrator.run.installed.trusted import trust_of
 
     loaded = read_recipe(recipe_path, overrides, known_options() - OWNED.keys())
     trainer, fault = expected_trainer(loaded.recipe.base_model.family)
@@ -121,7 +121,7 @@ def _seen_without_plan(loaded: LoadedRecipe, dataset: Dataset, trust: Trust) -> 
     """
     from orchestrator.backends.registry import check_options, options_of_nobody
     from orchestrator.plan.families import FAMILIES
-    from orchestrator.run.trainers import expected_trainer
+    from orchestrator.run.installed.trainers import expected_trainer
 
     is_open = loaded.is_in_doubt("base_model.family")
     first, *others = (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.record import write_record
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.identity import identity_of
-from orchestrator.run.journal import Journal
-from orchestrator.run.locks import run_locked
+from orchestrator.run.records.identity import identity_of
+from orchestrator.run.records.journal import Journal
+from orchestrator.run.records.locks import run_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

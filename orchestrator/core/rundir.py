@@ -23,7 +23,7 @@ class RunDir:
 
     @property
     def journal(self) -> Path:
-        """What happened, one JSON object a line, only ever added to. See `run/journal.py`."""
+        """What happened, one JSON object a line, only ever added to. See `run/records/journal.py`."""
         return self.root / "journal.jsonl"
 
     @property

@@ -1,4 +1,4 @@
-"""What the user has trusted by its content, outside any recipe. Where it is kept: `run/trusted.py`; a backend is handed it."""
+"""What the user has trusted by its content, outside any recipe. Where it is kept: `run/installed/trusted.py`; a backend is handed it."""
 
 from __future__ import annotations
 

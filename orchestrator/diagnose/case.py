@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 
 def make_case(

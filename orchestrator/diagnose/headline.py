@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Severity, State, Status
 from orchestrator.core.text import Text
 from orchestrator.diagnose.state import primary_state
-from orchestrator.run.model import nothing_trained
+from orchestrator.run.records.model import nothing_trained
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Finding, Verdict
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 
 def headline(verdict: Verdict, outcome: Outcome | None = None) -> Text:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.model import Recipe
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 Phase = Literal["before", "after", "both"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.console import MAX_LINE_CHARACTERS, clean
-from orchestrator.run.console_log import PARTS, part_path
-from orchestrator.run.publish import newest_attempt
-from orchestrator.run.pump import Splitter
+from orchestrator.run.process.console_log import PARTS, part_path
+from orchestrator.run.process.pump import Splitter
+from orchestrator.run.saved.publish import newest_attempt
 
 if TYPE_CHECKING:
     from pathlib import Path

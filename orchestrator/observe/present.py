@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from orchestrator.observe.console import ConsoleParser
 from orchestrator.observe.console_tail import newest_console, newest_part
-from orchestrator.run.history import history_of
-from orchestrator.run.identity import boot_id
-from orchestrator.run.journal import read_journal
-from orchestrator.run.listed import read_listed
-from orchestrator.run.locks import is_going_on
-from orchestrator.run.pump import Splitter
+from orchestrator.run.process.pump import Splitter
+from orchestrator.run.records.history import history_of
+from orchestrator.run.records.identity import boot_id
+from orchestrator.run.records.journal import read_journal
+from orchestrator.run.records.listed import read_listed
+from orchestrator.run.records.locks import is_going_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from orchestrator.core.observation import LogEvent
     from orchestrator.core.rundir import RunDir
-    from orchestrator.run.history import History, KeptState
-    from orchestrator.run.journal import Entry
-    from orchestrator.run.listed import Listed
+    from orchestrator.run.records.history import History, KeptState
+    from orchestrator.run.records.journal import Entry
+    from orchestrator.run.records.listed import Listed
 
 Phase = Literal["starting", "training", "stopping", "paused", "waiting", "reporting"]
 """`paused`: held before a save for which the disk has no room; `waiting`: for a further try after a crash; `reporting`: judging what was trained."""

@@ -16,8 +16,8 @@ from orchestrator.observe.gather import NO_SETTINGS, Sources, observe
 from orchestrator.observe.settings import family_of, settings_from_metadata
 from orchestrator.observe.stitch import Part, stitch
 from orchestrator.observe.telemetry_file import FILE_NAME
-from orchestrator.run.history import History, read_history
-from orchestrator.run.publish import newest_attempt
+from orchestrator.run.records.history import History, read_history
+from orchestrator.run.saved.publish import newest_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

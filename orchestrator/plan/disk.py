@@ -22,7 +22,7 @@ BALLAST_BYTES: Final = 64 * MIB
 """A file that is only there to be deleted, so that the last words can be written on a full disk."""
 RESERVE: Final = 0.10
 CONSOLE_BYTES: Final = 150 * MIB
-"""The console log never takes more (see `run/pump.py`)."""
+"""The console log never takes more (see `run/process/pump.py`)."""
 _CONSOLE_STEP_BYTES: Final = 700
 _SCALARS_MICRO_STEP_BYTES: Final = 300
 _TELEMETRY_STEP_BYTES: Final = 300

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text, plural
 from orchestrator.report.labels import label
-from orchestrator.run.history import read_history
+from orchestrator.run.records.history import read_history
 
 if TYPE_CHECKING:
     from orchestrator.core.rundir import RunDir
     from orchestrator.core.text import Language
-    from orchestrator.run.history import Attempt, History
+    from orchestrator.run.records.history import Attempt, History
 
 MOST_NAMED = 6
 

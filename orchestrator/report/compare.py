@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.finding import Verdict
     from orchestrator.diagnose.rule import Case
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.run_record import RunRecord
 
 KINDS: tuple[Kind, ...] = ("recipe", "decided", "data", "versions")
 RESULTS: Mapping[str, Text] = {

@@ -69,7 +69,7 @@ def follow(root: Path, output: Path | None = None) -> Following:
 
 def asked_recipe(rundir: RunDir) -> AskedRecipe:
     """Return the recipe of a run folder as it was run. Raises RecordError where run.json is damaged, InputError where the recipe is."""
-    from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.records.run_record import read_run_record
 
     record = read_run_record(rundir)
     return AskedRecipe(_read(rundir.recipe), rundir.root / record.recipe_dir, record.overrides)

@@ -29,7 +29,7 @@ from orchestrator.report.tables import (
     trained_count,
 )
 from orchestrator.report.verdict import level, next_steps
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Finding

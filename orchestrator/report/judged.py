@@ -15,7 +15,7 @@ from orchestrator.diagnose.rule import Case
 from orchestrator.report.attempts_told import about_attempts
 from orchestrator.report.compare import Against, against_previous
 from orchestrator.report.make import make_report, refused_by_system, write_report
-from orchestrator.run.model import nothing_trained
+from orchestrator.run.records.model import nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset, Folder, Picture
     from orchestrator.plan.model import Plan
     from orchestrator.report.model import ReportData
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.run_record import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def report_own(
     `further`: findings of the backend; `notes`: what else is worth a line; `write_first`: writes the record of how the run ended, where that is still to do.
     """
     from orchestrator.backends.protocol import Command
-    from orchestrator.run.trainers import about_trainer
+    from orchestrator.run.installed.trainers import about_trainer
 
     problems: list[Problem] = []
     if write_first is not None:
@@ -114,8 +114,8 @@ def read_own(rundir: RunDir) -> Own:
     from orchestrator.observe.read import read_run
     from orchestrator.plan.saved import read_newest_plan
     from orchestrator.recipe.load import load_recipe
-    from orchestrator.run.model import unfinished
-    from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.records.model import unfinished
+    from orchestrator.run.records.run_record import read_run_record
 
     record = read_run_record(rundir)
     plan = read_newest_plan(rundir)
@@ -139,7 +139,7 @@ def rescan(plan: Plan, rundir: RunDir) -> Dataset | None:
     from orchestrator.dataset.model import Dataset
     from orchestrator.dataset.pairs import find_pairs
     from orchestrator.dataset.scan import FolderRequest, scan_dataset
-    from orchestrator.run.trusted import is_of_trusted_recipe
+    from orchestrator.run.installed.trusted import is_of_trusted_recipe
 
     subsets = [*plan.subsets, *([plan.validation] if plan.validation else [])]
     may = is_of_trusted_recipe(rundir)
@@ -175,7 +175,7 @@ def _with_held_out(folder: Folder, held: Sequence[Picture]) -> Folder:
 def _diagnose_foreign(path: Path, language: Language, output: Path | None, notes: tuple[Text, ...] = ()) -> Finished:
     """Judge what another front end left behind."""
     from orchestrator.observe.read import read_foreign
-    from orchestrator.run.model import foreign
+    from orchestrator.run.records.model import foreign
 
     seen, settings, family = read_foreign(path)
     case = Case(observations=seen, outcome=foreign(), settings=settings, family=family)

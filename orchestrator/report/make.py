@@ -18,7 +18,7 @@ from orchestrator.report.model import ReportData
 from orchestrator.report.proposal import AskedRecipe, Proposal, following_recipe, proposal_of
 from orchestrator.report.record import KIND, VERSION, report_record
 from orchestrator.report.versions import versions
-from orchestrator.run.model import nothing_trained
+from orchestrator.run.records.model import nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Text
     from orchestrator.diagnose.rule import Case
     from orchestrator.report.compare import Comparison
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 
 @dataclass(frozen=True, slots=True)

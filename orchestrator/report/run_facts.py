@@ -13,7 +13,7 @@ from orchestrator.core.record import read_record
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
 from orchestrator.report.numbers import plain_value
-from orchestrator.run.model import Ending, nothing_trained
+from orchestrator.run.records.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from orchestrator.diagnose.rule import Case
     from orchestrator.diagnose.signals.probe import ProbeCurve
     from orchestrator.plan.model import Plan
-    from orchestrator.run.model import Outcome
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.model import Outcome
+    from orchestrator.run.records.run_record import RunRecord
 
 Kind = Literal["recipe", "decided", "data", "versions"]
 Settings = dict[Kind, dict[str, str]]
@@ -94,7 +94,7 @@ def reported_facts(rundir: RunDir) -> RunFacts:
     Raises RecordError or InputError where something is missing or damaged, the report included.
     """
     from orchestrator.report.record import KIND, VERSION
-    from orchestrator.run.run_record import read_run_record
+    from orchestrator.run.records.run_record import read_run_record
 
     body = read_record(rundir.report_json, KIND, VERSION)
     try:

@@ -10,7 +10,7 @@ from orchestrator.core.text import Text, plural
 from orchestrator.diagnose.course import SAMPLE, course
 from orchestrator.diagnose.state import primary_state
 from orchestrator.diagnose.window import checkpoint_window
-from orchestrator.run.model import Ending, nothing_trained
+from orchestrator.run.records.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

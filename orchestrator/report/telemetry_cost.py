@@ -10,7 +10,7 @@ from orchestrator.report.numbers import duration
 
 if TYPE_CHECKING:
     from orchestrator.core.observation import Observations
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 PROMISED_SHARE: Final = 0.05
 """Below this share of a long run nothing is said."""

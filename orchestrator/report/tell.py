@@ -23,7 +23,7 @@ from orchestrator.report.sentence import end_lines
 from orchestrator.report.telemetry_cost import telemetry_cost
 from orchestrator.report.tell_runs import one_line
 from orchestrator.report.watcher import short_path
-from orchestrator.run.model import Ending, nothing_trained
+from orchestrator.run.records.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.plan.disk import need_line
-from orchestrator.run.disk import run_need
+from orchestrator.run.saved.disk import run_need
 
 if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.text import Language
     from orchestrator.observe.present import Present
-    from orchestrator.run.listed import Listed
+    from orchestrator.run.records.listed import Listed
 
 LIST_HEADS: Final = (
     Text("run", "训练"), Text("state", "状态"), Text("steps", "步数"), Text("begun", "开始于"), Text("model", "模型"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.text import Language
     from orchestrator.observe.present import Phase, Present
-    from orchestrator.run.listed import Listed, Standing
+    from orchestrator.run.records.listed import Listed, Standing
 
 STANDINGS: Final[Mapping[Standing, Text]] = {
     "going-on": Text("going on", "进行中"),

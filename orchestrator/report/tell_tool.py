@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.backends.protocol import Trainer
     from orchestrator.core.text import Language
     from orchestrator.diagnose.pages import Listed
-    from orchestrator.run.doctor import Check
-    from orchestrator.run.trusted import Trusted
+    from orchestrator.run.installed.doctor import Check
+    from orchestrator.run.installed.trusted import Trusted
 
 Done = Literal["trusted", "added", "removed"]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.core.text import Language, Text
     from orchestrator.plan.explain import Row
     from orchestrator.plan.model import Plan
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 STYLES = {
     "stop": "bold red",

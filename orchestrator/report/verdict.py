@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.core.finding import Confidence, Severity, State, Status
 from orchestrator.diagnose.state import primary_state
-from orchestrator.run.model import Ending, nothing_trained
+from orchestrator.run.records.model import Ending, nothing_trained
 
 if TYPE_CHECKING:
     from orchestrator.core.finding import Finding, Verdict
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 Level = Literal["stop", "fix", "watch", "info", "clear", "unjudged"]
 _LEVELS: dict[Severity, Level] = {

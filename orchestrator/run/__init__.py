@@ -1,1 +1,1 @@
-"""Doing it: the only room that starts processes."""
+"""Doing it: the only room that starts processes. `process` drives, `saved` keeps, `installed` knows the machine, `records` is beneath."""

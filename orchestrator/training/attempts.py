@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.attempt import Start
     from orchestrator.core.rundir import RunDir
-    from orchestrator.run.launched import Launched
-    from orchestrator.run.publish import Verdict
+    from orchestrator.run.process.launched import Launched
+    from orchestrator.run.saved.publish import Verdict
     from orchestrator.training.job import Job, Listener
     from orchestrator.training.watch import AttemptWatch
 
@@ -46,7 +46,7 @@ class Done:
 
 
 def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: bool, asked: Sequence[int] = ()) -> Done:
-    """Launch the trainer, and again where that may help: see run/retry.py and replan.py. Returns how the last attempt went.
+    """Launch the trainer, and again where that may help: see run/process/retry.py and replan.py. Returns how the last attempt went.
 
     `asked`: signals that asked this process to end; where there is one, nothing further is begun.
     Raises EnvironmentFault where the first attempt cannot be begun. Where a further one cannot, the last that was is returned
@@ -66,7 +66,7 @@ def train(job: Job, listener: Listener, start: Start, *, why: str, may_stop: boo
 
 
 def _further(following: _Following, done: Done, listener: Listener, asked: Sequence[int], *, may_stop: bool) -> Done:
-    from orchestrator.run.history import read_history
+    from orchestrator.run.records.history import read_history
     from orchestrator.training.begun_from import start_text
 
     done.watch.end(is_hurried=True)  # what it has seen of the pictures is kept, the next one goes on from there
@@ -91,9 +91,9 @@ class _Following:
 
 def _what_follows(done: Done, listener: Listener) -> _Following | None:
     """Decide and tell what comes after an attempt; None: nothing. Who asked for the end gets no further one."""
-    from orchestrator.run.history import read_history
-    from orchestrator.run.outcome import judge_outcome
-    from orchestrator.run.retry import fails_there_again, next_try, poison_text, rungs_climbed
+    from orchestrator.run.process.outcome import judge_outcome
+    from orchestrator.run.process.retry import fails_there_again, next_try, poison_text, rungs_climbed
+    from orchestrator.run.records.history import read_history
     from orchestrator.training.replan import with_less_memory
 
     if done.launched.is_end_asked:
@@ -123,8 +123,8 @@ def _what_follows(done: Done, listener: Listener) -> _Following | None:
 def start_of(job: Job, attempt: int) -> Start:
     """Return where a further attempt begins: at the newest whole state, from nothing where there is none."""
     from orchestrator.backends.attempt import Start
-    from orchestrator.run.quarantine import quarantine
-    from orchestrator.run.states import find_epoch_states, newest_whole_state
+    from orchestrator.run.saved.quarantine import quarantine
+    from orchestrator.run.saved.states import find_epoch_states, newest_whole_state
 
     state, damaged = newest_whole_state(find_epoch_states(job.rundir.root, job.plan.output_name))
     for one in damaged:
@@ -139,8 +139,8 @@ def start_of(job: Job, attempt: int) -> Start:
 
 def waited(seconds: float, rundir: RunDir) -> bool:
     """Wait; False where the user wants to end meanwhile, by a signal or by `lora-run stop`."""
-    from orchestrator.run.process_group import signals_noted
-    from orchestrator.run.stop import read_request
+    from orchestrator.run.process.process_group import signals_noted
+    from orchestrator.run.process.stop import read_request
 
     until = time.monotonic() + seconds
     with signals_noted() as noted:
@@ -152,12 +152,12 @@ def waited(seconds: float, rundir: RunDir) -> bool:
 def _attempt(job: Job, listener: Listener, start: Start, asked: Sequence[int], *, why: str, may_stop: bool) -> Done:
     """One launch of the trainer, from its folder to its settled files. Signals in `asked` came before it."""
     from orchestrator.backends.attempt import attempt_build
-    from orchestrator.run.ballast import free_ballast, make_ballast
-    from orchestrator.run.create import claim_attempt
-    from orchestrator.run.inputs import start_marking
-    from orchestrator.run.keeper import Keeper
-    from orchestrator.run.launch import launch
-    from orchestrator.run.stop import SafeStop
+    from orchestrator.run.process.launch import launch
+    from orchestrator.run.process.stop import SafeStop
+    from orchestrator.run.records.create import claim_attempt
+    from orchestrator.run.records.inputs import start_marking
+    from orchestrator.run.saved.ballast import free_ballast, make_ballast
+    from orchestrator.run.saved.keeper import Keeper
     from orchestrator.training.watch import AttemptWatch
 
     build = attempt_build(job.build, start)
@@ -195,9 +195,9 @@ def _attempt(job: Job, listener: Listener, start: Start, asked: Sequence[int], *
 
 def _rescue(job: Job, rundir: RunDir, start: Start, listener: Listener) -> bool:
     """Make the final file again from the final state, where the trainer saved that and only the file failed. Return whether."""
-    from orchestrator.run.history import read_history
-    from orchestrator.run.rescue import CannotRescue, rescue_network
-    from orchestrator.run.whole_state import state_problem
+    from orchestrator.run.records.history import read_history
+    from orchestrator.run.saved.rescue import CannotRescue, rescue_network
+    from orchestrator.run.saved.whole_state import state_problem
 
     plan = job.plan
     target, state = (rundir.output / f"{plan.output_name}{end}" for end in (".safetensors", "-state"))
@@ -238,7 +238,7 @@ def verify(path: Path) -> Verdict:
     """Read a network file whole; say what it is, and what is wrong with it."""
     from orchestrator.core.safetensors_header import TensorFileError, read_header
     from orchestrator.observe.files import read_checkpoint
-    from orchestrator.run.publish import Verdict
+    from orchestrator.run.saved.publish import Verdict
 
     seen = read_checkpoint(path, deep=True)
     if not seen.is_readable:

@@ -9,7 +9,7 @@ from orchestrator.core.text import Text, plural
 
 if TYPE_CHECKING:
     from orchestrator.backends.attempt import Start
-    from orchestrator.run.history import History
+    from orchestrator.run.records.history import History
     from orchestrator.training.job import Job
 
 

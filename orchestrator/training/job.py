@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
-    from orchestrator.run.journal import Journal
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.journal import Journal
+    from orchestrator.run.records.run_record import RunRecord
 
 
 class Listener(Protocol):

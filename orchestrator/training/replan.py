@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.core.rundir import RunDir
     from orchestrator.plan.less_memory import Rung
     from orchestrator.plan.model import Plan, Resolved
-    from orchestrator.run.model import Outcome
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.model import Outcome
+    from orchestrator.run.records.run_record import RunRecord
 
 CAUSES = ("out-of-memory", "out-of-host-memory")
 _BECAUSE = Text("the memory did not suffice", "内存或显存不足")
@@ -40,7 +40,7 @@ def with_less_memory(
     `rungs`: those climbed so far. `tell` hears of those that this recipe does not allow.
     """
     from orchestrator.plan.less_memory import MOST_RUNGS, rungs_left
-    from orchestrator.run.states import find_epoch_states
+    from orchestrator.run.saved.states import find_epoch_states
 
     if outcome.cause not in CAUSES or rungs >= MOST_RUNGS:
         return None
@@ -67,7 +67,7 @@ def replan(plan: Plan, record: RunRecord, rundir: RunDir, changes: Mapping[str, 
     from orchestrator.prepared import scan
     from orchestrator.recipe.dump import scalar_text
     from orchestrator.recipe.load import load_recipe
-    from orchestrator.run.trusted import trust_of_run
+    from orchestrator.run.installed.trusted import trust_of_run
 
     kept = {"train.max_train_epochs": plan.steps.epochs}
     kept |= {f"concepts[{n}].num_repeats": s.num_repeats for n, s in enumerate(plan.subsets) if not s.is_reg}

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from orchestrator.backends.protocol import Build, Trainer
     from orchestrator.plan.model import Plan
     from orchestrator.recipe.load import LoadedRecipe
-    from orchestrator.run.history import History
-    from orchestrator.run.journal import Journal
-    from orchestrator.run.run_record import RunRecord
+    from orchestrator.run.records.history import History
+    from orchestrator.run.records.journal import Journal
+    from orchestrator.run.records.run_record import RunRecord
     from orchestrator.training.job import Listener
 
 
@@ -49,15 +49,15 @@ def open_run(
     from orchestrator.recipe.load import load_recipe
     from orchestrator.report.judged import rescan
     from orchestrator.report.run_facts import no_run
-    from orchestrator.run.inputs import changed_inputs, rewritten_files
-    from orchestrator.run.journal import Journal
-    from orchestrator.run.leftovers import end_leftovers
-    from orchestrator.run.locks import gpus_locked, run_locked
-    from orchestrator.run.private import refuse_foreign
-    from orchestrator.run.publish import changed_files
-    from orchestrator.run.run_record import read_run_record
-    from orchestrator.run.stop import forget_request
-    from orchestrator.run.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.installed.trainers import find_trainer, trainer_held, verify_trainer
+    from orchestrator.run.process.leftovers import end_leftovers
+    from orchestrator.run.process.stop import forget_request
+    from orchestrator.run.records.inputs import changed_inputs, rewritten_files
+    from orchestrator.run.records.journal import Journal
+    from orchestrator.run.records.locks import gpus_locked, run_locked
+    from orchestrator.run.records.private import refuse_foreign
+    from orchestrator.run.records.run_record import read_run_record
+    from orchestrator.run.saved.publish import changed_files
 
     rundir = RunDir(path.absolute())
     if not rundir.run_json.is_file():
@@ -98,7 +98,7 @@ def _compiled(plan: Plan, trainer: Trainer, rundir: RunDir) -> Build:
     """
     from orchestrator.backends.model_files import missing_files
     from orchestrator.backends.registry import compile_plan
-    from orchestrator.run.trusted import trust_of_run
+    from orchestrator.run.installed.trusted import trust_of_run
 
     trust = trust_of_run(rundir, plan)
     build = compile_plan(plan, trainer, trust)
@@ -113,8 +113,8 @@ def settle_cut_off(rundir: RunDir, journal: Journal) -> None:
 
     Call it while holding the run's lock, when nothing of the run lives any more and no later attempt was begun.
     """
-    from orchestrator.run.history import read_history
-    from orchestrator.run.publish import Publisher, newest_attempt
+    from orchestrator.run.records.history import read_history
+    from orchestrator.run.saved.publish import Publisher, newest_attempt
     from orchestrator.training.attempts import verify
 
     history = read_history(rundir)
@@ -135,9 +135,9 @@ def start_again(job: Job, listener: Listener, *, from_scratch: bool = False) -> 
     `from_scratch` begins anew where no state is whole, and only there: two courses in one folder could not be told apart.
     Raises InputError when no state is whole and it is not said, EnvironmentFault when the disk has no room for the rest.
     """
-    from orchestrator.run.disk import require_room, run_need
-    from orchestrator.run.history import read_history
-    from orchestrator.run.publish import newest_attempt
+    from orchestrator.run.records.history import read_history
+    from orchestrator.run.saved.disk import require_room, run_need
+    from orchestrator.run.saved.publish import newest_attempt
 
     history = read_history(job.rundir)
     total = job.plan.steps.total_steps

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.text import Text
-from orchestrator.run.process_group import Hold
+from orchestrator.run.process.process_group import Hold
 
 if TYPE_CHECKING:
     from orchestrator.core.observation import LogEvent
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from orchestrator.dataset.model import Dataset
     from orchestrator.diagnose.looking import Looking
     from orchestrator.diagnose.watching import Watching
-    from orchestrator.run.disk_gate import DiskGate
-    from orchestrator.run.keeper import Keeper
-    from orchestrator.run.launched import Launched
-    from orchestrator.run.patience import Patience
-    from orchestrator.run.stop import Ahead, How
+    from orchestrator.run.process.launched import Launched
+    from orchestrator.run.process.patience import Patience
+    from orchestrator.run.process.stop import Ahead, How
+    from orchestrator.run.saved.disk_gate import DiskGate
+    from orchestrator.run.saved.keeper import Keeper
     from orchestrator.training.job import Job, Listener
 
 HELPER_REPLACED = Text(
@@ -57,9 +57,9 @@ class AttemptWatch:
         """Return what looks at the disk before each save. It is told in steps of the whole run."""
         from orchestrator.backends.network_size import network_size
         from orchestrator.plan.saves import saves_of
-        from orchestrator.run.ballast import free_ballast
-        from orchestrator.run.disk import free_bytes_at
-        from orchestrator.run.disk_gate import DiskGate, Pushes
+        from orchestrator.run.saved.ballast import free_ballast
+        from orchestrator.run.saved.disk import free_bytes_at
+        from orchestrator.run.saved.disk_gate import DiskGate, Pushes
 
         output, ballast = self._rundir.output, self._rundir.ballast
         pushes = Pushes(
@@ -121,7 +121,7 @@ class AttemptWatch:
 
     def write_down(self, found: list[tuple[str, dict[str, Any]]]) -> None:
         """Write what the keeper found into the journal."""
-        from orchestrator.run.publish import not_published_text
+        from orchestrator.run.saved.publish import not_published_text
 
         for event, facts in found:
             self._job.journal.add(event, **facts)
@@ -130,7 +130,7 @@ class AttemptWatch:
 
     def on_silence(self, seconds: float, stacks: int) -> None:
         """Note that the trainer has been silent for long; `stacks` of its processes were asked where they stand."""
-        from orchestrator.run.patience import silence_text
+        from orchestrator.run.process.patience import silence_text
 
         phase = self.patience.phase
         self._job.journal.add("silent", seconds=round(seconds, 1), phase=phase, stacks=stacks)
@@ -149,7 +149,7 @@ class AttemptWatch:
 
     def ahead(self) -> Ahead | None:
         """Return what lies before the next saved state, None where none will come."""
-        from orchestrator.run.stop import Ahead
+        from orchestrator.run.process.stop import Ahead
 
         plan = self._job.plan
         every = plan.state_every_n_epochs and plan.state_every_n_epochs * plan.steps.steps_per_epoch
@@ -167,14 +167,14 @@ class AttemptWatch:
 
     def on_stop_asked(self, how: How, ahead: Ahead | None) -> None:
         """Note and tell that the run is to end."""
-        from orchestrator.run.stop import asked_text
+        from orchestrator.run.process.stop import asked_text
 
         self._job.journal.add("stop-asked", how=how, step=self._step)
         self._listener.told(asked_text(how, ahead))
 
     def settle(self, launched: Launched) -> None:
         """Write down how the attempt ended."""
-        from orchestrator.run.outcome import judge_outcome
+        from orchestrator.run.process.outcome import judge_outcome
 
         outcome = judge_outcome(launched, self._rundir, output_name=self._job.plan.output_name)
         self._job.journal.add(
@@ -190,8 +190,8 @@ class AttemptWatch:
 
 def patience_for(job: Job) -> Patience:
     """Return how long this run's trainer may be silent."""
-    from orchestrator.run.inputs import model_files
-    from orchestrator.run.patience import Patience, limits_for
+    from orchestrator.run.process.patience import Patience, limits_for
+    from orchestrator.run.records.inputs import model_files
 
     model_bytes = sum(path.stat().st_size for _, path in model_files(job.plan))
     pictures = sum(len(subset.sizes) for subset in job.plan.subsets)

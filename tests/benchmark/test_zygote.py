@@ -19,7 +19,7 @@ from benchmark.pictures import draw_training, write_folder  # noqa: E402
 from benchmark.produce import MODULES, Zygote  # noqa: E402
 from benchmark.recipes import recipe_text  # noqa: E402
 from orchestrator.prepared import prepare  # noqa: E402
-from orchestrator.run.create import create_run  # noqa: E402
+from orchestrator.run.records.create import create_run  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def test_real_sd_scripts_is_the_same_to_the_last_bit(tmp_path: Path, monkeypatch
     named = os.environ.get("LORA_RIG")
     if not named:
         pytest.skip("LORA_RIG is not set: real sd-scripts is not here (docs/rig.md)")
-    from orchestrator.run.vendor import install
+    from orchestrator.run.installed.vendor import install
 
     monkeypatch.setenv("LORA_ORCHESTRATOR_HOME", str(tmp_path / "home"))
     rig = Path(named)

@@ -14,7 +14,7 @@ from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.diagnose.rule import Case
 from orchestrator.plan.model import Plan, Resolved, StepPlan, Subset
 from orchestrator.recipe.model import Recipe
-from orchestrator.run.model import Ending, Outcome
+from orchestrator.run.records.model import Ending, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,7 +5,7 @@ from dataclasses import replace
 from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.disk_full import RULE
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
 
 

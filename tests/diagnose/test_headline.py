@@ -5,7 +5,7 @@ import pytest
 from orchestrator.core.finding import Confidence, Finding, Severity, State, Status, Verdict
 from orchestrator.core.text import Text
 from orchestrator.diagnose.headline import headline
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import outcome
 
 

@@ -4,7 +4,7 @@ from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.no_data_found import RULE
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
 
 LINE = event("no-data", "No data found. Please verify arguments")

@@ -9,7 +9,7 @@ from orchestrator.core.finding import Severity, Status
 from orchestrator.diagnose.engine import judge
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.out_of_memory import RULE
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.backends.plans import make_plan
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
 

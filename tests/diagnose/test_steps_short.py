@@ -6,7 +6,7 @@ from orchestrator.core.finding import Severity, Status
 from orchestrator.core.observation import Observations
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.steps_short import RULE
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import catches, catches_not, checkpoint, outcome, plan, step_plan
 
 

@@ -9,7 +9,7 @@ from orchestrator.core.observation import Observations
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.trainer_crashed import RULE
 from orchestrator.diagnose.symptoms import SYMPTOMS, match_symptom
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
 
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.run.manifest import write_manifest
-from orchestrator.run.pins import read_pin
-from orchestrator.run.vendor_home import VendorHome, VendorState, write_state
+from orchestrator.run.installed.manifest import write_manifest
+from orchestrator.run.installed.pins import read_pin
+from orchestrator.run.installed.vendor_home import VendorHome, VendorState, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from orchestrator.run.pump import Line, Pump, Waiting
+from orchestrator.run.process.pump import Line, Pump, Waiting
 
 
 def peak_kib() -> int:

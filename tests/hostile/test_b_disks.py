@@ -21,19 +21,19 @@ from orchestrator.backends.protocol import Build, Command
 from orchestrator.core import durable
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.ballast import free_ballast, make_ballast
-from orchestrator.run.create import create_run
-from orchestrator.run.disk import free_bytes_at
-from orchestrator.run.disk_gate import DiskGate, Pushes
-from orchestrator.run.journal import Journal, read_journal
-from orchestrator.run.launch import launch
+from orchestrator.run.process.launch import launch
+from orchestrator.run.records.create import create_run
+from orchestrator.run.records.journal import Journal, read_journal
+from orchestrator.run.saved.ballast import free_ballast, make_ballast
+from orchestrator.run.saved.disk import free_bytes_at
+from orchestrator.run.saved.disk_gate import DiskGate, Pushes
 from tests.run.small_trainer import english
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.text import Text
-    from orchestrator.run.launched import Launched
+    from orchestrator.run.process.launched import Launched
 
     Mount = Callable[[str], Path]
 
@@ -118,7 +118,7 @@ def fill(folder: Path, leave_bytes: int) -> Path:
 
 @pytest.fixture
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from orchestrator.run import disk_gate
+    from orchestrator.run.saved import disk_gate
 
     monkeypatch.setattr(disk_gate, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(disk_gate, "LOOK_HELD_EVERY_S", 0.2)

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="the pocket extra is not installed")
 
 from orchestrator.backends.network_size import network_size
 from orchestrator.plan.saves import network_file_bytes, state_bytes
-from orchestrator.run.rescue import rescue_network
+from orchestrator.run.saved.rescue import rescue_network
 from tests.backends.plans import make_plan
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ pytest.importorskip("torch", reason="the pocket extra is not installed")
 
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.safetensors_header import read_header
-from orchestrator.run.journal import read_journal
+from orchestrator.run.records.journal import read_journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

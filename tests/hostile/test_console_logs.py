@@ -21,7 +21,7 @@ from orchestrator.observe.console import ConsoleParser
 from orchestrator.observe.console_file import read_console
 from orchestrator.report.judged import diagnose
 from orchestrator.report.watcher import Watcher
-from orchestrator.run.console_log import PART_BYTES, PARTS
+from orchestrator.run.process.console_log import PART_BYTES, PARTS
 from tests.hostile.counts import IS_FULL, count
 from tests.hostile.fuzz_page import note
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.plan.naming import ascii_stem
-from orchestrator.run.create import create_run, write_build_to
+from orchestrator.run.records.create import create_run, write_build_to
 from tests.hostile.trying import look
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.dataset.scan import scan_folder
-from orchestrator.run.create import write_build_to
-from orchestrator.run.trusted import trust
+from orchestrator.run.installed.trusted import trust
+from orchestrator.run.records.create import write_build_to
 from tests.hostile.trying import look
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import toml
 
 from orchestrator.backends.protocol import Command
-from orchestrator.run.process_group import start
+from orchestrator.run.process.process_group import start
 from tests.hostile.counts import count
 from tests.hostile.trying import look, sources
 

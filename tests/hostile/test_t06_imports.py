@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.backends.sd_scripts.refusals.optimizer import BY_PACKAGE, CLASSES, PACKAGES
 from orchestrator.prepared import prepare
-from orchestrator.run.trusted import distrust, trust
+from orchestrator.run.installed.trusted import distrust, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.backends.pickles import pickles_in_folder
 from orchestrator.core.errors import RecordError
 from orchestrator.prepared import prepare
-from orchestrator.run.trusted import distrust, read_trusted, trust, trusted_path
+from orchestrator.run.installed.trusted import distrust, read_trusted, trust, trusted_path
 from tests.hostile.fake_run import lora_run
 from tests.hostile.files import archive, calling, tensors
 

@@ -16,11 +16,11 @@ from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
 from orchestrator.plan.saved import read_plan
 from orchestrator.prepared import prepare
 from orchestrator.recipe.dump import dump_resolved
-from orchestrator.run import trainers
-from orchestrator.run.create import create_run
-from orchestrator.run.inputs import start_marking
-from orchestrator.run.run_record import start_record, write_run_record
-from orchestrator.run.trusted import trust
+from orchestrator.run.installed import trainers
+from orchestrator.run.installed.trusted import trust
+from orchestrator.run.records.create import create_run
+from orchestrator.run.records.inputs import start_marking
+from orchestrator.run.records.run_record import start_record, write_run_record
 from orchestrator.training.resume import open_run
 from tests.hostile.files import archive, calling
 

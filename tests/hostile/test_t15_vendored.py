@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.run.manifest import blob_hash, write_manifest
-from orchestrator.run.trainers import find_trainer, verify_trainer
-from orchestrator.run.vendor_home import VendorHome
+from orchestrator.run.installed.manifest import blob_hash, write_manifest
+from orchestrator.run.installed.trainers import find_trainer, verify_trainer
+from orchestrator.run.installed.vendor_home import VendorHome
 from tests.hostile.fake_run import adopt_trainer, lora_run
 
 if TYPE_CHECKING:

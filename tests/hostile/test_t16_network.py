@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.run.trusted import trust
+from orchestrator.run.installed.trusted import trust
 from tests.hostile.fake_run import REPOSITORY, adopt_trainer
 from tests.hostile.trying import look, sources
 

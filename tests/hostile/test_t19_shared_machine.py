@@ -11,8 +11,8 @@ import pytest
 from orchestrator.backends.protocol import Build
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.record import write_text
-from orchestrator.run.create import create_run
-from orchestrator.run.private import SHARED_VARIABLE, refuse_foreign
+from orchestrator.run.records.create import create_run
+from orchestrator.run.records.private import SHARED_VARIABLE, refuse_foreign
 from tests.hostile.counts import count
 from tests.hostile.fake_run import adopt_trainer, lora_run
 from tests.hostile.trying import sources

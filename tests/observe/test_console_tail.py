@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.console_tail import ConsoleTail, Lines, newest_part, start_of_last_lines
-from orchestrator.run.console_log import ConsoleLog
+from orchestrator.run.process.console_log import ConsoleLog
 from tests.made_runs import add_to_log, bar, make_run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.observe.present import look_at
 from orchestrator.report.tell_now import next_step, status
-from orchestrator.run.journal import Journal
+from orchestrator.run.records.journal import Journal
 from tests.made_runs import add_to_log, bar, held, leave_dead_owner, make_run, save_state
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("torch", reason="the pocket extra is not installed")
 
-from orchestrator.run.states import find_epoch_states, newest_whole_state, prune_states
-from orchestrator.run.whole_state import STATE_FILES, seal_state, state_problem
+from orchestrator.run.saved.states import find_epoch_states, newest_whole_state, prune_states
+from orchestrator.run.saved.whole_state import STATE_FILES, seal_state, state_problem
 from tests.pocket.conftest import ROOT, picture_folder
 
 if TYPE_CHECKING:

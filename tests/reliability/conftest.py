@@ -19,9 +19,10 @@ from orchestrator.backends.attempt import Start
 from orchestrator.core.rundir import RunDir
 from orchestrator.prepared import prepare
 from orchestrator.report.judged import Finished
-from orchestrator.run import reaper, trainers
-from orchestrator.run.history import History, read_history
-from orchestrator.run.journal import read_journal
+from orchestrator.run.installed import trainers
+from orchestrator.run.process import reaper
+from orchestrator.run.records.history import History, read_history
+from orchestrator.run.records.journal import read_journal
 from orchestrator.training import attempts
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.observation import LogEvent
     from orchestrator.core.text import Text
-    from orchestrator.run.journal import Entry
+    from orchestrator.run.records.journal import Entry
 
 T = TypeVar("T")
 FAKE = Path(__file__).with_name("fake_trainer.py")

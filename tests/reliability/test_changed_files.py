@@ -7,7 +7,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from orchestrator.run import publish
+from orchestrator.run.saved import publish
 from orchestrator.training.resume import open_run
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from orchestrator import prepared
 from orchestrator.pipeline import read_end
 from orchestrator.plan.less_memory import rungs_left
 from orchestrator.plan.saved import read_newest_plan, read_plan
-from orchestrator.run import trainers
-from orchestrator.run.run_record import read_run_record
+from orchestrator.run.installed import trainers
+from orchestrator.run.records.run_record import read_run_record
 from orchestrator.training.attempts import train
 from orchestrator.training.resume import open_run, start_again
 from tests.backends.plans import make_plan

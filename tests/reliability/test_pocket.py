@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from orchestrator.pipeline import read_end
-from orchestrator.run import process_group, reaper
+from orchestrator.run.process import process_group, reaper
 from orchestrator.training import attempts
 from tests.reliability.conftest import helper_of, left_of, make_runs
 

@@ -18,12 +18,13 @@ from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
 from orchestrator.diagnose.looking import Looking
 from orchestrator.pipeline import read_end
-from orchestrator.run import create, launch, process_group
-from orchestrator.run.history import Attempt, History
-from orchestrator.run.launched import Launched
-from orchestrator.run.model import Ending, Outcome
-from orchestrator.run.retry import WAIT_S, next_try
-from orchestrator.run.stop import read_request, request_stop
+from orchestrator.run.process import launch, process_group
+from orchestrator.run.process.launched import Launched
+from orchestrator.run.process.retry import WAIT_S, next_try
+from orchestrator.run.process.stop import read_request, request_stop
+from orchestrator.run.records import create
+from orchestrator.run.records.history import Attempt, History
+from orchestrator.run.records.model import Ending, Outcome
 from orchestrator.training import attempts
 from orchestrator.training.resume import open_run, start_again
 from tests.reliability.conftest import EPOCHS, PER_EPOCH

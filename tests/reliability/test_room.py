@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.run import disk
-from orchestrator.run.disk import Room, run_need
+from orchestrator.run.saved import disk
+from orchestrator.run.saved.disk import Room, run_need
 from orchestrator.training.resume import open_run, start_again
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.run import trainers
+from orchestrator.run.installed import trainers
 from orchestrator.training import attempts
 from tests.reliability.conftest import Runs
 

@@ -34,7 +34,7 @@ from orchestrator.dataset.model import Dataset, Folder, Picture
 from orchestrator.diagnose.rule import Case
 from orchestrator.plan.model import Link, Plan, Resolved, StepPlan, Subset
 from orchestrator.report.model import ReportData
-from orchestrator.run.model import Ending, Outcome
+from orchestrator.run.records.model import Ending, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,9 +18,9 @@ from orchestrator.plan.explain import PLAN_RECORD_VERSION, plan_record
 from orchestrator.prepared import prepare
 from orchestrator.recipe.dump import dump_resolved, overridden
 from orchestrator.report.judged import Finished, report_own
-from orchestrator.run.create import create_run
-from orchestrator.run.model import Ending, Outcome
-from orchestrator.run.run_record import end_record, start_record, write_run_record
+from orchestrator.run.records.create import create_run
+from orchestrator.run.records.model import Ending, Outcome
+from orchestrator.run.records.run_record import end_record, start_record, write_run_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from orchestrator.diagnose.window import checkpoint_window
 from orchestrator.report.html import render_html
 from orchestrator.report.sentence import became, end_lines
 from orchestrator.report.verdict import level
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import observed, outcome, series
 from tests.diagnose.recorded import approach, file_at, recorded, shaken
 

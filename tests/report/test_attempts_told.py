@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.rundir import RunDir
 from orchestrator.report.attempts_told import about_attempts
-from orchestrator.run.journal import Journal
+from orchestrator.run.records.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

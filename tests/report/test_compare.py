@@ -24,14 +24,14 @@ from orchestrator.report.compare import (
 )
 from orchestrator.report.run_facts import Measured, RunFacts, fingerprint, flat, judged_facts, reported_facts
 from orchestrator.report.tell_runs import one_line, result
-from orchestrator.run.model import NOTHING_TRAINED, Ending
-from orchestrator.run.run_record import read_run_record
+from orchestrator.run.records.model import NOTHING_TRAINED, Ending
+from orchestrator.run.records.run_record import read_run_record
 from tests.report.kept_run import RECIPE, SUCCEEDED, keep_run, write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
 LEARNT = Measured("converged", "high", {"held_out": -40.0, "train": -41.0}, "#aaaaaaaa", "#11111111", "#22222222")
 FIRST = RunFacts(

@@ -15,7 +15,7 @@ from orchestrator.recipe.load import load_recipe
 from orchestrator.report.following import asked_recipe, follow
 from orchestrator.report.proposal import AskedRecipe, Proposal, following_recipe, proposal_in, proposal_of
 from orchestrator.report.record import finding_record
-from orchestrator.run.model import NOTHING_TRAINED
+from orchestrator.run.records.model import NOTHING_TRAINED
 from tests.report.kept_run import RECIPE, SUCCEEDED, keep_run, write_recipe
 
 if TYPE_CHECKING:

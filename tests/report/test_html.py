@@ -26,7 +26,7 @@ from orchestrator.report.compare import Comparison, Difference
 from orchestrator.report.html import render_html
 from orchestrator.report.labels import LABELS
 from orchestrator.report.privacy import shortener
-from orchestrator.run.model import NOTHING_TRAINED, Ending, Outcome
+from orchestrator.run.records.model import NOTHING_TRAINED, Ending, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

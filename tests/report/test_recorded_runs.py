@@ -22,7 +22,7 @@ from orchestrator.report.html import render_html
 from orchestrator.report.make import make_report, write_report
 from orchestrator.report.record import KIND, VERSION
 from orchestrator.report.versions import versions
-from orchestrator.run.model import foreign
+from orchestrator.run.records.model import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable

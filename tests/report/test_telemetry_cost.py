@@ -10,7 +10,7 @@ from orchestrator.core.observation import Observations
 from orchestrator.core.telemetry import StepRecords, Telemetry
 from orchestrator.core.text import same
 from orchestrator.report.telemetry_cost import telemetry_cost
-from orchestrator.run.model import Ending, Outcome
+from orchestrator.run.records.model import Ending, Outcome
 from tests.diagnose.recorded import step_records
 
 

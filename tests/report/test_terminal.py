@@ -23,7 +23,7 @@ from orchestrator.plan.model import Prompt, Resolved
 from orchestrator.report import live_line, terminal
 from orchestrator.report.live import Progress, progress_text, sparkline
 from orchestrator.report.watcher import Watcher
-from orchestrator.run.stop import Ahead, asked_text
+from orchestrator.run.process.stop import Ahead, asked_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ def rig() -> Path:
 @pytest.fixture(scope="session")
 def rig_home(rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A vendor home that has adopted the rig's checkout and interpreter."""
-    from orchestrator.run.vendor import install
+    from orchestrator.run.installed.vendor import install
 
     home = tmp_path_factory.mktemp("vendor-home")
     before = os.environ.get("LORA_ORCHESTRATOR_HOME")

@@ -14,8 +14,8 @@ import pytest
 from orchestrator.core.errors import EXIT_INTERRUPTED
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.read import read_run
-from orchestrator.run.history import read_history
-from orchestrator.run.journal import read_journal
+from orchestrator.run.records.history import read_history
+from orchestrator.run.records.journal import read_journal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ import pytest
 from orchestrator.backends import argspec
 from orchestrator.backends.protocol import Command
 from orchestrator.core.rundir import RunDir
-from orchestrator.run import pins
-from orchestrator.run.pins import read_pin
-from orchestrator.run.vendor import install
-from orchestrator.run.vendor_home import VendorHome, vendor_home
+from orchestrator.run.installed import pins
+from orchestrator.run.installed.pins import read_pin
+from orchestrator.run.installed.vendor import install
+from orchestrator.run.installed.vendor_home import VendorHome, vendor_home
 from tests.run.small_trainer import TRAIN_NETWORK, checkout_of, commit_all, git
 
 if TYPE_CHECKING:

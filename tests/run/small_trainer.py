@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.core.text import Text
-    from orchestrator.run.vendor_home import VendorHome
+    from orchestrator.run.installed.vendor_home import VendorHome
 
 TRAIN_NETWORK = """
 import argparse

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.ballast import free_ballast, make_ballast
+from orchestrator.run.saved.ballast import free_ballast, make_ballast
 
 if TYPE_CHECKING:
     from collections.abc import Callable

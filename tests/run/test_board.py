@@ -22,7 +22,7 @@ open("pids.tmp", "w").write(f"{os.getpid()} {child.pid}")
 os.rename("pids.tmp", "pids")
 time.sleep(60)
 """
-TOOL = "import sys; from orchestrator.run.board import _serve; sys.exit(_serve((sys.executable, '-c', sys.argv[1])))"
+TOOL = "import sys; from orchestrator.run.process.board import _serve; sys.exit(_serve((sys.executable, '-c', sys.argv[1])))"
 
 
 def lives(pid: int) -> bool:

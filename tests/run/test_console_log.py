@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.observe.console_file import read_console
-from orchestrator.run.console_log import ConsoleLog, part_path
+from orchestrator.run.process.console_log import ConsoleLog, part_path
 from tests.run.small_trainer import english
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_a_gigantic_line_takes_neither_memory_nor_disk(tmp_path: Path) -> None:
     program = f"""
 import os, resource, subprocess, sys, time
 from pathlib import Path
-from orchestrator.run.pump import Pump, Waiting
+from orchestrator.run.process.pump import Pump, Waiting
 writer = subprocess.Popen(
     [sys.executable, "-S", "-c", "import os\\nfor _ in range(300): os.write(1, b'x' * 1000000)\\nos.write(1, b'\\\\nend\\\\n')"],
     stdout=subprocess.PIPE)

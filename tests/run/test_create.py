@@ -17,7 +17,7 @@ from orchestrator.core.errors import EnvironmentFault, InputError
 from orchestrator.core.refusal import reason_of
 from orchestrator.core.text import Text, same
 from orchestrator.plan.model import Link
-from orchestrator.run.create import claim_attempt, create_run, folder_name, write_build_to
+from orchestrator.run.records.create import claim_attempt, create_run, folder_name, write_build_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from safetensors.numpy import save_file
 
 from orchestrator.core.errors import InputError
 from orchestrator.core.rundir import RunDir
-from orchestrator.run import disk
-from orchestrator.run.history import read_history
-from orchestrator.run.journal import Journal, read_journal
+from orchestrator.run.records.history import read_history
+from orchestrator.run.records.journal import Journal, read_journal
+from orchestrator.run.saved import disk
 from orchestrator.training import resume
 from orchestrator.training.resume import settle_cut_off, start_again
 

@@ -13,8 +13,8 @@ from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.text import same
 from orchestrator.plan.disk import disk_need
 from orchestrator.plan.network_size import NetworkSize, Ranks, tensors_of, usual_layers
-from orchestrator.run import disk
-from orchestrator.run.disk import Demand, Room, require_room, room_at, run_need, shortages
+from orchestrator.run.saved import disk
+from orchestrator.run.saved.disk import Demand, Room, require_room, room_at, run_need, shortages
 from tests.backends.plans import make_plan
 from tests.run.small_trainer import english
 

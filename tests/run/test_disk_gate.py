@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.run.disk_gate import DiskGate, Pushes
+from orchestrator.run.saved.disk_gate import DiskGate, Pushes
 from tests.run.small_trainer import english
 
 if TYPE_CHECKING:

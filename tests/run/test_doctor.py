@@ -14,11 +14,11 @@ from orchestrator.backends.protocol import Trainer
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem
 from orchestrator.core.text import Text, same
-from orchestrator.run import doctor
-from orchestrator.run.doctor import Check, examine
-from orchestrator.run.pins import read_pin
-from orchestrator.run.probe import ask_driver_cuda, ask_gpus, ask_interpreter
-from orchestrator.run.trainers import missing_pocket_packages
+from orchestrator.run.installed import doctor
+from orchestrator.run.installed.doctor import Check, examine
+from orchestrator.run.installed.pins import read_pin
+from orchestrator.run.installed.probe import ask_driver_cuda, ask_gpus, ask_interpreter
+from orchestrator.run.installed.trainers import missing_pocket_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

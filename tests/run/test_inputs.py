@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.inputs import BLOCK_BYTES, BLOCKS, WHOLE_BYTES, changed_inputs, fingerprint, start_marking
+from orchestrator.run.records.inputs import BLOCK_BYTES, BLOCKS, WHOLE_BYTES, changed_inputs, fingerprint, start_marking
 
 if TYPE_CHECKING:
     from pathlib import Path

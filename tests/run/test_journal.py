@@ -6,8 +6,8 @@ import os
 import random
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.run.history import history_of, read_history
-from orchestrator.run.journal import Journal, read_journal
+from orchestrator.run.records.history import history_of, read_history
+from orchestrator.run.records.journal import Journal, read_journal
 
 if TYPE_CHECKING:
     from pathlib import Path

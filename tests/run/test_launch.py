@@ -15,10 +15,10 @@ import pytest
 
 from orchestrator.backends.protocol import Command
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.run import launch as launch_module
-from orchestrator.run.launch import launch
-from orchestrator.run.launched import NO_OUTPUT
-from orchestrator.run.patience import Limits, Patience
+from orchestrator.run.process import launch as launch_module
+from orchestrator.run.process.launch import launch
+from orchestrator.run.process.launched import NO_OUTPUT
+from orchestrator.run.process.patience import Limits, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -417,7 +417,7 @@ def test_a_killed_tool_takes_the_trainer_with_it(rundir: RunDir, fake_trainer: M
         from pathlib import Path
         from orchestrator.backends.protocol import Command
         from orchestrator.core.rundir import RunDir
-        from orchestrator.run.launch import launch
+        from orchestrator.run.process.launch import launch
         launch(Command({command.argv!r}), RunDir(Path({str(rundir.root)!r})), lambda *a: None, lambda: None)
     """)
     owner = subprocess.Popen([sys.executable, "-c", tool], cwd=REPO)

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.leftovers import end_leftovers
-from orchestrator.run.reaper import MARK
+from orchestrator.run.process.leftovers import end_leftovers
+from orchestrator.run.process.reaper import MARK
 
 if TYPE_CHECKING:
     from pathlib import Path

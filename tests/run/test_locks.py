@@ -11,8 +11,8 @@ import pytest
 
 from orchestrator.core.errors import EXIT_REFUSED, InputError
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.identity import boot_id, identity_of, lives
-from orchestrator.run.locks import gpu_locked, gpus_of, is_going_on, read_owner, run_locked
+from orchestrator.run.records.identity import boot_id, identity_of, lives
+from orchestrator.run.records.locks import gpu_locked, gpus_of, is_going_on, read_owner, run_locked
 
 RELIABILITY = {
     "D01": "a second process in one run folder: refused with exit 2, naming process and beginning",
@@ -23,7 +23,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.locks import run_locked
+from orchestrator.run.records.locks import run_locked
 with run_locked(RunDir(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(60)

@@ -10,20 +10,20 @@ import pytest
 
 from orchestrator.backends.protocol import Command
 from orchestrator.core.observation import Checkpoint
-from orchestrator.run import launch as launch_module
-from orchestrator.run.last_words import without_home
-from orchestrator.run.launch import launch
-from orchestrator.run.launched import Launched
-from orchestrator.run.model import Ending
-from orchestrator.run.oom_kills import count_oom_kills
-from orchestrator.run.outcome import judge_outcome
-from orchestrator.run.patience import Limits, Patience
+from orchestrator.run.process import launch as launch_module
+from orchestrator.run.process.last_words import without_home
+from orchestrator.run.process.launch import launch
+from orchestrator.run.process.launched import Launched
+from orchestrator.run.process.oom_kills import count_oom_kills
+from orchestrator.run.process.outcome import judge_outcome
+from orchestrator.run.process.patience import Limits, Patience
+from orchestrator.run.records.model import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.rundir import RunDir
-    from orchestrator.run.model import Outcome
+    from orchestrator.run.records.model import Outcome
 
     Make = Callable[[str], Command]
 

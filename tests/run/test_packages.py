@@ -10,9 +10,9 @@ import pytest
 from orchestrator.backends.protocol import Need, Trainer
 from orchestrator.core.finding import Location
 from orchestrator.core.text import Text
-from orchestrator.run.packages import canonical, look_for, packages_in
-from orchestrator.run.vendor import install
-from orchestrator.run.vendor_home import VendorHome, VendorState, read_state, write_state
+from orchestrator.run.installed.packages import canonical, look_for, packages_in
+from orchestrator.run.installed.vendor import install
+from orchestrator.run.installed.vendor_home import VendorHome, VendorState, read_state, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

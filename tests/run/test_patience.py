@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.run.patience import (
+from orchestrator.run.process.patience import (
     CACHING_MOST_S,
     DRAWING_S,
     START_S,

@@ -19,7 +19,7 @@ import importlib, pkgutil
 import orchestrator.run
 for module in pkgutil.iter_modules(orchestrator.run.__path__):
     importlib.import_module(f"orchestrator.run.{module.name}")
-from orchestrator.run.run_record import machine_facts
+from orchestrator.run.records.run_record import machine_facts
 assert "memory_mib" not in machine_facts()
 heavy = [m for m in ("torch", "numpy", "git", "accelerate", "tensorboard", "psutil", "filelock") if m in sys.modules]
 print("imported", heavy)

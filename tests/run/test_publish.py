@@ -10,9 +10,9 @@ from safetensors.numpy import save_file
 
 from orchestrator.core.durable import sha256_of
 from orchestrator.core.rundir import RunDir
-from orchestrator.run import publish
-from orchestrator.run.keeper import Keeper
-from orchestrator.run.publish import Publisher, sidecar_problem, write_sidecar
+from orchestrator.run.saved import publish
+from orchestrator.run.saved.keeper import Keeper
+from orchestrator.run.saved.publish import Publisher, sidecar_problem, write_sidecar
 from orchestrator.training.attempts import verify
 
 FLIPS = 200

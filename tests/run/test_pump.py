@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.record import may_hold_secret, scrub
-from orchestrator.run.pump import MAX_LINE_BYTES, MOST_UPDATES, Pump, Splitter, Waiting
+from orchestrator.run.process.pump import MAX_LINE_BYTES, MOST_UPDATES, Pump, Splitter, Waiting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.read import read_run
-from orchestrator.run.quarantine import quarantine
+from orchestrator.run.saved.quarantine import quarantine
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from orchestrator.core.safetensors_header import read_header
-from orchestrator.run.rescue import NOTE_KEY, CannotRescue, rescue_network
+from orchestrator.run.saved.rescue import NOTE_KEY, CannotRescue, rescue_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.text import Text
-from orchestrator.run import listed, run_index
-from orchestrator.run.journal import Journal
-from orchestrator.run.run_index import list_runs
+from orchestrator.run.records import listed, run_index
+from orchestrator.run.records.journal import Journal
+from orchestrator.run.records.run_index import list_runs
 from tests.made_runs import held, leave_dead_owner, make_run
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import orchestrator
 from orchestrator.backends.protocol import Command, Trainer
 from orchestrator.core.errors import RecordError
 from orchestrator.core.text import Text
-from orchestrator.run.model import Ending, Outcome
-from orchestrator.run.run_record import (
+from orchestrator.run.records.model import Ending, Outcome
+from orchestrator.run.records.run_record import (
     end_record,
     machine_facts,
     read_run_record,

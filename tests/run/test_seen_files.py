@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.run import manifest
-from orchestrator.run.manifest import blob_hash, find_changes
-from orchestrator.run.seen_files import GRAIN_NS, SeenFiles
+from orchestrator.run.installed import manifest
+from orchestrator.run.installed.manifest import blob_hash, find_changes
+from orchestrator.run.installed.seen_files import GRAIN_NS, SeenFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.run.states import (
+from orchestrator.run.saved.states import (
     Damaged,
     State,
     find_epoch_states,
@@ -22,7 +22,7 @@ from orchestrator.run.states import (
     prune_states,
     states_to_prune,
 )
-from orchestrator.run.whole_state import STATE_FILES, SUMS, seal_state, state_problem
+from orchestrator.run.saved.whole_state import STATE_FILES, SUMS, seal_state, state_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

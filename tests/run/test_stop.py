@@ -6,12 +6,20 @@ import pytest
 
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.stop import LOOK_EVERY_S, Ahead, SafeStop, asked_text, forget_request, read_request, request_stop
+from orchestrator.run.process.stop import (
+    LOOK_EVERY_S,
+    Ahead,
+    SafeStop,
+    asked_text,
+    forget_request,
+    read_request,
+    request_stop,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.run.stop import How
+    from orchestrator.run.process.stop import How
 
 RELIABILITY = {
     "A06": "SIGTERM, Ctrl-C or `lora-run stop` once: waits for the next saved state and says when",

@@ -15,17 +15,17 @@ import pytest
 from orchestrator import cli
 from orchestrator.core.text import Text, same
 from orchestrator.report import tell_tool
-from orchestrator.run.doctor import Check
-from orchestrator.run.environment import adopt_interpreter, index_options, make_environment
-from orchestrator.run.manifest import changes_text
-from orchestrator.run.pins import read_pin
-from orchestrator.run.trainers import missing_pocket_packages
+from orchestrator.run.installed.doctor import Check
+from orchestrator.run.installed.environment import adopt_interpreter, index_options, make_environment
+from orchestrator.run.installed.manifest import changes_text
+from orchestrator.run.installed.pins import read_pin
+from orchestrator.run.installed.trainers import missing_pocket_packages
 from tests.run.small_trainer import TRAIN_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.run.vendor_home import VendorHome
+    from orchestrator.run.installed.vendor_home import VendorHome
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -187,7 +187,7 @@ def test_board_says_where_it_serves(
         return 0
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: object())
-    monkeypatch.setattr("orchestrator.run.board._serve", serve)
+    monkeypatch.setattr("orchestrator.run.process.board._serve", serve)
     code, out, err = verb("board", str(tmp_path), "--port", "6007", "--lang", "zh")
     assert (code, err) == (0, "")
     assert "http://127.0.0.1:6007，按 Ctrl-C 结束" in out

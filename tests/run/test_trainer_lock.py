@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.run.trainer_lock import trainer_free, trainer_in_use
-from orchestrator.run.vendor import install
-from orchestrator.run.vendor_home import VendorHome, read_state
+from orchestrator.run.installed.trainer_lock import trainer_free, trainer_in_use
+from orchestrator.run.installed.vendor import install
+from orchestrator.run.installed.vendor_home import VendorHome, read_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ RELIABILITY = {
 RUNS = """
 import sys, time
 from pathlib import Path
-from orchestrator.run.trainer_lock import trainer_in_use
-from orchestrator.run.vendor_home import VendorHome
+from orchestrator.run.installed.trainer_lock import trainer_in_use
+from orchestrator.run.installed.vendor_home import VendorHome
 with trainer_in_use(VendorHome(Path(sys.argv[1])), "alice"):
     print("runs", flush=True)
     time.sleep(60)

@@ -11,13 +11,13 @@ import pytest
 import tomlkit
 
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.run import pins, trainers
-from orchestrator.run.environment import adopt_interpreter, index_options, split_requirements
-from orchestrator.run.manifest import find_changes
-from orchestrator.run.pins import choose_torch, is_python_fit, pins_path, read_pin, read_pins
-from orchestrator.run.trainers import find_trainer, pinned_trainer, verify_trainer
-from orchestrator.run.vendor import install
-from orchestrator.run.vendor_home import VendorHome, read_state
+from orchestrator.run.installed import pins, trainers
+from orchestrator.run.installed.environment import adopt_interpreter, index_options, split_requirements
+from orchestrator.run.installed.manifest import find_changes
+from orchestrator.run.installed.pins import choose_torch, is_python_fit, pins_path, read_pin, read_pins
+from orchestrator.run.installed.trainers import find_trainer, pinned_trainer, verify_trainer
+from orchestrator.run.installed.vendor import install
+from orchestrator.run.installed.vendor_home import VendorHome, read_state
 from tests.run.small_trainer import TRAIN_NETWORK, english, git
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def test_a_lost_manifest_forbids_a_launch(installed: VendorHome) -> None:
 
 def test_finding_a_trainer_imports_neither_git_nor_torch(installed: VendorHome) -> None:
     program = (
-        "import sys; from orchestrator.run.trainers import find_trainer, pinned_trainer, verify_trainer; verify_trainer(find_trainer('sd15'));"
+        "import sys; from orchestrator.run.installed.trainers import find_trainer, pinned_trainer, verify_trainer; verify_trainer(find_trainer('sd15'));"
         "print([m for m in ('git', 'torch', 'filelock', 'tomlkit', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -12,11 +12,11 @@ import filelock
 import pytest
 
 from orchestrator.core.errors import EnvironmentFault
-from orchestrator.run import pins
-from orchestrator.run.pins import read_pin
-from orchestrator.run.trainers import find_trainer, verify_trainer
-from orchestrator.run.vendor import install
-from orchestrator.run.vendor_home import VendorHome, read_state
+from orchestrator.run.installed import pins
+from orchestrator.run.installed.pins import read_pin
+from orchestrator.run.installed.trainers import find_trainer, verify_trainer
+from orchestrator.run.installed.vendor import install
+from orchestrator.run.installed.vendor_home import VendorHome, read_state
 from tests.run.small_trainer import TRAIN_NETWORK, checkout_of, english, git
 
 if TYPE_CHECKING:

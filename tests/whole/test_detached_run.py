@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.locks import is_going_on, read_owner
+from orchestrator.run.records.locks import is_going_on, read_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

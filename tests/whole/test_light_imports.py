@@ -58,7 +58,9 @@ def test_loads_nothing_heavy(arguments: list[str], sd15_recipe: Path, tmp_path: 
 
 
 def test_a_run_loads_nothing_heavy_until_launch(pocket_recipe: Path, tmp_path: Path) -> None:
-    stop_at_launch = "import orchestrator.run.launch as l\ndef stop(*a, **k): raise SystemExit(77)\nl.launch = stop\n"
+    stop_at_launch = (
+        "import orchestrator.run.process.launch as l\ndef stop(*a, **k): raise SystemExit(77)\nl.launch = stop\n"
+    )
     exit_code, heavy = loaded_by([str(pocket_recipe)], tmp_path, stop_at_launch)
     assert exit_code == 77
     assert heavy == []

@@ -19,7 +19,7 @@ from orchestrator.core.durable import sha256_of
 from orchestrator.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, InputError
 from orchestrator.core.rundir import RunDir
 from orchestrator.observe.read import read_run
-from orchestrator.run.history import read_history
+from orchestrator.run.records.history import read_history
 from orchestrator.training.resume import open_run
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def wait_for(is_true: Callable[[], bool], process: subprocess.Popen[str] | None 
 def states(run: Path, attempt: int) -> list[Any]:
     if not (run / "journal.jsonl").exists():
         return []
-    from orchestrator.run.journal import read_journal
+    from orchestrator.run.records.journal import read_journal
 
     entries = read_journal(run / "journal.jsonl").entries
     return [e for e in entries if e.event == "state" and e.attempt == attempt]

@@ -17,9 +17,9 @@ import pytest
 from orchestrator import outside
 from orchestrator.core.errors import InputError
 from orchestrator.core.rundir import RunDir
-from orchestrator.run.journal import Journal
-from orchestrator.run.run_index import list_runs
-from orchestrator.run.stop import forget_request, read_request
+from orchestrator.run.process.stop import forget_request, read_request
+from orchestrator.run.records.journal import Journal
+from orchestrator.run.records.run_index import list_runs
 from tests.made_runs import add_to_log, bar, held, leave_dead_owner, make_run, save_state
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.problem_text import column_width
-from orchestrator.run.pins import read_pin
-from orchestrator.run.vendor_home import VendorHome, VendorState, write_state
+from orchestrator.run.installed.pins import read_pin
+from orchestrator.run.installed.vendor_home import VendorHome, VendorState, write_state
 from tests.report.kept_run import keep_run, write_recipe
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]

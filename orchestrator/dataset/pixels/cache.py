@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOME_VARIABLE: Final = "LORA_ORCHESTRATOR_HOME"
-"""As in run/vendor_home.py, which is not ours to import."""
+"""As in run/installed/vendor_home.py, which is not ours to import."""
 FILE: Final = "pixels.sqlite3"
 MOST_FACTS: Final = 200_000
 """About 600 MB; the oldest are dropped beyond."""

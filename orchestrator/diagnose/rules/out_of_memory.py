@@ -39,7 +39,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, events, family, number, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.run.model import Ending
+from orchestrator.run.records.model import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

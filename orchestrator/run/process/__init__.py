@@ -1,0 +1,1 @@
+"""Processes: started, followed, stopped, ended with all they started, and how it went."""
