@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator import __version__, cli_runs
+from orchestrator import __version__, cli_machine, cli_runs
 from orchestrator.cli_dataset import dataset
-from orchestrator.cli_trust import trust
-from orchestrator.command_line import CONTEXT, RecipeFirst, Verbs, asked_for, in_form, in_language, recipe_verb
+from orchestrator.command_line import CONTEXT, RecipeFirst, asked_for, in_form, in_language, recipe_verb
 
 if TYPE_CHECKING:
-    from orchestrator.core.text import Language, Text
+    from orchestrator.core.text import Language
     from orchestrator.prepared import Prepared
 
 
@@ -32,8 +31,7 @@ def cli() -> None:
 
 
 cli.add_command(dataset)
-cli.add_command(trust)
-for verb in cli_runs.VERBS:
+for verb in (*cli_runs.VERBS, *cli_machine.VERBS):
     cli.add_command(verb)
 
 
@@ -213,87 +211,6 @@ def schema() -> None:
     from orchestrator.recipe.schema import schema_json
 
     click.echo(schema_json(), nl=False)
-
-
-@cli.group(cls=Verbs)
-def vendor() -> None:
-    """Fetch or adopt a trainer."""
-
-
-@vendor.command()
-@click.argument("name", default="sd-scripts")
-@click.option(
-    "--from",
-    "source",
-    metavar="PLACE",
-    help="Fetch from here, e.g. a local mirror.",
-)
-@click.option("--path", type=click.Path(path_type=Path), help="Adopt this checkout.")
-@click.option("--python", metavar="EXE", help="Adopt this interpreter.")
-@click.option("--commit", metavar="SHA", help="Another commit than the pinned one.")
-@click.option("--cuda", metavar="NAME", help="Torch build: cpu, cu124 ... (default: the driver's).")
-@click.option("--allow-changes", is_flag=True, help="Adopt a checkout with local edits.")
-@in_form
-@in_language
-def install(
-    name: str,
-    source: str | None,
-    path: Path | None,
-    python: str | None,
-    commit: str | None,
-    cuda: str | None,
-    allow_changes: bool,
-    form: str,
-    lang: Language,
-) -> int:
-    """Install or adopt a trainer."""
-    from orchestrator.report import tell, tell_tool
-    from orchestrator.run.installed.vendor import install as install_trainer
-
-    told: list[Text] = []
-
-    def hear(text: Text) -> None:
-        told.append(text)
-        tell.line(text, form, lang)
-
-    trainer = install_trainer(
-        name,
-        source=source,
-        python=python,
-        path=path,
-        commit=commit,
-        allow_changes=allow_changes,
-        cuda=cuda,
-        tell=hear,
-    )
-    return tell_tool.installed(trainer, told, form, lang)
-
-
-@cli.command()
-@in_form
-@in_language
-def doctor(form: str, lang: Language) -> int:
-    """Say what this machine has, and how to mend what is missing."""
-    from orchestrator.report import tell_tool
-    from orchestrator.run.installed.doctor import examine
-
-    return tell_tool.examined(examine(), form, lang)
-
-
-@cli.command()
-@click.argument("runs_dir", default="runs", type=click.Path(path_type=Path))
-@click.option("--port", default=6006, show_default=True, help="Port, on this machine only.")
-@in_form
-@in_language
-def board(runs_dir: Path, port: int, form: str, lang: Language) -> int:
-    """Open TensorBoard over the runs.
-
-    Needs the extra `board`. With `--format json` only errors are JSON.
-    """
-    from orchestrator.report import tell
-    from orchestrator.run.process.board import open_board
-
-    return open_board(runs_dir, port, lambda text: tell.line(text, form, lang))
 
 
 def main() -> None:
