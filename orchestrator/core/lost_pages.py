@@ -2,8 +2,8 @@
 
 A system writes a file page by page, in an order of its own. What it had not written when the power went is zero afterwards, and
 the length may be the full one all the same. Many zeros are honest, though: `lora_up` begins at zero and stays so in a module that
-is not trained. What is never honest is a page of zeros over `lora_down`, which begins at random, or over a `lora_up` that has
-numbers elsewhere.
+is not trained. What is never honest is a page of zeros over `lora_down`, which begins at random, or zeros in a `lora_up` that begin
+or end among its numbers exactly where a page does.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ DOWN: Final = re.compile(r"\.(?:lora_down|lora\.down|lora_A(?:\.\w+)?|lora_linea
 PAGE_BYTES: Final = 4096
 FEWEST_NUMBERS: Final = 128
 """Fewer zeros in a row are no sign: where half of the numbers are too small for fp16, 69 came in a row (docs/log.md)."""
-FEWEST_ELSEWHERE: Final = 0.1
-"""Share of numbers other than zero in the rest of a `lora_up`. Below it the numbers are too small for their type, and pages of zeros honest."""
+FEWEST_BESIDE: Final = 0.1
+"""Share of numbers other than zero among the 128 before and after lost ones of a `lora_up`. Below it they are too small for their type, or
+rows that are not trained, which seldom begin with a page."""
 
 
 def lost_pages_problem(path: Path, header: Header) -> Text | None:
@@ -59,14 +60,15 @@ def _lost(file: BinaryIO, tensors: Mapping[str, Tensor]) -> set[str]:
         return set()
     named = sorted((t.start, name) for name, t in tensors.items() if UP.search(name) or DOWN.search(name))
     starts = [start for start, _ in named]
-    zeros: dict[str, int] = {}
+    lost = set()
     for start, end in runs:
         for _, name in named[max(bisect_right(starts, start) - 1, 0) : bisect_right(starts, end - 1)]:
             tensor = tensors[name]
-            count = (min(end, tensor.end) - max(start, tensor.start)) // DTYPE_BYTES[tensor.dtype]
-            if count >= FEWEST_NUMBERS:
-                zeros[name] = zeros.get(name, 0) + count
-    return {name for name, count in zeros.items() if DOWN.search(name) or _has_numbers(file, tensors[name], count)}
+            size = DTYPE_BYTES[tensor.dtype]
+            first, last = ((min(max(at, tensor.start), tensor.end) - tensor.start) // size for at in (start, end))
+            if last - first >= FEWEST_NUMBERS and (DOWN.search(name) or _is_torn_out(file, tensor, first, last)):
+                lost.add(name)
+    return lost
 
 
 def _zero_runs(file: BinaryIO) -> list[Run]:
@@ -90,10 +92,12 @@ def _zero_runs(file: BinaryIO) -> list[Run]:
     return runs
 
 
-def _has_numbers(file: BinaryIO, tensor: Tensor, zeros: int) -> bool:
-    """Return whether the numbers of a matrix beside `zeros` lost ones are as a rule not zero."""
+def _is_torn_out(file: BinaryIO, tensor: Tensor, first: int, last: int) -> bool:
+    """Return whether the zeros from `first` to before `last` of a matrix lie among numbers."""
     import numpy as np
 
-    numbers = read_tensor(file, tensor)
-    rest = numbers.size - zeros
-    return rest > 0 and int(np.count_nonzero(numbers)) >= FEWEST_ELSEWHERE * rest
+    numbers = read_tensor(file, tensor).reshape(-1)
+    beside = [
+        side for side in (numbers[max(first - FEWEST_NUMBERS, 0) : first], numbers[last:][:FEWEST_NUMBERS]) if side.size
+    ]
+    return bool(beside) and all(np.count_nonzero(side) >= FEWEST_BESIDE * side.size for side in beside)

@@ -19,7 +19,7 @@ REAL = Path(__file__).parents[1] / "logs" / "untouched" / "model" / "lora.safete
 MODULES, WIDTH, RANK = 6, 320, 16
 CUTS = 100
 RELIABILITY = {
-    "C05": f"a real network whose pages are zero from one of {CUTS} pages on, and one with a hole of each of {CUTS}: told; six kinds of honest zeros: not"
+    "C05": f"a real network whose pages are zero from one of {CUTS} pages on, and one with a hole of each of {CUTS}: told; seven kinds of honest zeros: not"
 }
 
 
@@ -117,6 +117,13 @@ def zeros_without_a_page(network: dict[str, np.ndarray]) -> None:
     network[f"lora_unet_{MODULES - 1}.lora_up.weight"][-FEWEST_NUMBERS // RANK + 1 :, :] = 0
 
 
+def fused(network: dict[str, np.ndarray]) -> None:
+    """Query, key and value in one matrix, as converters write them, of which one was not trained."""
+    for untrained in range(3):
+        blocks = [np.full((WIDTH, RANK), number != untrained, np.float16) for number in range(3)]
+        network[f"lora_unet_7_{untrained}.lora_up.weight"] = np.vstack(blocks)
+
+
 def another_kind(network: dict[str, np.ndarray]) -> None:
     network["lora_unet_9.oft_blocks"] = np.zeros((64, 64), np.float16)
     network["lora_unet_9.diff"] = np.vstack([np.ones((64, 64)), np.zeros((128, 64))]).astype(np.float16)
@@ -124,7 +131,7 @@ def another_kind(network: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [no_ups, no_last_up, underflow, half_underflow, zeros_without_a_page, another_kind],
+    [no_ups, no_last_up, underflow, half_underflow, zeros_without_a_page, fused, another_kind],
     ids=lambda f: f.__name__,
 )
 def test_honest_zeros_are_not_told(tmp_path: Path, change: Callable[[dict[str, np.ndarray]], None]) -> None:
