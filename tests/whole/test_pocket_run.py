@@ -15,12 +15,32 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from tests.whole.listening import listening, tree_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.slow
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
+LOOK_EVERY_S = 0.25
+LISTENERS = """
+import socket, sys
+kinds = [(socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM)]
+tcp, udp, unix = (socket.socket(*kind) for kind in kinds)
+tcp.bind(("127.0.0.1", 0))
+udp.bind(("127.0.0.1", 0))
+unix.bind(sys.argv[1])
+tcp.listen()
+unix.listen()
+client = socket.create_connection(tcp.getsockname())
+print(flush=True)
+input()
+"""
+"""Listens in three ways, and is connected in others."""
+RELIABILITY = {
+    "I14": "every process of a run looked at over and over: none has a socket that listens (TCP, UDP, unix)",
+}
 
 
 def lora_run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -35,13 +55,46 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     return {p.name: (p.stat().st_size, p.stat().st_mtime_ns, p.read_bytes()) for p in folder.iterdir()}
 
 
+def watched_run(recipe: Path) -> tuple[subprocess.CompletedProcess[str], set[int], set[str]]:
+    """Run a recipe; return also which processes there were, and on what they listened."""
+    command = [*LORA_RUN, recipe.name, "--lang", "en"]
+    processes: set[int] = set()
+    heard: set[str] = set()
+    with (
+        (recipe.parent / "said").open("w") as out,
+        (recipe.parent / "told").open("w") as err,
+        subprocess.Popen(command, cwd=recipe.parent, stdout=out, stderr=err) as process,
+    ):
+        while process.poll() is None:
+            tree = tree_of(process.pid)
+            processes |= tree
+            heard |= listening(tree)
+            time.sleep(LOOK_EVERY_S)
+    said, told = ((recipe.parent / name).read_text() for name in ("said", "told"))
+    return subprocess.CompletedProcess(command, process.returncode, said, told), processes, heard
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets are read from Linux's /proc")
+def test_a_listening_socket_would_be_seen(tmp_path: Path) -> None:
+    command = [sys.executable, "-S", "-c", LISTENERS, str(tmp_path / "s")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        found = listening(tree_of(child.pid))
+        child.communicate(b"\n")
+    assert sorted(name.partition(" ")[0] for name in found) == ["tcp", "udp", "unix"]
+
+
 def test_one_recipe_in_a_lora_and_a_report_out(pocket_recipe: Path) -> None:
     folder = pocket_recipe.parent
     before = snapshot(folder / "pocket-images")
-    done = lora_run(pocket_recipe.name, cwd=folder)
+    done, processes, heard = watched_run(pocket_recipe)
     run = folder / "runs" / "tiny-001"
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("runs/tiny-001/report.html")
+    if sys.platform == "linux":
+        assert len(processes) >= 4  # the tool, its helper, the launcher, the trainer
+        assert heard == set()
     for name in (
         "recipe.yaml",
         "recipe.resolved.yaml",
