@@ -24,10 +24,10 @@ RELIABILITY = {
 }
 
 
-def network(path: Path, epoch: int) -> bytes:
+def network(path: Path, epoch: int, name: str = "lora_unet_a") -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(
-        {"lora_unet_a.lora_up.weight": np.ones((4, 2), np.float32)}, path,
+        {f"{name}.lora_up.weight": np.ones((4, 2), np.float32)}, path,
         {"ss_steps": str(epoch * 5), "ss_epoch": str(epoch)},
     )  # fmt: skip
     return path.read_bytes()
@@ -51,6 +51,19 @@ def test_what_was_whole_is_published_and_what_was_torn_is_set_apart(tmp_path: Pa
     (run.output / "a-000003.safetensors").write_bytes(whole)  # made anew from its state, and then the tool was killed
     settle_cut_off(run, journal)
     assert [p.file for p in read_history(run).published] == ["a-000002.safetensors", "a-000003.safetensors"]
+
+
+def test_other_tensors_than_were_published_before_the_end_are_set_apart(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    journal = Journal(run.journal)
+    journal.attempt = 1
+    journal.add("attempt-started", first_step=0)
+    network(run.output / "a-000002.safetensors", 2)
+    settle_cut_off(run, journal)
+    network(run.output / "a-000003.safetensors", 3, "lora_unet_b")
+    settle_cut_off(run, journal)
+    (reason,) = read_history(run).quarantined.values()
+    assert reason == "its tensors are not those of the files before it"
 
 
 def test_what_could_not_be_published_is_not_called_set_apart(tmp_path: Path) -> None:

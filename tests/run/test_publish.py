@@ -12,7 +12,7 @@ from orchestrator.core.durable import sha256_of
 from orchestrator.core.rundir import RunDir
 from orchestrator.run.saved import publish
 from orchestrator.run.saved.keeper import Keeper
-from orchestrator.run.saved.publish import Publisher, sidecar_problem, write_sidecar
+from orchestrator.run.saved.publish import Publisher, changed_files, sidecar_problem, write_sidecar
 from orchestrator.training.attempts import verify
 
 FLIPS = 200
@@ -21,14 +21,17 @@ RELIABILITY = {
     "A16": "files of earlier attempts: byte for byte the same after later ones",
     "B12": "a file system without hard links: copied and renamed",
     "C03": f"{FLIPS} flipped bits in published files: found by the SHA-256 beside them",
-    "C06": "NaN, infinity, other tensors, no tensors: named, not published",
+    "C05": "the last page zero, as after a power cut: set apart before it is published, found by its SHA-256 after",
+    "C06": "NaN, infinity, other tensors (also than those of earlier attempts), no tensors: named, not published",
     "D07": "an older attempt that still lives: cannot publish",
 }
 
 
-def network(path: Path, value: float = 1.0, name: str = "lora_unet_a", **metadata: str) -> Path:
+def network(
+    path: Path, value: float = 1.0, name: str = "lora_unet_a", shape: tuple[int, int] = (4, 2), **metadata: str
+) -> Path:
     save_file(
-        {f"{name}.lora_up.weight": np.full((4, 2), value, np.float32)},
+        {f"{name}.lora_up.weight": np.full(shape, value, np.float32)},
         path,
         {f"ss_{k}": v for k, v in metadata.items()},
     )
@@ -111,6 +114,39 @@ def test_other_tensors_than_before_are_not_published(tmp_path: Path) -> None:
     save_file({}, run.output / "a-000003.safetensors")
     found = Publisher(run, 0, verify).settle()
     assert [f.problem for f in found] == ["", "its tensors are not those of the files before it", "holds no tensors"]
+
+
+def test_other_tensors_than_an_earlier_attempt_published_are_not_published(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    first = attempt(root)
+    network(first.output / "a-000001.safetensors")
+    network(first.output / "a-000002.safetensors")
+    Publisher(first, 0, verify).settle()
+    damaged = first.checkpoints / "a-000002.safetensors"
+    damaged.write_bytes(damaged.read_bytes().replace(b"lora_unet_a", b"lora_unet_c"))
+    network(first.checkpoints / "z.safetensors", name="lora_unet_z")  # somebody else's
+    second = attempt(root, 2)
+    network(second.output / "a-000003.safetensors", name="lora_unet_b")
+    network(second.output / "a-000004.safetensors")
+    found = Publisher(second, 10, verify).settle()
+    assert [f.problem for f in found] == ["its tensors are not those of the files before it", ""]
+
+
+def test_a_last_page_of_zeros_is_found_before_and_after_publishing(tmp_path: Path) -> None:
+    run = attempt(tmp_path / "run")
+    source = network(run.output / "a.safetensors", shape=(700, 8))
+    whole = source.read_bytes()
+    torn = whole[: len(whole) // 4096 * 4096].ljust(len(whole), b"\0")
+    source.write_bytes(torn)
+    (found,) = Publisher(run, 0, verify).settle()
+    assert found.problem == "1 of its tensors hold whole pages of zeros where numbers should be, as after a power cut"
+    assert (run.quarantine / "001" / "a.safetensors").read_bytes() == torn
+    source.write_bytes(whole)
+    (found,) = Publisher(run, 0, verify).settle()
+    published = run.checkpoints / found.file
+    published.write_bytes(torn)
+    assert sidecar_problem(published) is not None
+    assert changed_files(run) == [found.file]
 
 
 def test_a_later_attempt_writes_over_nothing(tmp_path: Path) -> None:

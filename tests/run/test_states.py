@@ -38,24 +38,25 @@ CASES = [(name, damage) for name in STATE_FILES for damage in DAMAGES]
 HISTORIES = 10_000 if os.environ.get("LORA_CHAOS") else 1_000
 RELIABILITY = {
     "C04": f"{len(CASES)} damaged states",
+    "C05": "a state whose network ends in a page of zeros: not gone on from, sealed or not",
     "B11": f"{HISTORIES:,} histories of saving, crashing and pruning",
 }
 """What is tried here, by the number of the acceptance list."""
 
 
-def write_state(folder: Path, epoch: int = 1, numbers: tuple[float, ...] = (0.5, -0.25, 0.0)) -> Path:
+def write_state(folder: Path, epoch: int = 1, numbers: tuple[float, ...] = (0.5, -0.25, 0.0), name: str = "w") -> Path:
     """A small state with the trainer's five files; the pickles are archives as `torch.save` writes them."""
     folder.mkdir(parents=True)
     (folder / "train_state.json").write_text(json.dumps({"current_epoch": epoch, "current_step": epoch * 9}), "utf-8")
     header = json.dumps(
-        {"w": {"dtype": "F32", "shape": [len(numbers)], "data_offsets": [0, 4 * len(numbers)]}}
+        {name: {"dtype": "F32", "shape": [len(numbers)], "data_offsets": [0, 4 * len(numbers)]}}
     ).encode()
     data = struct.pack("<Q", len(header)) + header + struct.pack(f"<{len(numbers)}f", *numbers)
     (folder / "model.safetensors").write_bytes(data)
-    for name in ("optimizer.bin", "scheduler.bin", "random_states_0.pkl"):
-        with zipfile.ZipFile(folder / name, "w") as archive:
-            archive.writestr(f"{name}/data.pkl", b"cos\nsystem\n(S'touch opened'\ntR.")  # runs when it is unpickled
-            archive.writestr(f"{name}/data/0", bytes(range(100)))
+    for pickle in ("optimizer.bin", "scheduler.bin", "random_states_0.pkl"):
+        with zipfile.ZipFile(folder / pickle, "w") as archive:
+            archive.writestr(f"{pickle}/data.pkl", b"cos\nsystem\n(S'touch opened'\ntR.")  # runs when it is unpickled
+            archive.writestr(f"{pickle}/data/0", bytes(range(100)))
     return folder
 
 
@@ -105,6 +106,21 @@ def test_a_damaged_state_is_told_with_the_file(tmp_path: Path, name: str, damage
     if data is not None:
         (folder / name).write_bytes(data)
     assert f"`{name}`" in why(folder)
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_a_network_that_ends_in_a_page_of_zeros_is_told(tmp_path: Path, *, is_sealed: bool) -> None:
+    folder = write_state(tmp_path / "x-000001-state", numbers=(0.5,) * 4096, name="lora_unet_a.lora_up.weight")
+    if is_sealed:
+        assert seal_state(folder) is None
+    path = folder / "model.safetensors"
+    whole = path.read_bytes()
+    assert state_problem(folder) is None
+    path.write_bytes(whole[: 3 * 4096].ljust(len(whole), b"\0"))
+    assert (
+        why(folder)
+        == "`model.safetensors`: 1 of its tensors hold whole pages of zeros where numbers should be, as after a power cut"
+    )
 
 
 def test_a_bit_flipped_anywhere_in_a_sealed_state_is_found(tmp_path: Path) -> None:

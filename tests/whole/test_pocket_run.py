@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.whole.conftest import write_pocket_recipe
+from tests.whole.listening import listening, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,24 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
+LOOK_EVERY_S = 0.25
+LISTENERS = """
+import socket, sys
+kinds = [(socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM)]
+tcp, udp, unix = (socket.socket(*kind) for kind in kinds)
+tcp.bind(("127.0.0.1", 0))
+udp.bind(("127.0.0.1", 0))
+unix.bind(sys.argv[1])
+tcp.listen()
+unix.listen()
+client = socket.create_connection(tcp.getsockname())
+print(flush=True)
+input()
+"""
+"""Listens in three ways, and is connected in others."""
+RELIABILITY = {
+    "I14": "every process of a run looked at over and over: none has a socket that listens (TCP, UDP, unix)",
+}
 
 
 def lora_run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -37,8 +57,37 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     return {p.name: (p.stat().st_size, p.stat().st_mtime_ns, p.read_bytes()) for p in folder.iterdir()}
 
 
+def watched_run(recipe: Path, *more: str) -> tuple[subprocess.CompletedProcess[str], set[int], set[str]]:
+    """Run a recipe; return also which processes there were, and on what they listened."""
+    command = [*LORA_RUN, recipe.name, *more, "--lang", "en"]
+    processes: set[int] = set()
+    heard: set[str] = set()
+    with (
+        (recipe.parent / "said").open("w") as out,
+        (recipe.parent / "told").open("w") as err,
+        subprocess.Popen(command, cwd=recipe.parent, stdout=out, stderr=err) as process,
+    ):
+        while process.poll() is None:
+            tree = tree_of(process.pid)
+            processes |= tree
+            heard |= listening(tree)
+            time.sleep(LOOK_EVERY_S)
+    said, told = ((recipe.parent / name).read_text() for name in ("said", "told"))
+    return subprocess.CompletedProcess(command, process.returncode, said, told), processes, heard
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its folder, what was said, the numbers of its processes, and on what they listened."""
+
+    run: Path
+    done: subprocess.CompletedProcess[str]
+    processes: set[int]
+    heard: set[str]
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A finished run over fourteen pictures, one of them dark, and what was said. The data set is read-only, as on a share."""
     folder = tmp_path_factory.mktemp("trained")
     recipe = write_pocket_recipe(folder)
@@ -49,16 +98,30 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     for path in (*images.iterdir(), images):
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = snapshot(images)
-    done = lora_run(recipe.name, "--set", "train.unet_lr=2e-3", cwd=folder)
+    done, processes, heard = watched_run(recipe, "--set", "train.unet_lr=2e-3")
     images.chmod(0o755)
     assert snapshot(images) == before
-    return folder / "runs" / "tiny-001", done
+    return Trained(folder / "runs" / "tiny-001", done, processes, heard)
 
 
-def test_one_recipe_in_a_lora_and_a_report_out(trained: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    run, done = trained
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets are read from Linux's /proc")
+def test_a_listening_socket_would_be_seen(tmp_path: Path) -> None:
+    command = [sys.executable, "-S", "-c", LISTENERS, str(tmp_path / "s")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        found = listening(tree_of(child.pid))
+        child.communicate(b"\n")
+    assert sorted(name.partition(" ")[0] for name in found) == ["tcp", "udp", "unix"]
+
+
+def test_one_recipe_in_a_lora_and_a_report_out(trained: Trained) -> None:
+    run, done = trained.run, trained.done
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("runs/tiny-001/report.html")
+    if sys.platform == "linux":
+        assert len(trained.processes) >= 4  # the tool, its helper, the launcher, the trainer
+        assert trained.heard == set()
     for name in (
         "recipe.yaml",
         "recipe.resolved.yaml",
@@ -79,15 +142,15 @@ def test_one_recipe_in_a_lora_and_a_report_out(trained: tuple[Path, subprocess.C
     assert str(run.parents[1]) not in (run / "report.html").read_text() + (run / "report.json").read_text()
 
 
-def test_the_next_recipe_runs_as_it_is(trained: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    run, _ = trained
+def test_the_next_recipe_runs_as_it_is(trained: Trained) -> None:
+    run = trained.run
     assert "unet_lr: 0.002" in (run / "next.yaml").read_text()
     done = lora_run("check", run / "next.yaml", cwd=run.parents[1])
     assert done.returncode in (0, 1), done.stdout + done.stderr
 
 
-def test_a_run_is_judged_again_the_same(trained: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    run, _ = trained
+def test_a_run_is_judged_again_the_same(trained: Trained) -> None:
+    run = trained.run
     first = json.loads((run / "report.json").read_text())
     done = lora_run("diagnose", run, cwd=run.parents[1])
     assert done.returncode in (0, 1), done.stdout + done.stderr

@@ -10,7 +10,8 @@ No program will load it.
 
 ## How we tell
 
-The header is read and the size compared with it. Pickle files (.ckpt, .pt) are never opened.
+The header is read and the size compared with it. Where the numbers are read too, whole pages of zeros in a matrix that begins at
+random, or that has numbers elsewhere, count as damage: a power cut leaves such. Pickle files (.ckpt, .pt) are never opened.
 
 ## What to change
 

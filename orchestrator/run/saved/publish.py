@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.durable import flush, link_or_copy, sha256_of
+from orchestrator.core.safetensors_header import TensorFileError, read_header
 from orchestrator.core.text import Text
 from orchestrator.run.saved.quarantine import quarantine
 
@@ -82,6 +83,7 @@ class Publisher:
         self._done = set(done)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._keys: frozenset[str] | None = None
+        """Names of the tensors of what this run published, empty where it published nothing; None: not looked for yet."""
 
     def look(self) -> list[Found]:
         """Publish the files that have not changed since the last look and are good."""
@@ -134,9 +136,12 @@ class Publisher:
 
     def _judged(self, path: Path) -> Verdict:
         verdict = self._verify(path)
-        if not verdict.problem and self._keys is not None and verdict.keys != self._keys:
-            return Verdict("its tensors are not those of the files before it")
-        return verdict
+        if verdict.problem:
+            return verdict
+        if self._keys is None:
+            self._keys = published_keys(self._rundir)
+        is_alike = not self._keys or verdict.keys == self._keys
+        return verdict if is_alike else Verdict("its tensors are not those of the files before it")
 
     def _is_outdated(self) -> bool:
         """Whether a later attempt has begun: then this one must publish nothing more."""
@@ -216,6 +221,19 @@ def sidecar_problem(path: Path) -> str | None:
         return None if sha256_of(path) == wanted else "its content is not what was published (SHA-256 differs)"
     except (OSError, IndexError, UnicodeDecodeError):
         return None
+
+
+def published_keys(rundir: RunDir) -> frozenset[str]:
+    """Return the names of the tensors of what the run published, by one file that is still what its sidecar says; empty where there is none.
+
+    Attempts of a run train one network, so any of its files will do. One that was damaged, or that somebody put there, must not
+    have good files refused.
+    """
+    for path in sorted(rundir.checkpoints.glob("*.safetensors"), reverse=True):
+        with contextlib.suppress(OSError, TensorFileError):
+            if path.with_name(path.name + SIDECAR).is_file() and sidecar_problem(path) is None:
+                return frozenset(read_header(path).tensors)
+    return frozenset()
 
 
 def changed_files(rundir: RunDir) -> list[str]:
