@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.core.observation import LogEvent
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
@@ -91,7 +92,11 @@ def test_a_stop_asked_for_during_the_wait_holds_for_the_next_try(runs: Runs, mon
 def test_who_asked_for_the_end_gets_no_further_try(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str, ending: str, cause: str
 ) -> None:
-    monkeypatch.setattr(runs.heard, "event", lambda _event: request_stop(runs.rundir, "safe"))
+    def at_first_step(event: LogEvent) -> None:  # before it, the request would end the run with nothing trained
+        if event.kind == "progress":
+            request_stop(runs.rundir, "safe")
+
+    monkeypatch.setattr(runs.heard, "event", at_first_step)
     runs.start({"1": {"at": 3, "do": what}}, "train.on_oom=adapt")
     (only,) = runs.history.attempts
     assert (only.ending, only.cause, runs.waits) == (ending, cause, [])
