@@ -1,103 +1,71 @@
-"""Pages of a network file that a power cut took: they read as zeros, while the size and the header are right.
+"""The end of a network file that a power cut took: it reads as zeros, while the size and the header are right.
 
-A system writes a file page by page, in an order of its own. What it had not written when the power went is zero afterwards, and
-the length may be the full one all the same. Many zeros are honest, though: `lora_up` begins at zero and stays so in a module that
-is not trained. What is never honest is a page of zeros over `lora_down`, which begins at random, or zeros in a `lora_up` that begin
-or end among its numbers exactly where a page does.
+A system writes a file page by page; what it had not written when the power went is zero afterwards, and the length may be the full
+one all the same. Many zeros are honest, though: `lora_up` begins at zero and stays so in a module that is not trained, a rank may
+be padded with zeros. Those begin where a tensor or a row of it does. Lost ones begin where a page does, in the middle of a row.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
+import math
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.safetensors_header import DTYPE_BYTES
-from orchestrator.core.tensor_numbers import BLOCK_BYTES, read_tensor
+from orchestrator.core.tensor_numbers import BLOCK_BYTES
 from orchestrator.core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from typing import BinaryIO
 
     from orchestrator.core.safetensors_header import Header, Tensor
 
-    Run = tuple[int, int]
-
-UP: Final = re.compile(r"\.(?:lora_up|lora\.up|lora_B(?:\.\w+)?|lora_linear_layer\.up)\.weight$")
-"""Names of matrices that begin at zero."""
-DOWN: Final = re.compile(r"\.(?:lora_down|lora\.down|lora_A(?:\.\w+)?|lora_linear_layer\.down)\.weight$")
-"""Names of matrices that begin at random."""
 PAGE_BYTES: Final = 4096
 FEWEST_NUMBERS: Final = 128
-"""Fewer zeros in a row are no sign: where half of the numbers are too small for fp16, 69 came in a row (docs/log.md)."""
-FEWEST_BESIDE: Final = 0.1
-"""Share of numbers other than zero among the 128 before and after lost ones of a `lora_up`. Below it they are too small for their type, or
-rows that are not trained, which seldom begin with a page."""
+"""Fewer zeros at the end are no sign: where half of the numbers are too small for fp16, 69 came in a row (docs/log.md)."""
+MOST_ZEROS_BEFORE: Final = 8
+"""Numbers before the page that may be zero by themselves, too small for their type."""
 
 
-def lost_pages_problem(path: Path, header: Header) -> Text | None:
-    """Return what is wrong where pages of the network file at `path` are lost; None where none are.
+def lost_end_problem(path: Path, header: Header) -> Text | None:
+    """Return what is wrong where the last pages of the network file at `path` are lost; None where they are not.
 
-    Only matrices of LoRA modules are judged, by their names, and not one that began a page with fewer than 128 numbers in it.
-    Raises OSError when the file cannot be read, ValueError when it ends before its tensors do.
+    Reads backwards, no further than to the last number that is not zero. Told is a loss of 128 numbers and more, of tensors of any
+    kind; not one that begins exactly where a row does, nor one in the middle of the file.
+    Raises OSError when the file cannot be read.
     """
     with path.open("rb") as file:
-        lost = _lost(file, header.tensors)
-    if not lost:
+        size = file.seek(0, 2)
+        zeros_from = _last_byte(file, size) + 1
+    tensor = next((t for t in header.tensors.values() if t.start < zeros_from <= t.end), None)
+    if tensor is None:
+        return None
+    number = DTYPE_BYTES[tensor.dtype]
+    zeros_from = tensor.start + math.ceil((zeros_from - tensor.start) / number) * number
+    page = math.ceil(zeros_from / PAGE_BYTES) * PAGE_BYTES
+    is_at_page = page - zeros_from <= MOST_ZEROS_BEFORE * number
+    if not is_at_page or _begins_row(tensor, zeros_from) or size - page < FEWEST_NUMBERS * number:
         return None
     return Text(
-        f"{len(lost)} of its tensors hold whole pages of zeros where numbers should be, as after a power cut",
-        f"有 {len(lost)} 个张量中本应有数值的整页全为零，如同断电后未写完",
+        f"its last {size - page} bytes are zeros from the beginning of a page on, as after a power cut",
+        f"最后 {size - page} 字节从某一页的开头起全为零，如同断电后未写完",
     )
 
 
-def _lost(file: BinaryIO, tensors: Mapping[str, Tensor]) -> set[str]:
-    """Return the names of the matrices that a run of zero pages took numbers of."""
-    runs = _zero_runs(file)
-    if not runs:
-        return set()
-    named = sorted((t.start, name) for name, t in tensors.items() if UP.search(name) or DOWN.search(name))
-    starts = [start for start, _ in named]
-    lost = set()
-    for start, end in runs:
-        for _, name in named[max(bisect_right(starts, start) - 1, 0) : bisect_right(starts, end - 1)]:
-            tensor = tensors[name]
-            size = DTYPE_BYTES[tensor.dtype]
-            first, last = ((min(max(at, tensor.start), tensor.end) - tensor.start) // size for at in (start, end))
-            if last - first >= FEWEST_NUMBERS and (DOWN.search(name) or _is_torn_out(file, tensor, first, last)):
-                lost.add(name)
-    return lost
+def _last_byte(file: BinaryIO, size: int) -> int:
+    """Return where the last byte that is not zero stands; -1: there is none."""
+    end = size
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        file.seek(start)
+        rest = file.read(end - start).rstrip(b"\0")
+        if rest:
+            return start + len(rest) - 1
+        end = start
+    return -1
 
 
-def _zero_runs(file: BinaryIO) -> list[Run]:
-    """Return (start, end) in bytes of each run of pages that hold nothing but zeros; the last page may be a short one."""
-    import numpy as np
-
-    runs: list[Run] = []
-    file.seek(0)
-    at = 0
-    while block := file.read(BLOCK_BYTES):
-        padded = np.frombuffer(block + bytes(-len(block) % PAGE_BYTES), np.uint64).reshape(-1, PAGE_BYTES // 8)
-        likely = np.flatnonzero(padded[:, 0] == 0)  # one look at each page tells of nearly all
-        for page in likely[~padded[likely].any(axis=1)].tolist():
-            start = at + page * PAGE_BYTES
-            end = min(start + PAGE_BYTES, at + len(block))
-            if runs and runs[-1][1] == start:
-                runs[-1] = (runs[-1][0], end)
-            else:
-                runs.append((start, end))
-        at += len(block)
-    return runs
-
-
-def _is_torn_out(file: BinaryIO, tensor: Tensor, first: int, last: int) -> bool:
-    """Return whether the zeros from `first` to before `last` of a matrix lie among numbers."""
-    import numpy as np
-
-    numbers = read_tensor(file, tensor).reshape(-1)
-    beside = [
-        side for side in (numbers[max(first - FEWEST_NUMBERS, 0) : first], numbers[last:][:FEWEST_NUMBERS]) if side.size
-    ]
-    return bool(beside) and all(np.count_nonzero(side) >= FEWEST_BESIDE * side.size for side in beside)
+def _begins_row(tensor: Tensor, at: int) -> bool:
+    """Whether a row of `tensor` (a tensor of one dimension is one) begins at the offset `at` of the file, or the tensor ends there."""
+    row = math.prod(tensor.shape[1:] or tensor.shape) * DTYPE_BYTES[tensor.dtype]
+    return (at - tensor.start) % row == 0

@@ -39,7 +39,7 @@ DTYPE_BYTES: Final = {
 
 
 _FOREIGN: Final = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)))
-"""How zip archives, which torch writes, and pickles begin. As a length they would be beyond any file."""
+"""How zip archives, which torch writes, and pickles begin. A header of 640 or 896 bytes begins so too: its length fits the file."""
 
 
 class TensorFileError(Exception):
@@ -89,7 +89,8 @@ def _header_length(first: bytes, size: int) -> int:
     """Return how long the header of a file of `size` bytes is, from its first eight bytes."""
     if not first:
         raise TensorFileError("empty file", "空文件")
-    if first.startswith(_FOREIGN):
+    length = int.from_bytes(first, "little")
+    if first.startswith(_FOREIGN) and (len(first) < 8 or length > size - 8):
         raise TensorFileError("a pickle or zip archive under another name", "其实是改了名字的 pickle 或 zip 文件")
     if first.lstrip().startswith(b"<") and b"\0" not in first:  # as a length it would be beyond any file
         raise TensorFileError(
@@ -102,7 +103,6 @@ def _header_length(first: bytes, size: int) -> int:
         )
     if len(first) < 8:
         raise TensorFileError(f"only {len(first)} bytes long", f"只有 {len(first)} 字节")
-    length = int.from_bytes(first, "little")
     if length > size - 8:
         raise TensorFileError(
             f"header of {length} bytes announced, the file has {size}: cut off or no safetensors file",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.core.lost_pages import lost_pages_problem
+from orchestrator.core.lost_pages import lost_end_problem
 from orchestrator.core.number_text import whole_number
 from orchestrator.core.observation import Checkpoint, Sample
 from orchestrator.core.safetensors_header import TensorFileError, read_header
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path, *, deep: bool, name: str | None = None) -> Check
         )
         if not deep:
             return result
-        lost = lost_pages_problem(path, header)
+        lost = lost_end_problem(path, header)
         if lost is not None:
             return replace(result, is_readable=False, problem=lost.en)
         numbers = scan(path, header)

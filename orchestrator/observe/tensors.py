@@ -8,7 +8,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.core.lost_pages import UP
 from orchestrator.core.tensor_numbers import is_finite_and_moved, read_tensor
 from orchestrator.observe.spectra import SPECTRA_BUDGET, Pair, gram, summarise
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import GroupWeights
     from orchestrator.core.safetensors_header import Header
 
+_UP = re.compile(r"\.(?:lora_up|lora\.up|lora_B(?:\.\w+)?|lora_linear_layer\.up)\.weight$")
 _DOWN: Final = (
     ("lora_up", "lora_down"),
     ("lora.up", "lora.down"),
@@ -47,7 +47,7 @@ class Scan:
 
 def is_up(name: str) -> bool:
     """Whether a tensor of this name starts at zero and moves with training."""
-    return UP.search(name) is not None or _ZERO_AT_START.search(name) is not None
+    return _UP.search(name) is not None or _ZERO_AT_START.search(name) is not None
 
 
 def group_of(name: str) -> str:
@@ -102,7 +102,7 @@ def _pairs(header: Header) -> list[tuple[str, str]]:
     """Return the names of `up` and `down` of all plain LoRA modules, in file order."""
     found = []
     for name, tensor in sorted(header.tensors.items(), key=lambda item: item[1].start):
-        if UP.search(name) is None or UP.sub(".lora_mid.weight", name) in header.tensors:
+        if _UP.search(name) is None or _UP.sub(".lora_mid.weight", name) in header.tensors:
             continue  # with a middle: a convolution in three parts (Tucker), up @ down is not its update
         down = header.tensors.get(_down_name(name))
         if down is None or min(len(tensor.shape), len(down.shape)) < 2 or tensor.shape[1] != down.shape[0]:
@@ -129,4 +129,4 @@ def _down_name(name: str) -> str:
 
 
 def _alpha_name(name: str) -> str:
-    return UP.sub(".alpha", name)
+    return _UP.sub(".alpha", name)

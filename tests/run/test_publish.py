@@ -139,7 +139,7 @@ def test_a_last_page_of_zeros_is_found_before_and_after_publishing(tmp_path: Pat
     torn = whole[: len(whole) // 4096 * 4096].ljust(len(whole), b"\0")
     source.write_bytes(torn)
     (found,) = Publisher(run, 0, verify).settle()
-    assert found.problem == "1 of its tensors hold whole pages of zeros where numbers should be, as after a power cut"
+    assert found.problem.endswith("bytes are zeros from the beginning of a page on, as after a power cut")
     assert (run.quarantine / "001" / "a.safetensors").read_bytes() == torn
     source.write_bytes(whole)
     (found,) = Publisher(run, 0, verify).settle()

@@ -117,10 +117,7 @@ def test_a_network_that_ends_in_a_page_of_zeros_is_told(tmp_path: Path, *, is_se
     whole = path.read_bytes()
     assert state_problem(folder) is None
     path.write_bytes(whole[: 3 * 4096].ljust(len(whole), b"\0"))
-    assert (
-        why(folder)
-        == "`model.safetensors`: 1 of its tensors hold whole pages of zeros where numbers should be, as after a power cut"
-    )
+    assert why(folder).startswith(f"`model.safetensors`: its last {len(whole) - 3 * 4096} bytes are zeros")
 
 
 def test_a_bit_flipped_anywhere_in_a_sealed_state_is_found(tmp_path: Path) -> None:

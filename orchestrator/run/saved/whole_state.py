@@ -13,7 +13,7 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.durable import flush, sha256_of
-from orchestrator.core.lost_pages import lost_pages_problem
+from orchestrator.core.lost_pages import lost_end_problem
 from orchestrator.core.safetensors_header import TensorFileError, read_header
 from orchestrator.core.tensor_numbers import is_finite_and_moved
 from orchestrator.core.text import Text
@@ -89,7 +89,7 @@ def _network_problem(path: Path) -> Text | None:
         header = read_header(path)
         with path.open("rb") as file:
             bad = sum(not is_finite_and_moved(file, tensor)[0] for tensor in header.tensors.values())
-        lost = lost_pages_problem(path, header)
+        lost = lost_end_problem(path, header)
     except (TensorFileError, ValueError) as error:
         return Text(f"`{path.name}`: {error}", f"`{path.name}`：{error}")
     if bad:
