@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.provenance import Source
 from orchestrator.core.text import Text, plural
 
 if TYPE_CHECKING:
@@ -71,16 +70,16 @@ def _step_files(every: float | None, last: float | None, total: int) -> int:
     return saved - max(0, oldest_gone)
 
 
-def is_asked_for(draft: Draft) -> bool:
-    """Return whether the recipe itself, not its preset, wants a number of files."""
-    origin = draft.loaded.origins.get("save.checkpoints")
-    return draft.recipe.save.checkpoints is not None and origin is not None and origin.source is not Source.PRESET
+def are_open(draft: Draft) -> bool:
+    """Return whether the recipe leaves it to the planner how many files are kept."""
+    save, others = draft.recipe.save, draft.recipe.trainer_args
+    return save.checkpoints is None and save.save_every_n_epochs is None and not any(name in others for name in _OTHERS)
 
 
 def tell_other_count(draft: Draft, steps: StepPlan) -> None:
     """Note where the run will not leave as many files as the recipe asks for: how many, and why. After all options are decided."""
     wanted = draft.recipe.save.checkpoints
-    if wanted is None or not is_asked_for(draft):
+    if wanted is None:
         return
     count = count_files(draft.number, steps)
     if count == wanted:

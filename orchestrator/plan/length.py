@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import InputError
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text, plural
-from orchestrator.plan.checkpoints import can_leave, is_asked_for
+from orchestrator.plan.checkpoints import are_open, can_leave
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
-from orchestrator.plan.state_points import steps_at_stake
+from orchestrator.plan.state_points import allowed_loss
 from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, bucket_chooser, predict_steps
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
     fixed = draft.recipe.train.max_train_epochs
     trained_per_step = samples_per_step / (2 if any(is_reg) else 1)
     whole = target * trained_per_step
-    wanted = whole / fixed if fixed else _samples_per_epoch(draft, whole, steps_at_stake(target) * trained_per_step)
+    wanted = whole / fixed if fixed else _samples_per_epoch(draft, whole, allowed_loss(target) * trained_per_step)
     choices = []
     for repeats in _repeats_to_try(concepts, wanted):
         epoch = counter.count(repeats, is_reg)
@@ -126,13 +126,13 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
         error = _share_error(concepts, repeats)
         choices.append(_Choice(repeats, epochs, epochs * epoch.steps, epoch.train_samples, error))
 
-    files = draft.recipe.save.checkpoints if is_asked_for(draft) else None
-
-    has_states = draft.recipe.save.save_state is not False
+    files = draft.recipe.save.checkpoints
+    is_free = _is_epoch_free(draft)
 
     def cost(choice: _Choice) -> tuple[bool, float, float, bool, bool, float]:
         # Shares first, then the target within a percent, then the size of an epoch: a nicer epoch beats a tenth of a percent.
-        # Epochs that leave as many files as the recipe asks for may be three percent off.
+        # Epochs that leave as many files as the recipe asks for may be three percent off. A nicer epoch is one that ends, with a
+        # state, before a crash could lose too much.
         is_short = files is not None and not can_leave(choice.epochs, files)
         slack = 0.01 if files is None or is_short else 0.03
         off = abs(choice.steps - target) / target
@@ -141,22 +141,29 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
             choice.share_error if choice.share_error > _SHARE_TOLERANCE else 0.0,
             round(max(0.0, off - slack), 2),
             is_short,
-            has_states and choice.steps / choice.epochs > steps_at_stake(choice.steps),
+            is_free and choice.steps / choice.epochs > allowed_loss(choice.steps),
             abs(choice.samples - wanted),
         )
 
     return min(choices, key=cost)
 
 
-def _samples_per_epoch(draft: Draft, whole: float, at_stake: float) -> float:
-    """Return the wanted samples of an epoch where the whole run sees `whole` and a crash may lose `at_stake` of them.
+def _is_epoch_free(draft: Draft) -> bool:
+    """Return whether epochs may be shortened so that states come oftener: nothing in the recipe counts in epochs."""
+    recipe = draft.recipe
+    intervals = (recipe.sample.sample_every_n_epochs, recipe.validate_.validate_every_n_epochs)
+    return recipe.save.save_state is not False and are_open(draft) and not any(intervals)
+
+
+def _samples_per_epoch(draft: Draft, whole: float, most: float) -> float:
+    """Return the wanted samples of an epoch where the whole run sees `whole` and a crash may lose `most` of them.
 
     100 to 400; fewer where saves need more epochs, or where a state could come too late.
     """
     save = draft.recipe.save
     epochs = max(LEAST_EPOCHS, save.checkpoints or 0, save.save_every_n_epochs or 0)
     usual = min(max(whole / WANTED_EPOCHS, min(LEAST_SAMPLES, whole / epochs)), MOST_SAMPLES)
-    return usual if save.save_state is False else min(usual, at_stake)
+    return min(usual, most) if _is_epoch_free(draft) else usual
 
 
 def _repeats_to_try(concepts: Sequence[ConceptPictures], wanted_samples: float) -> Iterator[tuple[int, ...]]:

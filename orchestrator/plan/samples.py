@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text, plural
-from orchestrator.plan.checkpoints import every_for, files_of, is_asked_for
+from orchestrator.plan.checkpoints import are_open, every_for, files_of
 from orchestrator.plan.model import Prompt
 from orchestrator.plan.state_points import longest_between_states
 
@@ -54,11 +54,13 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
             draft.leave_out(getattr(sample, name), f"sample.{name}", Text("there are no prompts", "没有提示词"))
         return ()
     save_every = min(draft.train["save_every_n_epochs"].value, epochs)
-    saves = _saves_per_drawing(draft, save_every, epochs)
+    every = _draw_every(draft, save_every, epochs)
     draft.train["sample_every_n_epochs"] = draft.choose(
-        sample.sample_every_n_epochs, "sample.sample_every_n_epochs", saves * save_every,
-        _drawn_with(saves, saves * save_every, epochs),
-    )  # fmt: skip
+        sample.sample_every_n_epochs,
+        "sample.sample_every_n_epochs",
+        every,
+        _drawn_with(every // save_every, every, epochs),
+    )
     draft.train["sample_at_first"] = draft.choose(
         sample.sample_at_first, "sample.sample_at_first", default=True,
         because=Text("shows what the base model does by itself", "显示基础模型本身的效果"),
@@ -74,25 +76,26 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
 
 
 def _save_every(draft: Draft, steps: StepPlan) -> Resolved:
-    """Return how often files are kept. Where the recipe leaves their number open, often enough for a crash to lose little."""
-    save, epochs, wanted = draft.recipe.save, steps.epochs, _wanted_files(draft)
-    every = every_for(epochs, wanted) if is_asked_for(draft) else _usual_every(epochs, wanted)
-    because = _divided(epochs, every, Text(f"wanted {wanted}", f"期望 {wanted} 个"))
-    longest = longest_between_states(steps)
-    if every > longest and save.save_state is not False and not is_asked_for(draft):
-        every = _usual_every(epochs, wanted, longest)
+    """Return how often files are kept. Where the recipe leaves it open, often enough for a crash to lose little."""
+    save, epochs = draft.recipe.save, steps.epochs
+    if save.checkpoints is not None and save.save_every_n_epochs is None:
+        every = every_for(epochs, save.checkpoints)
+        return draft.given(every, "save.checkpoints", _divided(epochs, every, _wanted(save.checkpoints)))
+    every = _usual_every(epochs, epochs)
+    because = _divided(epochs, every, _wanted(DEFAULT_CHECKPOINTS))
+    longest = longest_between_states(steps.steps_per_epoch, steps.total_steps)
+    if every > longest and are_open(draft) and save.save_state is not False:
+        every = _usual_every(epochs, longest)  # at most 40 files: two of them lie further apart than the allowed loss
         lost, total = every * steps.steps_per_epoch, steps.total_steps
         because = _divided(epochs, every, Text(
-            f"a state comes with each, so that a crash loses at most {lost} of {total} steps",
-            f"每个都附带训练状态，崩溃最多损失 {total} 步中的 {lost} 步",
+            f"a state comes with each: a crash loses at most {lost} of {total} steps",
+            f"每个都附带训练状态：崩溃最多损失 {total} 步中的 {lost} 步",
         ))  # fmt: skip
-    if save.save_every_n_epochs is None and save.checkpoints is not None:
-        return draft.given(every, "save.checkpoints", because)
     return draft.choose(save.save_every_n_epochs, "save.save_every_n_epochs", every, because)
 
 
-def _wanted_files(draft: Draft) -> int:
-    return draft.recipe.save.checkpoints or DEFAULT_CHECKPOINTS
+def _wanted(files: int) -> Text:
+    return Text(f"wanted {files}", f"期望 {files} 个")
 
 
 def _divided(epochs: int, every: int, because: Text) -> Text:
@@ -103,26 +106,35 @@ def _divided(epochs: int, every: int, because: Text) -> Text:
     )
 
 
-def _usual_every(epochs: int, wanted: int, most: int | None = None) -> int:
-    """Where the recipe itself asks for no number, a last file with pictures of its own is worth two files more or less."""
+def _usual_every(epochs: int, most: int) -> int:
+    """Return the interval up to `most` for about ten files. A last file with pictures of its own is worth two files more or less."""
 
     def cost(every: int) -> tuple[int, int]:
-        return abs(files_of(epochs, every) - wanted) + (2 if epochs % every else 0), every
+        return abs(files_of(epochs, every) - DEFAULT_CHECKPOINTS) + (2 if epochs % every else 0), every
 
-    return min(range(1, (most or epochs) + 1), key=cost)
+    return min(range(1, most + 1), key=cost)
 
 
-def _saves_per_drawing(draft: Draft, save_every: int, epochs: int) -> int:
-    """Samples cost minutes: files that are there for their states' sake draw none of their own."""
-    if draft.recipe.save.save_every_n_epochs is not None or is_asked_for(draft):
-        return 1
-    return _usual_every(files_of(epochs, save_every), _wanted_files(draft))
+def _draw_every(draft: Draft, save_every: int, epochs: int) -> int:
+    """Return how often samples are drawn: with each file, but about ten times where files are there for their states' sake.
+
+    Drawing takes minutes. The final file's pictures are worth eight drawings more or less.
+    """
+    if not are_open(draft):
+        return save_every
+
+    def cost(every: int) -> tuple[int, int]:
+        return abs(epochs // every - DEFAULT_CHECKPOINTS) + (8 if epochs % every else 0), every
+
+    return min(range(save_every, epochs + 1, save_every), key=cost)
 
 
 def _drawn_with(saves: int, every: int, epochs: int) -> Text:
     """Samples follow the saves: where the interval does not divide the epochs, the trainer draws none for the final file."""
     when = (
-        Text("at every save", "每次保存时") if saves == 1 else Text(f"once in {saves} saves", f"每 {saves} 次保存一次")
+        Text("at every save", "每次保存时")
+        if saves == 1
+        else Text(f"once in {saves} saves", f"每保存 {saves} 次生成一次样图")
     )
     if epochs % every == 0:
         whose = (

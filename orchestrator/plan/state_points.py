@@ -26,26 +26,22 @@ if TYPE_CHECKING:
     from orchestrator.plan.model import StepPlan
 
 MOST_LOST: Final = 0.05
-"""Share of the steps that a crash may lose without a word."""
-UNTOLD_STEPS: Final = 100
-"""Nor is a loss up to this told: only from 6 s a step on are they ten minutes."""
+"""Share of the steps that a crash may lose."""
+FEW_STEPS: Final = 100
+"""These it may lose of the shortest run too: only from 6 s a step on are they ten minutes."""
 
 _SAMPLE: Final = Tensor("lora_up", (1024, 1024), is_trained=True)
 _WEIGHT_BYTES: Final[Mapping[str, int]] = {"float": 4, "fp16": 2, "bf16": 2}
 
 
-def steps_at_stake(total_steps: float) -> float:
-    """Return how many optimizer steps a crash may lose: the planner's own epochs and saves keep within this."""
-    return max(MOST_LOST * total_steps, UNTOLD_STEPS)
+def allowed_loss(total_steps: float) -> float:
+    """Return how many optimizer steps a crash may lose: the planner's own epochs and saves keep within this, more is told."""
+    return max(MOST_LOST * total_steps, FEW_STEPS)
 
 
-def longest_between_states(steps: StepPlan) -> int:
+def longest_between_states(steps_per_epoch: int, total_steps: int) -> int:
     """Return the most epochs from one saved state to the next with which a crash loses no more than that; at least 1."""
-    return _longest(steps.steps_per_epoch, steps.total_steps)
-
-
-def _longest(steps_per_epoch: int, total_steps: int) -> int:
-    return max(1, int(steps_at_stake(total_steps) // steps_per_epoch))
+    return max(1, int(allowed_loss(total_steps) // steps_per_epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class _Loss:
 
     @property
     def is_told(self) -> bool:
-        return self.steps > steps_at_stake(self.total)
+        return self.steps > allowed_loss(self.total)
 
     def __str__(self) -> str:
         return f"{self.steps} ({self.share:.0%})"
@@ -116,7 +112,7 @@ def _size(draft: Draft) -> Text:
 def tell_possible_loss(
     draft: Draft, steps: StepPlan, concepts: Sequence[ConceptPictures], repeats: Sequence[int]
 ) -> None:
-    """Note what a crash loses where there are no states, or where it is more than a twentieth, with the recipe lines that make it less."""
+    """Note what a crash loses where there are no states, or where it is more than it may be, with the recipe lines that make it less."""
     every = _files_every(draft, steps)
     loss = _loss(steps, every)
     if not draft.value("save_state"):
@@ -151,10 +147,10 @@ def _advice(
 ) -> Text:
     """Return the recipe lines with which it is less and not a step is added, as the end of a sentence; empty where there are none."""
     times, fewer = 1, list(repeats)
-    if steps.steps_per_epoch > steps_at_stake(steps.total_steps):
+    if steps.steps_per_epoch > allowed_loss(steps.total_steps):
         times, fewer = same_steps_in_more_epochs(draft, steps, concepts, repeats) or (1, fewer)
     epochs = steps.epochs * times
-    wanted = _longest(steps.steps_per_epoch // times, steps.total_steps)
+    wanted = longest_between_states(steps.steps_per_epoch // times, steps.total_steps)
     decided_otherwise = draft.value("save_n_epoch_ratio") or any(c.share for c in concepts)
     if decided_otherwise or wanted >= every * times:
         return Text("", "")
@@ -179,7 +175,7 @@ def same_steps_in_more_epochs(
     family, rules = draft.recipe.base_model.family, bucket_rules(draft)
     sizes = [tuple(size_of(p, family) for p in c.pictures) for c in concepts]
     shared = math.gcd(*(r for c, r in zip(concepts, repeats, strict=True) if not c.is_reg))
-    for times in range(math.ceil(steps.steps_per_epoch / steps_at_stake(steps.total_steps)), shared + 1):
+    for times in range(math.ceil(steps.steps_per_epoch / allowed_loss(steps.total_steps)), shared + 1):
         if shared % times:
             continue
         fewer = [r if c.is_reg else r // times for c, r in zip(concepts, repeats, strict=True)]

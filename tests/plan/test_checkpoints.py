@@ -109,18 +109,15 @@ def test_options_of_the_trainer_that_decide_too_are_told(
     assert f"`{more.partition(':')[0]}` under `trainer_args` decides too" in told.en
 
 
-def test_a_wish_of_the_preset_is_no_note(plan_of: PlanOf, pictures: Pictures) -> None:
+def test_a_number_in_the_recipe_that_is_extended_counts(plan_of: PlanOf, pictures: Pictures, tmp_path: Path) -> None:
     pictures("set", 20)
+    (tmp_path / "base.yaml").write_text("recipe_version: 1\nextends: sdxl-character\nsave: {checkpoints: 4}\n")
     text = (
-        "recipe_version: 1\nextends: sdxl-character\nname: a\nsubject: {trigger: b0b}\n"
+        "recipe_version: 1\nextends: ./base.yaml\nname: a\nsubject: {trigger: b0b}\n"
         "base_model: {pretrained_model_name_or_path: b.safetensors}\nconcepts: [{image_dir: set}]\ntrain: {max_train_epochs: 10}\n"
     )
     plan = plan_of(text)
-    assert "10 files, wanted 9" in plan.train["save_every_n_epochs"].because.en
-    assert not [n for n in plan.notes if "`save.checkpoints` asks" in n.en]
-    assert (
-        plan_of(text.replace("max_train_epochs: 10", "max_train_epochs: 13")).train["save_every_n_epochs"].value == 1
-    )  # the last file has its pictures
+    assert "10 epochs / 3 = 4 files, wanted 4" in plan.train["save_every_n_epochs"].because.en
     assert [n for n in plan_of(text + "save: {checkpoints: 9}\n").notes if "`save.checkpoints` asks" in n.en]
 
 

@@ -152,16 +152,39 @@ def test_the_interval_is_read_back(plan_of: PlanOf, pictures: Pictures, tmp_path
 @pytest.mark.parametrize("target", [900, 1600, 3000, 8000])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("count", [7, 20, 60, 90])
+@pytest.mark.parametrize("given", ["", "train.gradient_accumulation_steps=2", "train.num_processes=2"])
 def test_the_planner_sets_its_own_epochs_and_saves_so_that_little_is_lost(
-    plan_of: PlanOf, pictures: Pictures, count: int, batch: int, target: int
+    plan_of: PlanOf, pictures: Pictures, count: int, batch: int, target: int, given: str
 ) -> None:
     pictures("set", count)
-    plan = plan_of(f"validate: {{hold_out: 0}}\ntrain: {{target_steps: {target}, train_batch_size: {batch}}}\n")
+    more = f"validate: {{hold_out: 0}}\ntrain: {{target_steps: {target}, train_batch_size: {batch}}}\n"
+    plan = plan_of(more, *([given] if given else []))
     assert told(plan) == []
     every = plan.state_every_n_epochs
     assert every is not None
     assert every * plan.steps.steps_per_epoch <= max(100, 0.05 * plan.steps.total_steps)
     assert abs(plan.steps.total_steps - target) <= max(plan.steps.steps_per_epoch / 2, 0.02 * target)
+    assert plan.steps.epochs / every <= 40
+
+
+@pytest.mark.parametrize("second", ["", ", num_repeats: 6", ", share: 0.3", ", is_reg: true"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_is_said_of_a_crash_is_so_for_several_concepts(
+    plan_of: PlanOf, pictures: Pictures, batch: int, second: str
+) -> None:
+    pictures("set", 20)
+    pictures("more", 15)
+    plan = plan_of(
+        "recipe_version: 1\nname: alice\nsubject: {kind: character, trigger: alicechar, class_tokens: girl}\n"
+        "base_model: {family: sd15, pretrained_model_name_or_path: base.safetensors}\nvalidate: {hold_out: 0}\n"
+        f"concepts: [{{image_dir: set}}, {{image_dir: more{second}}}]\n"
+        f"train: {{target_steps: 2000, train_batch_size: {batch}}}\n"
+    )
+    assert plan.state_every_n_epochs is not None
+    lost = plan.state_every_n_epochs * plan.steps.steps_per_epoch
+    assert (told(plan) == []) == (lost <= max(100, 0.05 * plan.steps.total_steps))
+    because = plan.train["save_every_n_epochs"].because.en
+    assert "loses at most" not in because or f"loses at most {lost} of" in because
 
 
 def test_an_epoch_that_the_pictures_make_long_is_told(plan_of: PlanOf, pictures: Pictures) -> None:
@@ -172,32 +195,57 @@ def test_an_epoch_that_the_pictures_make_long_is_told(plan_of: PlanOf, pictures:
 
 
 @pytest.mark.parametrize(
-    ("save", "every", "files"),
+    ("more", "every", "because"),
     [
-        ("", 1, "a state comes with each, so that a crash loses at most 100 of 2000 steps"),
-        ("checkpoints: 5", 4, "wanted 5"),
-        ("save_every_n_epochs: 4", 4, "the recipe says so"),
-        ("save_state: false", 2, "wanted 10"),
+        ("", 1, "a state comes with each: a crash loses at most 100 of 2000 steps"),
+        ("save: {checkpoints: 5}", 4, "wanted 5"),
+        ("save: {save_every_n_epochs: 4}", 4, "the recipe says so"),
+        ("save: {save_state: false}", 2, "wanted 10"),
+        ("trainer_args: {save_n_epoch_ratio: 4}", 2, "wanted 10"),
     ],
 )
 def test_files_are_as_many_as_states_need_unless_the_recipe_counts_them(
-    plan_of: PlanOf, pictures: Pictures, save: str, every: int, files: str
+    plan_of: PlanOf, pictures: Pictures, more: str, every: int, because: str
 ) -> None:
     pictures("set", 20)
-    more = "validate: {hold_out: 0}\ntrain: {max_train_epochs: 20, train_batch_size: 1}\n"
-    plan = plan_of(f"{more}save: {{{save}}}\n", "concepts.0.num_repeats=5")
+    train = "validate: {hold_out: 0}\ntrain: {max_train_epochs: 20, train_batch_size: 1}\n"
+    plan = plan_of(f"{train}{more}\n", "concepts.0.num_repeats=5")
     chosen = plan.train["save_every_n_epochs"]
     assert chosen.value == every
-    assert files in chosen.because.en
+    assert because in chosen.because.en
     assert len(told(plan)) == (every > 1)
 
 
-def test_files_for_the_sake_of_their_states_draw_no_pictures(plan_of: PlanOf, pictures: Pictures) -> None:
+@pytest.mark.parametrize(
+    ("more", "epochs"),
+    [
+        ("", 20),
+        ("save: {checkpoints: 10}", 10),
+        ("save: {save_every_n_epochs: 1}", 10),
+        ("sample: {sample_every_n_epochs: 1}", 10),
+        ("validate: {validate_every_n_epochs: 1, hold_out: 0}", 10),
+        ("save: {save_state: false}", 10),
+    ],
+)
+def test_epochs_are_shortened_only_where_nothing_counts_them(
+    plan_of: PlanOf, pictures: Pictures, more: str, epochs: int
+) -> None:
     pictures("set", 20)
-    more = "validate: {hold_out: 0}\ntrain: {max_train_epochs: 20, train_batch_size: 1}\n"
-    plan = plan_of(more, "concepts.0.num_repeats=5")
-    drawn = plan.train["sample_every_n_epochs"]
-    assert (plan.train["save_every_n_epochs"].value, drawn.value) == (1, 2)
-    assert drawn.because.en == "once in 2 saves: the final file has pictures of its own"
+    hold_out = "" if "validate" in more else "validate: {hold_out: 0}\n"
+    plan = plan_of(f"{hold_out}train: {{target_steps: 2000, train_batch_size: 1}}\n{more}\n")
+    assert plan.steps.epochs == epochs
+
+
+@pytest.mark.parametrize("epochs", [15, 16, 18, 20, 22])
+def test_files_for_the_sake_of_their_states_draw_no_pictures_but_the_last_does(
+    plan_of: PlanOf, pictures: Pictures, epochs: int
+) -> None:
+    pictures("set", 20)
+    more = f"validate: {{hold_out: 0}}\ntrain: {{max_train_epochs: {epochs}, train_batch_size: 1}}\n"
+    drawn = plan_of(more, "concepts.0.num_repeats=5").train["sample_every_n_epochs"]
+    assert drawn.value == (1 if epochs == 15 else 2)
+    assert epochs % drawn.value == 0
+    last = "each file has its pictures" if epochs == 15 else "the final file has pictures of its own"
+    assert last in drawn.because.en
     plan = plan_of(f"{more}save: {{save_every_n_epochs: 1}}\n", "concepts.0.num_repeats=5")
     assert plan.train["sample_every_n_epochs"].value == 1

@@ -61,7 +61,7 @@ train: {target_steps: 300, optimizer_type: AdamW, cache_latents: true, cache_lat
 RELIABILITY = {
     "D04": f"{RUNS} runs of one data set at once, encoded pictures on the disk: {RUNS} whole caches, each in its own run folder, nothing written to the user's (the trainer a stand-in)",
     "D05": f"the same recipe started {RUNS} times at once: {RUNS} run folders",
-    "D06": f"{RUNS} runs of one base model at once: read where it lies, nothing copied or downloaded, the right sum in each trainer and each run's record",
+    "D06": f"{RUNS} runs of one base model at once: read where it lies, nothing copied, the right sum in each trainer and each run's record",
 }
 
 

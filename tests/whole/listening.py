@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _TCP_LISTEN, _NO_PEER = "0A", re.compile(r"0+:0000")
 _ACCEPTS = 0x10000
 """`__SO_ACCEPTCON` of <linux/net.h>."""
+_DATAGRAM = "0002"
+"""One with a name takes what anybody sends."""
 
 
 def tree_of(pid: int) -> set[int]:
@@ -29,7 +31,11 @@ def tree_of(pid: int) -> set[int]:
 
 def listening(pids: Iterable[int]) -> set[str]:
     """Return what the processes listen on: `tcp 0100007F:1F90`, a bound UDP port, the name of a unix socket."""
-    return {name for pid in pids for inode, name in _open_to_others(pid).items() if inode in _sockets_of(pid)}
+    found = set()
+    for pid in pids:
+        own = _sockets_of(pid)
+        found |= {name for inode, name in _open_to_others(pid).items() if inode in own}
+    return found
 
 
 def _sockets_of(pid: int) -> set[str]:
@@ -49,7 +55,7 @@ def _open_to_others(pid: int) -> dict[str, str]:
     for protocol in ("tcp", "tcp6", "udp", "udp6", "unix"):
         for words in _rows(Path(f"/proc/{pid}/net/{protocol}")):
             if protocol == "unix":
-                if int(words[3], 16) & _ACCEPTS:
+                if int(words[3], 16) & _ACCEPTS or (words[4] == _DATAGRAM and len(words) > 7):
                     found[words[6]] = f"unix {' '.join(words[7:])}"
             elif words[3] == _TCP_LISTEN if protocol.startswith("tcp") else _NO_PEER.fullmatch(words[2]):
                 found[words[9]] = f"{protocol} {words[1]}"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 KILLS = 5
 SEEDS = (20261129, 20261130)
-"""Two runs, each a test of its own, so that two cores share them."""
+"""Two tests, so that a core that has nothing left to do takes one of them."""
 RELIABILITY = {
     "A04": f"{KILLS * len(SEEDS)} kills at random moments, while states and network files are written: no wrong pick, steps exact",
 }

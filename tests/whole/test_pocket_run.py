@@ -28,18 +28,19 @@ LORA_RUN = [sys.executable, "-m", "orchestrator.cli"]
 LOOK_EVERY_S = 0.25
 LISTENERS = """
 import socket, sys
-kinds = [(socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM)]
-tcp, udp, unix = (socket.socket(*kind) for kind in kinds)
+kinds = [(family, kind) for family in (socket.AF_INET, socket.AF_UNIX) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+tcp, udp, unix, letters = (socket.socket(*kind) for kind in kinds)
 tcp.bind(("127.0.0.1", 0))
 udp.bind(("127.0.0.1", 0))
 unix.bind(sys.argv[1])
+letters.bind(sys.argv[1] + "d")
 tcp.listen()
 unix.listen()
 client = socket.create_connection(tcp.getsockname())
 print(flush=True)
 input()
 """
-"""Listens in three ways, and is connected in others."""
+"""Listens in four ways, and is connected in others."""
 RELIABILITY = {
     "I14": "every process of a run looked at over and over: none has a socket that listens (TCP, UDP, unix)",
 }
@@ -98,8 +99,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     for path in (*images.iterdir(), images):
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = snapshot(images)
-    done, processes, heard = watched_run(recipe, "--set", "train.unet_lr=2e-3")
-    images.chmod(0o755)
+    try:
+        done, processes, heard = watched_run(recipe, "--set", "train.unet_lr=2e-3")
+    finally:
+        images.chmod(0o755)
     assert snapshot(images) == before
     return Trained(folder / "runs" / "tiny-001", done, processes, heard)
 
@@ -112,7 +115,7 @@ def test_a_listening_socket_would_be_seen(tmp_path: Path) -> None:
         child.stdout.readline()
         found = listening(tree_of(child.pid))
         child.communicate(b"\n")
-    assert sorted(name.partition(" ")[0] for name in found) == ["tcp", "udp", "unix"]
+    assert sorted(name.partition(" ")[0] for name in found) == ["tcp", "udp", "unix", "unix"]
 
 
 def test_one_recipe_in_a_lora_and_a_report_out(trained: Trained) -> None:

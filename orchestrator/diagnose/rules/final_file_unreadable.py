@@ -1,4 +1,4 @@
-"""The final network file cannot be opened.
+"""The final network file cannot be used.
 
 ## What it looks for
 
@@ -6,12 +6,13 @@ A final file that is no whole safetensors file, or one that holds no network.
 
 ## Why it matters
 
-No program will load it.
+No program will load it; or one loads it, and its last tensors are zeros.
 
 ## How we tell
 
-The header is read and the size compared with it. Where the numbers are read too, whole pages of zeros in a matrix that begins at
-random, or that has numbers elsewhere, count as damage: a power cut leaves such. Pickle files (.ckpt, .pt) are never opened.
+The header is read and the size compared with it. Where the numbers are read too, zeros that reach to the end of the file count as
+damage if they begin where a page of 4,096 bytes does, in the middle of a row, right after other numbers: a power cut leaves such.
+Pickle files (.ckpt, .pt) are never opened.
 
 ## What to change
 
