@@ -47,7 +47,7 @@ def test_a_preset_lacks_only_what_is_the_users(name: str, tmp_path: Path) -> Non
     decided: list[Any] = [
         recipe.dataset.resolution, recipe.dataset.enable_bucket, network.network_dim, network.network_alpha, train.target_steps,
         train.exposures_per_image, train.train_batch_size, train.unet_lr, train.text_encoder_lr, train.optimizer_type,
-        train.lr_scheduler, train.lr_warmup_steps, train.mixed_precision, train.cache_latents, recipe.save.checkpoints,
+        train.lr_scheduler, train.lr_warmup_steps, train.mixed_precision, train.cache_latents,
     ]  # fmt: skip
     assert None not in decided
     with pytest.raises(InputError) as caught:

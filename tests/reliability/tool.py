@@ -20,7 +20,7 @@ def main() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainers, "find_trainer", lambda _family: replace(real, python=folder / "fake-python"))
         patch.setattr(attempts, "waited", lambda _seconds, _rundir: False)
-        Runs(folder, folder / "faults.json", []).start({"step_s": 0.1})
+        Runs(folder, folder / "faults.json", []).start({"step_s": 0.3})
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def test_the_shipped_pin_is_whole() -> None:
 def test_an_installed_package_finds_its_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "site-packages" / "orchestrator"
     (package / "shipped").mkdir(parents=True)
-    monkeypatch.setattr(pins, "__file__", str(package / "run" / "pins.py"))
+    monkeypatch.setattr(pins, "__file__", str(package / "run" / "installed" / "pins.py"))
     assert pins_path() == package / "shipped" / "pins.toml"
 
 
