@@ -352,8 +352,12 @@ def test_what_watches_is_made_ready_after_the_start_and_before_the_first_line(
 def test_an_error_while_getting_ready_ends_the_trainer(rundir: RunDir, fake_trainer: Make) -> None:
     pids: list[int] = []
 
+    def is_there() -> bool:
+        pids.extend(c.pid for c in psutil.Process().children() if "fake_trainer.py" in " ".join(c.cmdline()))
+        return bool(pids)
+
     def begin() -> None:
-        pids.append(next(c.pid for c in psutil.Process().children() if "fake_trainer.py" in " ".join(c.cmdline())))
+        assert wait_until(is_there, 10)
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
