@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaos.judge import Judge, Tally
 from chaos.processes import VICTIMS, kill, living_in, processes_of
-from chaos.run_files import newest_whole
+from chaos.run_files import has_begun_training, newest_whole
 from chaos.trainers import POCKET, Trainer, sd_scripts
 
 if TYPE_CHECKING:
@@ -227,8 +227,7 @@ class Victim:
 
     def _is_training(self) -> bool:
         attempt = self._judge.new_attempt
-        console = None if attempt is None else attempt / "console.log"
-        return console is not None and console.exists() and b"steps:" in console.read_bytes()
+        return attempt is not None and has_begun_training(attempt)
 
     def _written(self, pattern: str) -> set[Path]:
         attempt = self._judge.new_attempt

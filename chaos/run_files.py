@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 STATE_FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl", "train_state.json")
 """Of both trainers: accelerate writes them."""
+_BAR = re.compile(rb"steps: +\d+%\|")
+"""The trainer's own; `bucket_reso_steps: 64` stands before it."""
+
+
+def has_begun_training(attempt: Path) -> bool:
+    """Whether the bar that begins with the training stands in the attempt's console log."""
+    console = attempt / "console.log"
+    return console.exists() and _BAR.search(console.read_bytes()) is not None
 
 
 def states_of(run: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from chaos.judge import Judge, Tally
-from chaos.run_files import STATE_FILES, newest_whole
+from chaos.run_files import STATE_FILES, has_begun_training, newest_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +111,16 @@ def test_a_torn_state_is_not_one_to_go_on_from(run: Path, name: str, damage: Cal
     (wrong,) = {*tally.wrong_picks}
     assert "tiny-000002-state instead of attempts/001/output/tiny-000001-state" in wrong
     assert tally.torn_states == {torn}
+
+
+def test_the_bar_of_the_steps_tells_that_training_has_begun(tmp_path: Path) -> None:
+    console = tmp_path / "console.log"
+    before = "  bucket_reso_steps: 64\n\r 25%|██▌       | 2/8 [00:02<00:07,  1.17s/it]\nmax_train_steps: 80\n"
+    for text, has_begun in ((before, False), (f"{before}\rsteps:   0%|          | 0/80 [00:00<?, ?it/s]", True)):
+        console.write_text(text, encoding="utf-8")
+        assert has_begun_training(tmp_path) == has_begun
+    console.unlink()
+    assert not has_begun_training(tmp_path)
 
 
 def test_the_later_attempt_is_newer_at_the_same_epoch(run: Path) -> None:
