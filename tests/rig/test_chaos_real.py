@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rig
 
 KILLS = 2
-RELIABILITY = {"A04": f"the same on real sd-scripts, {KILLS} kills (by hand, docs/rig.md)"}
+RELIABILITY = {"A04": f"{KILLS} kills of real sd-scripts: no wrong pick, steps exact (by hand, docs/rig.md)"}
 
 
 def test_nothing_is_lost(rig: Path, tmp_path: Path) -> None:
