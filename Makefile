@@ -1,7 +1,7 @@
 # One command per habit, the same for people, hooks and CI. PYTHON names the interpreter of the environment.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test golden fuzz docs bench bench-diagnosis chaos lint types layers docs-check
+.PHONY: check test golden fuzz docs bench bench-diagnosis chaos chaos-sd-scripts lint types layers docs-check
 
 check: lint types layers docs-check
 
@@ -42,3 +42,7 @@ bench-diagnosis:
 # Half an hour on two CPUs: kills real runs and counts what was lost.
 chaos:
 	$(PYTHON) -m chaos.kill --kills 50 -o docs/chaos.json
+
+# The same on real sd-scripts, in an hour: LORA_RIG names the folder of a rig (docs/rig.md).
+chaos-sd-scripts:
+	$(PYTHON) -m chaos.kill --trainer sd-scripts --kills 50 -o docs/chaos-sd-scripts.json

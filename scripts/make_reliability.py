@@ -1,7 +1,7 @@
 """Write docs/reliability.md: what was tried to lose a run, how often, and what was lost. `--check` only compares.
 
 The tests say it themselves: a test module's `RELIABILITY` names what its tests try, with counts taken from its own lists.
-The long loops (`make chaos`, `make fuzz`) leave their latest result in docs/*.json.
+The long loops (`make chaos`, `make chaos-sd-scripts`) leave their latest result in docs/*.json.
 """
 
 from __future__ import annotations
@@ -78,14 +78,18 @@ def page() -> str:
 def loops() -> list[str]:
     """Return the sections of the long loops whose results are kept."""
     made = []
-    for name in ("chaos.json", "chaos-sd-scripts.json"):
-        path = ROOT / "docs" / name
+    for name in ("chaos", "chaos-sd-scripts"):
+        path = ROOT / "docs" / f"{name}.json"
         if path.is_file():
-            made.append(_loop(json.loads(path.read_text(encoding="utf-8"))))
+            made.append(_loop(f"make {name}", path.name, json.loads(path.read_text(encoding="utf-8"))))
     return made
 
 
-def _loop(result: dict[str, Any]) -> str:
+def _loop(command: str, file: str, result: dict[str, Any]) -> str:
+    states = result.get("torn_states_of_the_trainer")  # older results do not count them
+    torn = f"{result['torn_files_of_the_trainer']} torn files under good names" + (
+        "" if states is None else f" and {states} torn states"
+    )
     lost = {
         "runs gone on with from another state than the newest whole one": result["wrong_picks"],
         "published files lost or changed": result["lost_published_files"],
@@ -100,9 +104,9 @@ def _loop(result: dict[str, Any]) -> str:
         [
             f"## `kill -9`, {result['kills']} times, on {result['trainer']}\n",
             (
-                f"`make chaos`, {result['date']}, {result['machine']}, seed {result['seed']}: {result['runs']} runs in"
-                f" {result['attempts']} launches. The trainer itself left {result['torn_files_of_the_trainer']} torn files under"
-                f" good names; the slowest end of everything took {result['slowest_end_s']} s.\n"
+                f"`{command}`, {result['date']}, {result['machine']}, seed {result['seed']}: {result['runs']} runs in"
+                f" {result['attempts']} launches. The trainer itself left {torn};"
+                f" the slowest end of everything took {result['slowest_end_s']} s. All of it: [{file}]({file}).\n"
             ),
             "| lost | |",
             "|---|---|",
