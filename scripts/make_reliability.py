@@ -86,9 +86,9 @@ def loops() -> list[str]:
 
 
 def _loop(command: str, file: str, result: dict[str, Any]) -> str:
-    states = result.get("torn_states_of_the_trainer")  # older results do not count them
-    torn = f"{result['torn_files_of_the_trainer']} torn files under good names" + (
-        "" if states is None else f" and {states} torn states"
+    torn = (
+        f"{result['torn_files_of_the_trainer']} torn files under good names"
+        f" and {result['torn_states_of_the_trainer']} torn states"
     )
     lost = {
         "runs gone on with from another state than the newest whole one": result["wrong_picks"],
