@@ -53,7 +53,12 @@ def apply_override(layers: Layers, argument: str, file: str = _OPTION) -> list[P
 def key_path(key: str) -> KeyPath:
     """Return the path of `concepts.0.num_repeats` or `concepts[0].num_repeats`."""
     parts = [index or name for index, name in _PART.findall(key)]
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if _is_place(part) else part for part in parts)
+
+
+def _is_place(part: str) -> bool:
+    """Whether it can be a place in a list: `²` is a digit too, and Python reads no number of thousands of digits."""
+    return part.isascii() and part.isdecimal() and len(part) < 10
 
 
 def _put(layers: Layers, path: KeyPath, document: Document, place: Place) -> list[Problem]:

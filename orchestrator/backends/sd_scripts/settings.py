@@ -91,7 +91,7 @@ class Settings:
         value = self.dataset_value("resolution")
         if isinstance(value, str):
             parts = value.split(",")
-            if not all(p.strip().isdigit() for p in parts):
+            if not all(p.strip().isdecimal() and len(p) < 10 for p in parts):
                 return None
             value = [int(p) for p in parts]
         if isinstance(value, int) and not isinstance(value, bool):

@@ -154,7 +154,7 @@ def _fired(case: Case, found: NotFinite) -> Finding:
     evidence = [
         Evidence(
             Text("first step whose loss is not finite", "首个非有限损失的步"),
-            int(said) if said.isdigit() else said,
+            int(said) if said.isdecimal() else said,
             None,
             found.source,
             "step",

@@ -107,7 +107,7 @@ def ask_gpus(timeout_s: float = 20.0) -> tuple[Gpu, ...]:
             name, memory, driver, capability = parts
             has_capability = capability.replace(".", "", 1).isdigit()
             gpus.append(
-                Gpu(name, int(memory) if memory.isdigit() else None, driver, capability if has_capability else None)
+                Gpu(name, int(memory) if memory.isdecimal() else None, driver, capability if has_capability else None)
             )
     return tuple(gpus)
 

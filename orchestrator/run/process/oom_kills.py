@@ -43,6 +43,6 @@ def _read_count(file: Path) -> int | None:
         return None
     for line in text.splitlines():
         name, _, number = line.partition(" ")
-        if name == "oom_kill" and number.strip().isdigit():
+        if name == "oom_kill" and number.strip().isdecimal():
             return int(number)
     return None

@@ -51,3 +51,12 @@ def test_what_once_broke_is_refused(name: str) -> None:
     told = check(recipe)
     assert told.code == EXIT_REFUSED
     assert all(problem.where is not None for problem in told.problems)
+
+
+@pytest.mark.parametrize(
+    "change", ["²", "concepts.².num_repeats=3", "concepts[³]=1", f"concepts.{'9' * 5000}.num_repeats=3"]
+)
+def test_a_change_that_once_broke_is_refused(change: str) -> None:
+    recipe = Path("recipe.yaml")
+    recipe.write_text(GOOD, encoding="utf-8")
+    assert check(recipe, (change,)).code == EXIT_REFUSED
