@@ -93,7 +93,7 @@ def test_who_asked_for_the_end_gets_no_further_try(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str, ending: str, cause: str
 ) -> None:
     def at_first_step(event: LogEvent) -> None:  # before it, the request would end the run with nothing trained
-        if event.kind == "progress":
+        if event.kind == "progress" and event.values["step"]:
             request_stop(runs.rundir, "safe")
 
     monkeypatch.setattr(runs.heard, "event", at_first_step)
