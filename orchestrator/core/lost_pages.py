@@ -44,7 +44,8 @@ def lost_end_problem(path: Path, header: Header) -> Text | None:
     zeros_from = tensor.start + math.ceil((zeros_from - tensor.start) / number) * number
     page = math.ceil(zeros_from / PAGE_BYTES) * PAGE_BYTES
     is_at_page = page - zeros_from <= MOST_ZEROS_BEFORE * number
-    if not is_at_page or _begins_row(tensor, zeros_from) or size - page < FEWEST_NUMBERS * number:
+    is_honest = any(_begins_row(tensor, at) for at in range(zeros_from, min(page, tensor.end) + 1, number))
+    if not is_at_page or is_honest or size - page < FEWEST_NUMBERS * number:
         return None
     return Text(
         f"its last {size - page} bytes are zeros from the beginning of a page on, as after a power cut",

@@ -72,8 +72,13 @@ def _step_files(every: float | None, last: float | None, total: int) -> int:
 
 def are_open(draft: Draft) -> bool:
     """Return whether the recipe leaves it to the planner how many files are kept."""
-    save, others = draft.recipe.save, draft.recipe.trainer_args
-    return save.checkpoints is None and save.save_every_n_epochs is None and not any(name in others for name in _OTHERS)
+    save = draft.recipe.save
+    return save.checkpoints is None and save.save_every_n_epochs is None and not others_of(draft)
+
+
+def others_of(draft: Draft) -> list[str]:
+    """Return the trainer's other options that decide which files there are, as far as the recipe gives them."""
+    return [name for name in _OTHERS if draft.recipe.trainer_args.get(name) is not None]
 
 
 def tell_other_count(draft: Draft, steps: StepPlan) -> None:
@@ -84,8 +89,8 @@ def tell_other_count(draft: Draft, steps: StepPlan) -> None:
     count = count_files(draft.number, steps)
     if count == wanted:
         return
-    others = [name for name in _OTHERS if draft.value(name) is not None]
-    because = _by_options(others) if others else _by_epochs(draft, steps, wanted)
+    others = others_of(draft)
+    because = by_options(others) if others else _by_epochs(draft, steps, wanted)
     draft.notes.append(
         Text(
             f"`save.checkpoints` asks for {wanted}, the run leaves {plural(count, 'file', 'files')}: {because.en}",
@@ -98,7 +103,8 @@ _OTHERS = ("save_every_n_steps", "save_n_epoch_ratio", "save_last_n_epochs", "sa
 """Options that only `trainer_args` can give."""
 
 
-def _by_options(others: list[str]) -> Text:
+def by_options(others: list[str]) -> Text:
+    """Say that these options decide too."""
     names = ", ".join(f"`{name}`" for name in others)
     return Text(f"{names} under `trainer_args` decides too", f"`trainer_args` 下的 {names} 也起作用")
 

@@ -13,7 +13,7 @@ from orchestrator.core.text import Text, plural
 from orchestrator.plan.checkpoints import are_open, can_leave
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.prepare import bucket_rules
-from orchestrator.plan.state_points import allowed_loss
+from orchestrator.plan.state_points import FEW_STEPS, allowed_loss
 from orchestrator.plan.steps import CountedSubset, EpochCounter, Pace, bucket_chooser, predict_steps
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ def _best(draft: Draft, concepts: Sequence[ConceptPictures], counter: EpochCount
     is_reg = [c.is_reg for c in concepts]
     fixed = draft.recipe.train.max_train_epochs
     trained_per_step = samples_per_step / (2 if any(is_reg) else 1)
-    whole = target * trained_per_step
-    wanted = whole / fixed if fixed else _samples_per_epoch(draft, whole, allowed_loss(target) * trained_per_step)
+    wanted = target * trained_per_step / fixed if fixed else _samples_per_epoch(draft, target, trained_per_step)
     choices = []
     for repeats in _repeats_to_try(concepts, wanted):
         epoch = counter.count(repeats, is_reg)
@@ -155,15 +154,16 @@ def _is_epoch_free(draft: Draft) -> bool:
     return recipe.save.save_state is not False and are_open(draft) and not any(intervals)
 
 
-def _samples_per_epoch(draft: Draft, whole: float, most: float) -> float:
-    """Return the wanted samples of an epoch where the whole run sees `whole` and a crash may lose `most` of them.
+def _samples_per_epoch(draft: Draft, target: float, per_step: float) -> float:
+    """Return the wanted samples of an epoch of a run of `target` steps that train `per_step` samples each.
 
-    100 to 400; fewer where saves need more epochs, or where a state could come too late.
+    100 to 400, more where a step takes many; fewer where saves need more epochs, or where a state could come too late.
     """
     save = draft.recipe.save
+    whole = target * per_step
     epochs = max(LEAST_EPOCHS, save.checkpoints or 0, save.save_every_n_epochs or 0)
-    usual = min(max(whole / WANTED_EPOCHS, min(LEAST_SAMPLES, whole / epochs)), MOST_SAMPLES)
-    return min(usual, most) if _is_epoch_free(draft) else usual
+    usual = min(max(whole / WANTED_EPOCHS, min(LEAST_SAMPLES, whole / epochs)), max(MOST_SAMPLES, FEW_STEPS * per_step))
+    return min(usual, allowed_loss(target) * per_step) if _is_epoch_free(draft) else usual
 
 
 def _repeats_to_try(concepts: Sequence[ConceptPictures], wanted_samples: float) -> Iterator[tuple[int, ...]]:

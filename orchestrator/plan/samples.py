@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.text import Text, plural
-from orchestrator.plan.checkpoints import are_open, every_for, files_of
+from orchestrator.plan.checkpoints import are_open, by_options, every_for, files_of, others_of
 from orchestrator.plan.model import Prompt
 from orchestrator.plan.state_points import longest_between_states
 
@@ -54,12 +54,13 @@ def decide_samples(draft: Draft, epochs: int) -> tuple[Prompt, ...]:
             draft.leave_out(getattr(sample, name), f"sample.{name}", Text("there are no prompts", "没有提示词"))
         return ()
     save_every = min(draft.train["save_every_n_epochs"].value, epochs)
-    every = _draw_every(draft, save_every, epochs)
+    every, others = _draw_every(draft, save_every, epochs), others_of(draft)
+    because = _beside(every, epochs, others) if others else _drawn_with(every // save_every, every, epochs)
     draft.train["sample_every_n_epochs"] = draft.choose(
         sample.sample_every_n_epochs,
         "sample.sample_every_n_epochs",
         every,
-        _drawn_with(every // save_every, every, epochs),
+        because,
     )
     draft.train["sample_at_first"] = draft.choose(
         sample.sample_at_first, "sample.sample_at_first", default=True,
@@ -82,7 +83,8 @@ def _save_every(draft: Draft, steps: StepPlan) -> Resolved:
         every = every_for(epochs, save.checkpoints)
         return draft.given(every, "save.checkpoints", _divided(epochs, every, _wanted(save.checkpoints)))
     every = _usual_every(epochs, epochs)
-    because = _divided(epochs, every, _wanted(DEFAULT_CHECKPOINTS))
+    others = others_of(draft)
+    because = _beside(every, epochs, others) if others else _divided(epochs, every, _wanted(DEFAULT_CHECKPOINTS))
     longest = longest_between_states(steps.steps_per_epoch, steps.total_steps)
     if every > longest and are_open(draft) and save.save_state is not False:
         every = _usual_every(epochs, longest)  # at most 40 files: two of them lie further apart than the allowed loss
@@ -92,6 +94,11 @@ def _save_every(draft: Draft, steps: StepPlan) -> Resolved:
             f"每个都附带训练状态：崩溃最多损失 {total} 步中的 {lost} 步",
         ))  # fmt: skip
     return draft.choose(save.save_every_n_epochs, "save.save_every_n_epochs", every, because)
+
+
+def _beside(every: int, epochs: int, others: list[str]) -> Text:
+    too = by_options(others)
+    return Text(f"every {every} of {epochs} epochs; {too.en}", f"共 {epochs} 轮，每 {every} 轮一次；{too.zh}")
 
 
 def _wanted(files: int) -> Text:

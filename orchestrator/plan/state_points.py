@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.plan.checkpoints import epochs_between_files, files_of
+from orchestrator.plan.checkpoints import epochs_between_files, files_of, others_of
 from orchestrator.plan.concepts import size_of
 from orchestrator.plan.network_size import Tensor
 from orchestrator.plan.optimizer_state import kept_by, optimizer_bytes
@@ -116,6 +116,8 @@ def tell_possible_loss(
     every = _files_every(draft, steps)
     loss = _loss(steps, every)
     if not draft.value("save_state"):
+        by_steps = draft.number("save_every_n_steps") or loss.steps
+        loss = _Loss(int(min(loss.steps, by_steps)), loss.total)
         draft.notes.append(Text(
             f"no states are saved (`save_state: false`): a crash loses everything since the last network file, up to {loss} of "
             f"{loss.total} steps, and the run cannot be resumed",
@@ -125,20 +127,22 @@ def tell_possible_loss(
     if not loss.is_told:
         return
     advice = _advice(draft, steps, every, concepts, repeats)
-    when = _when(every, steps.epochs)
+    when = _when(every, steps.epochs, is_with_files=not others_of(draft))
     draft.notes.append(Text(
         f"a crash can lose up to {loss} of {loss.total} steps: {when.en}{advice.en}",
         f"崩溃最多会损失 {loss.total} 步中的 {loss} 步：{when.zh}{advice.zh}",
     ))  # fmt: skip
 
 
-def _when(every: int, epochs: int) -> Text:
+def _when(every: int, epochs: int, *, is_with_files: bool) -> Text:
     if every >= epochs:
         return Text(
             "states come with the network files, and there is none before the end",
             "状态随网络文件保存，而结束之前没有网络文件",
         )
     often = "every epoch" if every == 1 else f"every {every} epochs"
+    if not is_with_files:
+        return Text(f"a state to go on from comes {often}", f"可续训的状态每 {every} 轮保存一次")
     return Text(f"a state comes with each network file, {often}", f"状态随网络文件保存，每 {every} 轮一次")
 
 
@@ -151,7 +155,7 @@ def _advice(
         times, fewer = same_steps_in_more_epochs(draft, steps, concepts, repeats) or (1, fewer)
     epochs = steps.epochs * times
     wanted = longest_between_states(steps.steps_per_epoch // times, steps.total_steps)
-    decided_otherwise = draft.value("save_n_epoch_ratio") or any(c.share for c in concepts)
+    decided_otherwise = others_of(draft) or any(c.share for c in concepts)
     if decided_otherwise or wanted >= every * times:
         return Text("", "")
     trained = [(c, r) for c, r in zip(concepts, fewer, strict=True) if not c.is_reg]
@@ -159,10 +163,13 @@ def _advice(
     if draft.recipe.train.max_train_epochs != epochs:
         lines.append(f"`train.max_train_epochs: {epochs}`")
     told = ", ".join([*lines, f"`save.save_every_n_epochs: {wanted}`"])
+    instead = Text("", "")
+    if draft.recipe.save.checkpoints is not None:
+        instead = Text(" instead of `save.checkpoints`", "（代替 `save.checkpoints`）")
     loss, files = _Loss(wanted * steps.steps_per_epoch // times, steps.total_steps), files_of(epochs, wanted)
     return Text(
-        f"; {told} make it {loss} of the same {loss.total}, with {files} files",
-        f"；{told} 可降为同样 {loss.total} 步中的 {loss} 步，留下 {files} 个文件",
+        f"; {told}{instead.en} make it {loss} of the same {loss.total}, with {files} files",
+        f"；{told}{instead.zh} 可降为同样 {loss.total} 步中的 {loss} 步，留下 {files} 个文件",
     )
 
 

@@ -66,6 +66,8 @@ def _put(layers: Layers, path: KeyPath, document: Document, place: Place) -> lis
     if problems:
         return problems
     value = _wanted_text(path, document)
+    if value is None and isinstance(parent, list):
+        return [_entry_stays(place, path)]
     layers.remove(path)
     if value is None:
         return []
@@ -161,6 +163,19 @@ def _index_too_large(place: Place, parent: KeyPath, count: int) -> Problem:
         "bad-override",
         Text(f"`{name}` has {plural(count, 'entry', 'entries')}, counted from 0", f"`{name}` 有 {count} 项，从 0 数起"),
         fix=Text("new entries are written in the recipe", "新的项请写在配方里"),
+        where=place.key,
+    )
+
+
+def _entry_stays(place: Place, path: KeyPath) -> Problem:
+    name, whole = dotted(path), dotted(path[:-1])
+    return Problem(
+        "bad-override",
+        Text(
+            f"`{name}` is an entry of a list: `null` takes back keys, not entries",
+            f"`{name}` 是列表中的一项：`null` 只能取消键，不能取消列表项",
+        ),
+        fix=Text(f"write `{whole}` in the recipe without it", f"请在配方里写出不含它的 `{whole}`"),
         where=place.key,
     )
 

@@ -201,7 +201,11 @@ def test_an_epoch_that_the_pictures_make_long_is_told(plan_of: PlanOf, pictures:
         ("save: {checkpoints: 5}", 4, "wanted 5"),
         ("save: {save_every_n_epochs: 4}", 4, "the recipe says so"),
         ("save: {save_state: false}", 2, "wanted 10"),
-        ("trainer_args: {save_n_epoch_ratio: 4}", 2, "wanted 10"),
+        (
+            "trainer_args: {save_n_epoch_ratio: 4}",
+            2,
+            "every 2 of 20 epochs; `save_n_epoch_ratio` under `trainer_args` decides too",
+        ),
     ],
 )
 def test_files_are_as_many_as_states_need_unless_the_recipe_counts_them(
@@ -249,3 +253,23 @@ def test_files_for_the_sake_of_their_states_draw_no_pictures_but_the_last_does(
     assert last in drawn.because.en
     plan = plan_of(f"{more}save: {{save_every_n_epochs: 1}}\n", "concepts.0.num_repeats=5")
     assert plan.train["sample_every_n_epochs"].value == 1
+
+
+def test_other_options_that_save_are_not_overlooked(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 20)
+    more = "validate: {hold_out: 0}\ntrain: {max_train_epochs: 10, train_batch_size: 1}\ntrainer_args: {save_every_n_steps: 130}\n"
+    plan = plan_of(more, "concepts.0.num_repeats=10")
+    (note,) = told(plan)
+    assert note == "a crash can lose up to 200 (10%) of 2000 steps: a state to go on from comes every epoch"
+    assert "`save_every_n_steps` under `trainer_args` decides too" in plan.train["sample_every_n_epochs"].because.en
+    (note,) = told(plan_of(f"{more}save: {{save_state: false}}\n", "concepts.0.num_repeats=10"))
+    assert "up to 130 (6%) of 2000 steps" in note
+
+
+def test_steps_of_many_samples_make_no_endless_epochs(plan_of: PlanOf, pictures: Pictures) -> None:
+    pictures("set", 20)
+    plan = plan_of(
+        "validate: {hold_out: 0}\ntrain: {target_steps: 3000, train_batch_size: 16, gradient_accumulation_steps: 4}\n"
+    )
+    assert plan.steps.epochs <= 40
+    assert told(plan) == []

@@ -54,7 +54,15 @@ def test_what_once_broke_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["²", "concepts.².num_repeats=3", "concepts[³]=1", f"concepts.{'9' * 5000}.num_repeats=3"]
+    "change",
+    [
+        "²",
+        "concepts.².num_repeats=3",
+        "concepts[³]=1",
+        "concepts.0=null",
+        "sample.prompts[1]=null",
+        f"concepts.{'9' * 5000}.num_repeats=3",
+    ],
 )
 def test_a_change_that_once_broke_is_refused(change: str) -> None:
     recipe = Path("recipe.yaml")
