@@ -52,7 +52,8 @@ class Tally:
 
 @pytest.fixture(scope="module")
 def tally(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tally]:
-    root = tmp_path_factory.mktemp("fuzz")
+    root = tmp_path_factory.mktemp("fuzz") / "deep" / "down" / "here"  # `../..` is a folder of this world too
+    root.mkdir(parents=True)
     make_world(root)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(root)
