@@ -43,9 +43,9 @@ def lost_end_problem(path: Path, header: Header) -> Text | None:
     number = DTYPE_BYTES[tensor.dtype]
     zeros_from = tensor.start + math.ceil((zeros_from - tensor.start) / number) * number
     page = math.ceil(zeros_from / PAGE_BYTES) * PAGE_BYTES
-    is_at_page = page - zeros_from <= MOST_ZEROS_BEFORE * number
-    is_honest = any(_begins_row(tensor, at) for at in range(zeros_from, min(page, tensor.end) + 1, number))
-    if not is_at_page or is_honest or size - page < FEWEST_NUMBERS * number:
+    if page - zeros_from > MOST_ZEROS_BEFORE * number or size - page < FEWEST_NUMBERS * number:
+        return None
+    if any(_begins_row(tensor, at) for at in range(zeros_from, min(page, tensor.end) + 1, number)):
         return None
     return Text(
         f"its last {size - page} bytes are zeros from the beginning of a page on, as after a power cut",
