@@ -194,6 +194,10 @@ class Victim:
         if moment == "any":
             self._rest(self._trainer.train_s, process)
             return processes_of(victim, process.pid, self._run)
+        if moment == "end":
+            self._until(lambda: bool(self._written("tiny.safetensors")), "final file", process)
+            self._rest(self._trainer.report_s, process)
+            return processes_of(victim, process.pid, self._run)
         pattern = "*-state/model.safetensors" if moment == "state" else "*.safetensors"
         seen = self._written(pattern)
         wanted = len(seen) + self._chance.randint(1, 2)

@@ -22,9 +22,11 @@ class Trainer:
     """YAML of a run named `tiny` over `images/`, with a state and a network file at the end of each epoch."""
     moments: tuple[str, ...]
     """When to kill, one of them by chance: `start`, while it loads; `any`, in training or after it; `state` and `network`,
-    while such a file is being written."""
+    while such a file is being written; `end`, from the final file on, while the run is judged and reported."""
     train_s: float
     """Longest wait after the first step before a kill at `any` moment."""
+    report_s: float
+    """Longest wait after the final file before a kill at the `end`."""
     patience_s: float
     """Longest that a start, the next file or the end may take; longer is counted as a fault."""
     load_s: float = 0.0
@@ -49,8 +51,9 @@ def _recipe(base_model: str, train: str, network_dim: int) -> str:
 POCKET = Trainer(
     name="pocket",
     recipe=_recipe("  family: pocket\n", "  max_train_epochs: 24\n  unet_lr: 0.001\n", 32),
-    moments=("any", "any", "state", "network"),
+    moments=("any", "any", "state", "network", "end"),
     train_s=8.0,  # about as long as a run takes
+    report_s=3.0,
     patience_s=120.0,
 )
 
@@ -81,7 +84,8 @@ def sd_scripts(rig: Path, home: Path) -> Trainer:
             64,  # files of 8 MB and a state of 23 MB: a kill can come while they are written
         )
         + "dataset:\n  resolution: 64\n  min_bucket_reso: 64\n  max_bucket_reso: 128\n",
-        moments=("start", "any", "state", "network"),
+        moments=("start", "any", "state", "network", "end"),
+        report_s=10.0,
         train_s=12.0,  # less than half of a run, so that it can be killed several times
         patience_s=600.0,
         load_s=15.0,

@@ -98,7 +98,7 @@ def resume_run(
 ) -> Finished | None:
     """Go on with the run at `path` from its newest whole state. None: there is nothing left to do.
 
-    A run that was trained to its end, and whose tool died before it could say so, is reported.
+    A run that was trained to its end, and whose tool died before the report was written, is reported.
 
     Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
     whole and `from_scratch` is not said.
@@ -110,7 +110,7 @@ def resume_run(
         job = open_run(path, held, shares_gpu=shares_gpu, from_scratch=from_scratch, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
-            return None if read_history(job.rundir).ending else _report_trained(job, language)
+            return None if read_history(job.rundir).is_reported else _report_trained(job, language)
         return _train(job, listener, start, language, why="resume", may_stop=may_stop)
 
 
@@ -160,19 +160,20 @@ def _train(job: Job, listener: Listener, start: Start, language: Language, *, wh
 
 
 def _report_trained(job: Job, language: Language) -> Finished:
-    """Judge and report a run whose final file is published, but whose end nobody wrote down."""
+    """Judge and report a run whose final file is published, but whose end nobody told."""
     from orchestrator.diagnose.case import make_case
     from orchestrator.observe.read import read_run
     from orchestrator.report.judged import report_own
-    from orchestrator.run.process.outcome import TRAINED
-    from orchestrator.run.records.model import Ending, Outcome
+    from orchestrator.run.process.outcome import outcome_of_trained
+    from orchestrator.run.records.history import read_history
     from orchestrator.run.records.run_record import end_record, write_run_record
 
-    outcome = Outcome(Ending.SUCCEEDED, None, "ok", TRAINED)
+    outcome = outcome_of_trained(read_history(job.rundir))
     job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
     case = make_case(job.loaded, job.dataset, job.plan, read_run(job.rundir.root), outcome)
     record = end_record(job.record, outcome, job.plan.changes)
-    return report_own(case, job.rundir, record, language, further=job.build.warnings, write_first=write_run_record)
+    done = report_own(case, job.rundir, record, language, further=job.build.warnings, write_first=write_run_record)
+    return _noted(done, job)
 
 
 def read_end(done: Done) -> tuple[Observations, Outcome]:
@@ -212,7 +213,7 @@ def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
     record = end_record(job.record, outcome, job.plan.changes)
     dataset, told = done.watch.end(is_hurried=is_hurried or done.launched.interrupted)
     case = make_case(job.loaded, dataset, job.plan, seen, outcome)
-    return report_own(
+    finished = report_own(
         case,
         job.rundir,
         record,
@@ -221,3 +222,11 @@ def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
         notes=(*what_went_wrong(done.launched), *done.notes, *told),
         write_first=write_run_record,
     )
+    return _noted(finished, job)
+
+
+def _noted(finished: Finished, job: Job) -> Finished:
+    """Write down that the report lies there; until then `resume` makes it."""
+    if finished.files:
+        job.journal.add("reported")
+    return finished

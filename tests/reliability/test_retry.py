@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
 from orchestrator.diagnose.looking import Looking
 from orchestrator.pipeline import read_end
+from orchestrator.report import judged
 from orchestrator.run.process import launch, process_group
 from orchestrator.run.process.launched import Launched
 from orchestrator.run.process.retry import WAIT_S, next_try
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.core.observation import LogEvent
+    from orchestrator.report.judged import Finished
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
     "A03": "the trainer killed with -9 in the middle: tried again once after 30 s from its newest state, steps exact",
+    "A14": "trained, and the tool died while the report was written, an older one lying there (2): resume writes it, trains nothing",
     "A17": "exit code 0 with no file, no tensors, NaN, an epoch short, an old file copied there (5): failed with that reason",
     "A18": "a crash in native code after a good final file: succeeded, told as a warning, exit code 0 or 1 by the findings alone",
     "A19": "the same step ends two attempts: no third, and it is told; mistakes are never tried again",
@@ -257,6 +261,28 @@ def test_a_run_whose_tool_died_before_the_report_is_reported(runs: Runs) -> None
     assert done is not None
     assert (runs.rundir.root / "report.html").is_file()
     assert (runs.history.ending, len(runs.history.attempts)) == ("succeeded", 1)
+    assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
+
+
+@pytest.mark.parametrize(("fault", "cause"), [({}, "ok"), ({"1": {"do": "segv-after-save"}}, "exit-error")])
+def test_a_run_whose_tool_died_while_the_report_was_written_is_reported(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, fault: dict[str, dict[str, object]], cause: str
+) -> None:
+    def die(_case: object, rundir: RunDir, *_: object, **__: object) -> Finished:
+        rundir.report_json.write_text("that of an earlier attempt", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(judged, "report_own", die)
+        with pytest.raises(KeyboardInterrupt):
+            runs.whole(fault)
+    assert (runs.history.ending, runs.history.is_reported) == ("succeeded", False)
+    done = pipeline.resume_run(runs.rundir.root, runs.heard, "en")
+    assert done is not None
+    assert done.report.case.outcome is not None
+    assert done.report.case.outcome.cause == cause
+    assert json.loads(runs.rundir.report_json.read_text())["outcome"]["cause"] == cause
+    assert runs.history.is_reported
     assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.core.observation import Checkpoint
     from orchestrator.core.rundir import RunDir
     from orchestrator.run.process.launched import Launched
+    from orchestrator.run.records.history import History
 
 LAST_LINES = 20
 TRACEBACK_LINES = 60
@@ -25,9 +26,6 @@ _ENDING_SIGNALS = {"SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"}
 _ENDING_EXITS = {129, 130, 137, 143}
 """What a shell makes of these signals."""
 _WINDOWS_CRASH = {3221225477, -1073741819}
-
-
-TRAINED = Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
 
 
 class _Said(NamedTuple):
@@ -67,6 +65,15 @@ def judge_outcome(
     return Outcome(said.ending, launched.exit_code, said.cause, message, launched.seconds, launched.first_step_s, shown)
 
 
+def outcome_of_trained(history: History) -> Outcome:
+    """Return how a run ended whose final file is published and whose tool died before it could tell: by its journal."""
+    last = history.attempts[-1]
+    cause = last.cause if last.ending == Ending.SUCCEEDED.value else "ok"
+    message = {"rescued": _RESCUED, "exit-error": _exit_error(last.exit_code)}.get(cause, _TRAINED)
+    seconds = [attempt.seconds for attempt in history.attempts]
+    return Outcome(Ending.SUCCEEDED, last.exit_code, cause, message, sum(seconds) if all(seconds) else None)
+
+
 def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoint: Checkpoint | None) -> _Said:
     is_saved = any(last_words.MODEL_SAVED in line for line in launched.tail)
     wrong = problem_of_file(rundir, checkpoint, launched.began_at, output_name)
@@ -80,23 +87,14 @@ def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoi
     if launched.exit_code == 0:
         return _ended_without_error(launched, bad_file, is_saved=is_saved)
     if is_saved and bad_file is None:
-        return _Said(
-            Ending.SUCCEEDED,
-            "exit-error",
-            Text(
-                f"trained; the final file is whole, but the trainer then ended with exit code {launched.exit_code}",
-                f"训练完成，最终文件完好，但训练器随后以退出码 {launched.exit_code} 结束",
-            ),
-            _last(launched.tail),
-        )
+        return _Said(Ending.SUCCEEDED, "exit-error", _exit_error(launched.exit_code), _last(launched.tail))
     return _failed(launched)
 
 
 def _trained(launched: Launched) -> _Said:
     if launched.is_rescued:
         return _Said(Ending.SUCCEEDED, "rescued", _RESCUED, _last(launched.tail))
-    words = TRAINED
-    return _Said(Ending.SUCCEEDED, "ok", words)
+    return _Said(Ending.SUCCEEDED, "ok", _TRAINED)
 
 
 def _steps_short(checkpoint: Checkpoint | None, planned: int | None) -> _Said | None:
@@ -249,6 +247,14 @@ def _crashed(last: str) -> Text:
     return Text(f"the trainer crashed: {shown}", f"训练器崩溃：{shown}")
 
 
+def _exit_error(code: int | None) -> Text:
+    return Text(
+        f"trained; the final file is whole, but the trainer then ended with exit code {code}",
+        f"训练完成，最终文件完好，但训练器随后以退出码 {code} 结束",
+    )
+
+
+_TRAINED = Text("trained; the final file is saved and whole", "训练完成，最终文件已保存且完好")
 _GPU_FULL = Text(
     "the GPU ran out of memory; turn on `gradient_checkpointing`, halve `train_batch_size` or `resolution`, "
     "and close other programs that use the GPU",
