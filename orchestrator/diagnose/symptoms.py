@@ -22,6 +22,7 @@ def _row(pattern: str, cause: Text, fix: Text) -> Symptom:
     return Symptom(re.compile(pattern, re.IGNORECASE), cause, fix)
 
 
+_LOST = r"Connection closed by peer|ncclRemoteError|remote process exited or there was a network error"
 SYMPTOMS: tuple[Symptom, ...] = (
     _row(
         r"size mismatch|Error\(s\) in loading state_dict",
@@ -118,6 +119,11 @@ SYMPTOMS: tuple[Symptom, ...] = (
         Text("Set `train.num_processes: 1`.", "设 `train.num_processes: 1`。"),
     ),
     _row(
+        _LOST,
+        Text("Another process of this run had ended before; this one only missed it.", "这次训练的另一个进程先结束，此处只是与它失去连接。"),
+        Text("Look for the first error of the other processes above that line.", "请在该行之前查找其他进程的第一个错误。"),
+    ),
+    _row(
         r"SIGKILL|exit status -9|^Killed|\bKilled$",
         Text("The system killed the trainer, mostly because main memory ran out.", "系统强行结束了训练器，多半是内存耗尽。"),
         Text(
@@ -134,6 +140,11 @@ def match_symptom(words: str) -> Symptom | None:
     if module is not None:
         return _missing(module)
     return next((symptom for symptom in SYMPTOMS if symptom.pattern.search(words)), None)
+
+
+def is_lost_connection(words: str) -> bool:
+    """Return whether a process only says that it lost the others, as gloo and NCCL put it."""
+    return bool(re.search(_LOST, words))
 
 
 _MISSING = (

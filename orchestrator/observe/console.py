@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.core.first_failed import FirstFailedReader
 from orchestrator.core.observation import LogEvent
 from orchestrator.observe.console_kinds import match_message
 
@@ -39,7 +40,7 @@ RECORD: Final = re.compile(
 )
 """One record of rich's logging: time (blank within the same second), level, message, source."""
 _SOURCE = re.compile(r"(?:^|\s+)(?P<source>[\w.-]+\.py:\d{1,7}) *$")
-_PREFIX = re.compile(r"\[(?P<rank>rank\d{1,5}|default\d{1,5}|\d{1,5})\]: ?")
+_PREFIX = re.compile(r"\[(?:rank|default)?(?P<rank>\d{1,5})\]: ?")
 _EXCEPTION = re.compile(r"(?P<name>(?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{2,80})(?:: ?(?P<message>.*))?$")
 _FRAME = re.compile(r'\s+File "(?P<file>[^"]{1,1000})", line (?P<line>\d{1,9})(?:, in (?P<name>.{1,200}))?')
 _MEMORY = re.compile(
@@ -90,6 +91,7 @@ class ConsoleParser:
         self._tracebacks: dict[str, list[str]] = {}
         self._block: tuple[int, int | None, bool] | None = None
         self._validating: dict[bool, int] = {}
+        self._summary = FirstFailedReader()
 
     def feed(self, line: str) -> LogEvent | None:
         """Return what `line` means, or None. Kinds and their values: `console_kinds.KINDS`."""
@@ -150,6 +152,10 @@ class ConsoleParser:
         prefix = _PREFIX.match(text)
         rank = prefix["rank"] if prefix else ""
         body = text[prefix.end() :] if prefix else text
+        first = self._summary.feed(body)
+        if first is not None:
+            values = {"rank": first.rank, "exit_status": first.exit_code, "signal": first.signal}
+            return self._event("first-failed", values, first.text)
         if body.startswith("Traceback (most recent call last)"):
             self._tracebacks[rank] = []
             return None
@@ -233,10 +239,12 @@ class ConsoleParser:
             # Another process or stream speaks in between.
             return self._read_message(body.strip(), "")
         del self._tracebacks[rank]
-        return self._failure(match["name"], match["message"] or "", frames[-1] if frames else "", body)
+        return self._failure(match["name"], match["message"] or "", frames[-1] if frames else "", body, rank)
 
-    def _failure(self, name: str, message: str, where: str, text: str) -> LogEvent:
+    def _failure(self, name: str, message: str, where: str, text: str, rank: str = "") -> LogEvent:
         values: dict[str, Any] = {"exception": name, "message": message[:MAX_TEXT_CHARACTERS], "where": where}
+        if rank:
+            values["rank"] = int(rank)
         whole = f"{name}: {message}"
         if name.endswith(("CalledProcessError", "ChildFailedError")):
             exit_match = _EXIT.search(message)

@@ -9,8 +9,10 @@ from orchestrator.core.observation import Observations
 from orchestrator.diagnose.rule import Case
 from orchestrator.diagnose.rules.trainer_crashed import RULE
 from orchestrator.diagnose.symptoms import SYMPTOMS, match_symptom
+from orchestrator.observe.console import ConsoleParser
 from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
+from tests.several_processes import KILLED, OTHERS, OWN_ERROR
 
 
 def _crashed(text: str, kind: str = "traceback") -> Case:
@@ -48,6 +50,28 @@ def test_frequent_symptoms_are_told_with_their_cause(words: str, cause: str) -> 
     assert cause in finding.message.en
     assert finding.confidence is Confidence.HIGH
     assert finding.evidence[0].value == words[:200]
+
+
+@pytest.mark.parametrize(
+    ("said", "words", "cause"),
+    [
+        (KILLED, "process 1 failed first: exitcode -9 (SIGKILL)", "killed"),
+        (OWN_ERROR, "KeyError: 'one'", "KeyError"),
+        (OTHERS, "RuntimeError: [pair.cc:553]", "had ended before"),
+        (
+            KILLED + "[rank0]: Traceback (most recent call last):\n[rank0]: ValueError: later",
+            "ValueError: later",
+            "later",
+        ),
+    ],
+    ids=["killed", "own error", "others only", "an earlier attempt's"],
+)
+def test_of_several_processes_the_first_that_failed_is_told(said: str, words: str, cause: str) -> None:
+    parser = ConsoleParser()
+    seen = Observations(events=tuple(filter(None, map(parser.feed, said.splitlines()))))
+    finding = catches(RULE, Case(observations=seen, outcome=outcome(Ending.FAILED, "crash", 1)), Severity.STOP)
+    assert str(finding.evidence[0].value).startswith(words)
+    assert cause in finding.message.en
 
 
 @pytest.mark.parametrize(

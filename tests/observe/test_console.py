@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.observe.console import ConsoleParser, clean
 from orchestrator.observe.console_kinds import KINDS, WORDINGS
+from tests.several_processes import KILLED, OWN_ERROR
 
 if TYPE_CHECKING:
     from orchestrator.core.observation import LogEvent
@@ -168,6 +169,7 @@ def test_every_kind_is_documented_and_every_documented_kind_is_tried_here() -> N
         "traceback",
         "out-of-memory",
         "disk-full",
+        "first-failed",
         "launcher-error",
         "interrupted",
     }
@@ -278,6 +280,13 @@ def test_tracebacks_of_two_processes_do_not_mix() -> None:
     one = [f"[rank1]: {line}" for line in (*TRACEBACK, "KeyError: 'one'")]
     mixed = [line for pair in zip(zero, one, strict=True) for line in pair]
     assert [e.values["message"] for e in feed_all(*mixed)] == ["zero", "'one'"]
+
+
+def test_of_several_processes_the_first_that_failed_is_told() -> None:
+    *_, launcher, first = feed_all(*KILLED.splitlines())
+    assert (launcher.kind, first.kind) == ("launcher-error", "first-failed")
+    assert first.values == {"rank": 1, "exit_status": -9, "signal": "SIGKILL"}
+    assert [e.values.get("rank") for e in feed_all(*OWN_ERROR.splitlines()) if e.kind == "traceback"] == [1, 0]
 
 
 def test_a_bar_and_a_record_inside_a_traceback_are_still_seen() -> None:

@@ -18,6 +18,7 @@ from orchestrator.run.process.oom_kills import count_oom_kills
 from orchestrator.run.process.outcome import judge_outcome
 from orchestrator.run.process.patience import Limits, Patience
 from orchestrator.run.records.model import Ending
+from tests.several_processes import KILLED, OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,20 @@ def test_ranks_and_colours_do_not_hide_a_traceback(rundir: RunDir) -> None:
         "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ",
     )
     assert judge_outcome(Launched(1, 1.0, 0.1, tail=tail), rundir).message.en == "the trainer crashed: ValueError: x"
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "quoted"),
+    [(KILLED, "killed", ""), (OUT_OF_MEMORY, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory")],
+    ids=["killed", "out of memory"],
+)
+def test_of_several_processes_the_first_that_failed_counts(rundir: RunDir, said: str, cause: str, quoted: str) -> None:
+    outcome = judge_outcome(Launched(1, 1.0, 0.1, tail=tuple(said.splitlines())), rundir)
+    assert outcome.cause == cause
+    if quoted:
+        assert outcome.last_lines[-1].startswith(quoted)
+        assert not any("Connection closed" in line for line in outcome.last_lines)
+        assert len(outcome.last_lines) == 3
 
 
 @pytest.mark.parametrize("launcher", [True, False])

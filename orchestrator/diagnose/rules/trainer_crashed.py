@@ -11,7 +11,8 @@ The run did not finish. What was saved before is kept.
 ## How we tell
 
 The exit code and the last exception in the console. The launcher's own error ("returned non-zero exit status 1") only repeats that
-something above it failed, and is not taken. About twenty frequent symptoms are told with their cause.
+something above it failed, and is not taken. Of several processes the one that failed first counts, as torch's launcher tells; the
+others' errors (a lost connection) only follow from it. About twenty frequent symptoms are told with their cause.
 
 ## What to change
 
@@ -36,7 +37,7 @@ from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, events, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.symptoms import match_symptom, missing_module
+from orchestrator.diagnose.symptoms import is_lost_connection, match_symptom, missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 ENDED_BADLY = ("traceback", "argument-error", "killed", "model-not-found")
 CONSEQUENCES = ("launcher-error",)
+FIRST_FAILED = "first-failed"
 MOST_CHARACTERS = 200
 """Of the trainer's last words in one line."""
 
@@ -57,7 +59,7 @@ def check(case: Case) -> Iterator[Finding]:
     if case.observations is None and case.outcome is None:
         yield SAYS.not_applicable(NO_RUN)
         return
-    lines = events(case, *ENDED_BADLY) or events(case, *CONSEQUENCES)
+    lines = _what_ended_it(case)
     if case.outcome is not None and case.outcome.cause == "no-output":
         yield _hung(case.outcome.message)
     elif case.outcome is not None and case.outcome.cause == "exit-error":
@@ -68,6 +70,16 @@ def check(case: Case) -> Iterator[Finding]:
         yield _failed(case, lines)
     else:
         yield SAYS.clear(Text("The trainer did not end with an error.", "训练器没有因错误结束。"))
+
+
+def _what_ended_it(case: Case) -> tuple[LogEvent, ...]:
+    found = events(case, *ENDED_BADLY, FIRST_FAILED)
+    own = tuple(x for x in found if x.kind != FIRST_FAILED)
+    if found and found[-1].kind == FIRST_FAILED:  # else it is of an earlier attempt
+        first, rank = found[-1], found[-1].values["rank"]
+        own = () if first.values["signal"] else tuple(x for x in own if x.values.get("rank", rank) == rank)
+        return own or (first,)
+    return tuple(x for x in own if not is_lost_connection(x.text)) or own or events(case, *CONSEQUENCES)
 
 
 def _has_failed(case: Case, lines: tuple[LogEvent, ...]) -> bool:

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.core.first_failed import first_failed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -16,7 +18,8 @@ MODEL_SAVED = "model saved."
 NO_DATA = "No data found"
 MESSAGE_LINES = 12
 _LAUNCHER = re.compile(r"CalledProcessError|ChildFailedError")
-_NOISE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|^\[(?:rank|default)?\d+\]:\s?")
+_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_RANK = re.compile(r"^\[(?:rank|default)?(?P<rank>\d+)\]:\s?")
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?::\s.*|)$")
 _ARGUMENTS = re.compile(r"^\S+\.py: error: (.+)$")
 _SIGNAL = re.compile(r"died with <Signals\.(\w+)")
@@ -43,17 +46,29 @@ class Crash:
     """The line with the exception's name and message."""
     message: str
     """That line and the further lines of a long message."""
+    at: int
+    """Where it begins in the output."""
+    rank: int | None = None
+    """Of several processes the one that said it, where it says which it is."""
 
 
 def plain(line: str) -> str:
     """Return a line without colours and without the rank that a multi-process launch puts before it."""
-    return _NOISE.sub("", line)
+    return _RANK.sub("", _COLOUR.sub("", line))
 
 
 def innermost(lines: Sequence[str]) -> Crash | None:
-    """Return the trainer's own last traceback. The launcher's, which only repeats the exit code, does not count."""
-    own = [found for found in _tracebacks([plain(line) for line in lines]) if not _LAUNCHER.search(found.last)]
-    return own[-1] if own else None
+    """Return the trainer's own last traceback. The launcher's, which only repeats the exit code, does not count.
+
+    Of several processes that of the one that failed first counts; where that one was ended by a signal there is none: the
+    others only miss it.
+    """
+    first = first_failed(plain(line) for line in lines)
+    if first is not None and first.signal is not None:
+        return None
+    own = [found for found in _tracebacks(lines) if not _LAUNCHER.search(found.last)]
+    of_first = [found for found in own if first is not None and found.rank in (first.rank, None)]
+    return max(of_first or own, key=lambda found: found.at, default=None)
 
 
 def refused_argument(lines: Sequence[str]) -> str | None:
@@ -63,7 +78,8 @@ def refused_argument(lines: Sequence[str]) -> str | None:
 
 def killing_signal(lines: Sequence[str]) -> str | None:
     """Return the signal that ended the trainer, as its launcher tells: `SIGKILL`."""
-    return _last_match(_SIGNAL, lines)
+    first = first_failed(plain(line) for line in lines)
+    return (first.signal if first is not None else None) or _last_match(_SIGNAL, lines)
 
 
 def has_gpu_memory_error(text: str) -> bool:
@@ -95,8 +111,19 @@ def without_home(text: str, home: Path | None = None) -> str:
     return re.sub(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", "~", text)
 
 
-def _tracebacks(lines: list[str]) -> list[Crash]:
-    """Return all tracebacks. One may begin behind a progress bar on the same line."""
+def _tracebacks(lines: Sequence[str]) -> list[Crash]:
+    """Return all tracebacks. One may begin behind a progress bar on the same line; several processes write into one another."""
+    said: dict[int | None, list[tuple[int, str]]] = {}
+    for number, line in enumerate(lines):
+        text = _COLOUR.sub("", line)
+        prefix = _RANK.match(text)
+        rank = int(prefix["rank"]) if prefix else None
+        said.setdefault(rank, []).append((number, text[prefix.end() :] if prefix else text))
+    return [crash for rank, own in said.items() for crash in _of_one_process(own, rank)]
+
+
+def _of_one_process(numbered: list[tuple[int, str]], rank: int | None) -> list[Crash]:
+    lines = [line for _, line in numbered]
     found = []
     start: int | None = None
     for number, line in enumerate(lines):
@@ -106,7 +133,7 @@ def _tracebacks(lines: list[str]) -> list[Crash]:
             if _EXCEPTION.match(line):
                 end = _end_of_message(lines, number)
                 shown = (TRACEBACK, *lines[start + 1 : end])
-                found.append(Crash(shown, line, "\n".join(lines[number:end])))
+                found.append(Crash(shown, line, "\n".join(lines[number:end]), numbered[start][0], rank))
             start = None
     return found
 

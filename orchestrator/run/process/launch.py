@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 LADDER: tuple[tuple[float, Push], ...] = ((0.0, "interrupt"), (5.0, "terminate"), (10.0, "kill"))
 """Seconds after the wish to stop -> what the group is sent."""
-TAIL_LINES = 400
+TAIL_LINES = 1000
+"""Eight processes that fail together say about 500."""
 TAIL_LINE_CHARACTERS = 2000
 ANSWER_S = 2.0
 """What is printed so soon after the stacks were asked for may be the answer, which is no sign of life."""

@@ -1,0 +1,66 @@
+"""What two processes of real sd-scripts print when one of them dies: recorded, shortened, `SIGKILL` and memory put in by hand."""
+
+from __future__ import annotations
+
+OTHERS = """\
+[rank0]: Traceback (most recent call last):
+[rank0]:   File "/sd-scripts/train_network.py", line 1913, in <module>
+[rank0]:     trainer.train(args)
+[rank0]:   File "/venv/torch/distributed/distributed_c10d.py", line 3252, in all_reduce
+[rank0]:     work.wait()
+[rank0]: RuntimeError: [pair.cc:553] Connection closed by peer [127.0.0.1]:27819. This is typically caused by a remote worker crashing.
+"""
+"""Of the process that misses the other one."""
+_HEAD = """\
+W1129 21:09:02.143000 23106 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 23114 closing signal SIGTERM
+E1129 21:09:02.211000 23106 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: {code}) local_rank: 1 (pid: 23115)
+Traceback (most recent call last):
+  File "/venv/accelerate/commands/launch.py", line 825, in multi_gpu_launcher
+    distrib_run.run(args)
+    raise ChildFailedError(
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+=======================================================
+/orchestrator/telemetry/launcher.py FAILED
+-------------------------------------------------------
+Failures:
+[1]:
+  time      : 2026-11-29_21:09:02
+  host      : localhost
+  rank      : 0 (local_rank: 0)
+  exitcode  : -15 (pid: 23114)  (SIGTERM)
+  error_file: <N/A>
+  traceback : Signal 15 (SIGTERM) received by PID 23114
+-------------------------------------------------------
+Root Cause (first observed failure):
+[0]:
+  time      : 2026-11-29_21:09:02
+  host      : localhost
+  rank      : 1 (local_rank: 1)
+  exitcode  : {code} (pid: 23115) {signal}
+  error_file: <N/A>
+  traceback : Signal 9 (SIGKILL) received by PID 23115
+=======================================================
+"""
+KILLED = OTHERS + _HEAD.format(code=-9, signal=" (SIGKILL)")
+"""Process 1 was killed."""
+OWN_ERROR = (
+    """\
+[rank1]: Traceback (most recent call last):
+[rank1]:   File "/sd-scripts/train_network.py", line 1913, in <module>
+[rank1]: KeyError: 'one'
+"""
+    + OTHERS
+    + _HEAD.format(code=1, signal="")
+)
+"""Process 1 had an error of its own."""
+OUT_OF_MEMORY = (
+    """\
+[rank1]: Traceback (most recent call last):
+[rank0]: Traceback (most recent call last):
+[rank1]:   File "/sd-scripts/train_network.py", line 1913, in <module>
+[rank1]: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.
+"""
+    + OTHERS.partition("\n")[2]
+    + _HEAD.format(code=1, signal="")
+)
+"""Process 1 ran out of memory; both wrote at once."""
