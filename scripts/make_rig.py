@@ -2,6 +2,7 @@
 
     python scripts/make_rig.py environment                   put sitecustomize.py into this interpreter's site-packages
     python scripts/make_rig.py base OUT small|full|trained   an SD1.x base in diffusers layout, with OUT/tokcache
+    python scripts/make_rig.py base OUT sdxl                 an SDXL base, random and narrow
     python scripts/make_rig.py parsers CHECKOUT OUT.json     the trainer's real argparse options
 
 `small` and `full` have random weights, the second at the real widths. `trained` has the widths of `small` and learns the
@@ -28,12 +29,14 @@ def install_environment() -> None:
 
 def make_base(args: argparse.Namespace) -> None:
     """Write a base to `args.out`."""
-    from rig_base import write_random_base, write_trained_base
+    from rig_base import write_random_base, write_sdxl_base, write_trained_base
 
     if args.kind == "trained":
         write_trained_base(
             args.out, pictures=args.pictures, vae_steps=args.vae_steps, unet_steps=args.unet_steps, seed=args.seed
         )
+    elif args.kind == "sdxl":
+        write_sdxl_base(args.out)
     else:
         write_random_base(args.out, args.kind)
 
@@ -52,7 +55,7 @@ def main() -> None:
     verbs.add_parser("environment")
     base = verbs.add_parser("base")
     base.add_argument("out", type=Path)
-    base.add_argument("kind", choices=("small", "full", "trained"))
+    base.add_argument("kind", choices=("small", "full", "trained", "sdxl"))
     base.add_argument("--pictures", type=int, default=12000)
     base.add_argument("--vae-steps", type=int, default=700)
     base.add_argument("--unet-steps", type=int, default=3000)

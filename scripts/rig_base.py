@@ -1,7 +1,7 @@
-"""The SD1.x bases of the rig: random at two widths, or trained on the pictures this project draws itself.
+"""The bases of the rig: SD1.x, random at two widths or trained on the pictures this project draws itself; SDXL, random and narrow.
 
-Everything but the U-Net's widths is what real SD1.x has: the layout, the noise schedule, 77 tokens, latents of an eighth
-of the picture's side, scaled by 0.18215. Run with the trainer's interpreter (torch, diffusers, transformers).
+Everything but the widths is what the real ones have: the layout, the noise schedule, 77 tokens, latents of an eighth
+of the picture's side, scaled by 0.18215 (SDXL: 0.13025). Run with the trainer's interpreter (torch, diffusers, transformers).
 """
 
 from __future__ import annotations
@@ -10,21 +10,29 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from make_pocket_base import confetti, encode_all, say, scenes, train_unet, train_vae
 from pocket_architecture import END, START
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 TEXT_WIDTH = 64
 SD1_SCALE = 0.18215  # the trainer multiplies latents by this whatever the base's own configuration says
 SMALL_WIDTHS = (32, 64, 64, 64)
+SDXL_SCALE = 0.13025
+SDXL_WIDTHS = (32, 64, 128)  # the trainer multiplies one number by 1, 2 and 4; a head is 64 wide
 VOCABULARY = 2000
 POCKET_VAE = Path(__file__).resolve().parents[1] / "orchestrator/backends/pocket/base/vae"
 
 
-def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
-    """A CLIP tokenizer in the trainer's cache layout: every byte is a token, the words of `captions` are whole."""
+def make_tokenizer(captions: list[str], out: Path, name: str = "openai/clip-vit-large-patch14") -> CLIPTokenizer:
+    """A CLIP tokenizer in the trainer's cache, as that of `name`: every byte is a token, the words of `captions` are whole."""
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = normalizers.Lowercase()
     learner.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -34,7 +42,7 @@ def make_tokenizer(captions: list[str], out: Path) -> CLIPTokenizer:
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in learned]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     names = [*alphabet, *(f"{x}</w>" for x in alphabet), *(pair.replace(" ", "") for pair in merges), START, END]
-    cache = out / "tokcache" / "openai_clip-vit-large-patch14"
+    cache = out / "tokcache" / name.replace("/", "_")
     cache.mkdir(parents=True, exist_ok=True)
     vocabulary = {name: index for index, name in enumerate(dict.fromkeys(names))}
     (cache / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
@@ -55,12 +63,12 @@ def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     )  # fmt: skip
 
 
-def new_vae() -> AutoencoderKL:
+def new_vae(scale: float = SD1_SCALE) -> AutoencoderKL:
     """The autoencoder: each side of the picture is divided by 8."""
     return AutoencoderKL(
         block_out_channels=(16, 32, 48, 48), down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=1, latent_channels=4, norm_num_groups=8,
-        sample_size=64, mid_block_add_attention=False, scaling_factor=SD1_SCALE,
+        sample_size=64, mid_block_add_attention=False, scaling_factor=scale,
     )  # fmt: skip
 
 
@@ -112,6 +120,37 @@ def write_random_base(out: Path, kind: str) -> None:
     torch.manual_seed(0)
     tokenizer = make_tokenizer([], out)
     save_pipeline(out, new_vae(), new_text_encoder(tokenizer), new_unet(kind), tokenizer)
+
+
+def write_sdxl_base(out: Path) -> None:
+    """A base of random weights: both text encoders as wide as the trainer wants them, the U-Net at a tenth of its width."""
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer([], out)
+    tokenizer_2 = make_tokenizer([], out, "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k")
+    shared = {
+        "vocab_size": len(tokenizer), "max_position_embeddings": 77, "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id, "intermediate_size": 64,
+    }  # fmt: skip
+    # the trainer takes the output of the eleventh layer of the first, of the last but one of the second
+    text = CLIPTextConfig(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, **shared)
+    text_2 = CLIPTextConfig(
+        hidden_size=1280, num_hidden_layers=2, num_attention_heads=20, projection_dim=1280, **shared
+    )
+    unet = UNet2DConditionModel(
+        sample_size=8, cross_attention_dim=2048, block_out_channels=SDXL_WIDTHS,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2, 10), attention_head_dim=tuple(max(1, w // 64) for w in SDXL_WIDTHS),
+        use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=1280 + 6 * 256,
+    )  # fmt: skip
+    scheduler = DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
+    )
+    StableDiffusionXLPipeline(
+        vae=new_vae(SDXL_SCALE), text_encoder=CLIPTextModel(text), text_encoder_2=CLIPTextModelWithProjection(text_2),
+        tokenizer=tokenizer, tokenizer_2=tokenizer_2, unet=unet, scheduler=scheduler,
+    ).save_pretrained(out)  # fmt: skip
 
 
 @torch.no_grad()

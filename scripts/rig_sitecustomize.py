@@ -4,8 +4,10 @@ It belongs into the site-packages of the *trainer's* environment, as `sitecustom
 1. torchvision's wheels are built for CUDA torch; with a CPU torch their import fails on operators that do not exist.
    Declaring them is enough, nothing here ever calls them.
 2. With SD_SMALL_UNET=1 in the environment, the widths of the SD1.x U-Net (module constants of `library.original_unet`)
-   become 32, 64, 64, 64, so that a step takes tens of milliseconds instead of two seconds. All other code of the trainer
-   stays what it is.
+   become 32, 64, 64, 64, those of SDXL's 32, 64, 128, so that a step takes tens of milliseconds instead of two seconds. All
+   other code of the trainer stays what it is.
+3. On several CPU processes accelerate wraps models without gradients too, which torch refuses; on GPUs it leaves them as they
+   are. Here it does so on CPUs as well.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
 SMALL = (32, 64, 64, 64)
@@ -31,7 +33,8 @@ class _AfterImport(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if name == "torchvision" and not _AfterImport.busy:
             _declare_torchvision_operators()
-        if name != "library.original_unet" or os.environ.get("SD_SMALL_UNET") != "1":
+        mend = _MENDS.get(name)
+        if mend is None:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:
@@ -40,12 +43,38 @@ class _AfterImport(importlib.abc.MetaPathFinder):
 
         def exec_module(module: Any) -> None:
             run(module)
-            module.BLOCK_OUT_CHANNELS = SMALL
-            module.TIMESTEP_INPUT_DIM = SMALL[0]
-            module.TIME_EMBED_DIM = SMALL[0] * 4
+            mend(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+
+def _shrink(module: Any) -> None:
+    module.BLOCK_OUT_CHANNELS = SMALL
+    module.TIMESTEP_INPUT_DIM = SMALL[0]
+    module.TIME_EMBED_DIM = SMALL[0] * 4
+
+
+def _shrink_sdxl(module: Any) -> None:
+    module.MODEL_CHANNELS = SMALL[0]
+    module.TIME_EMBED_DIM = SMALL[0] * 4
+
+
+def _leave_frozen_models(module: Any) -> None:
+    prepare = module.Accelerator.prepare_model
+
+    def prepare_model(
+        self: Any, model: Any, device_placement: bool | None = None, evaluation_mode: bool = False
+    ) -> Any:
+        is_frozen = not any(parameter.requires_grad for parameter in model.parameters())
+        return prepare(self, model, device_placement, evaluation_mode or is_frozen)
+
+    module.Accelerator.prepare_model = prepare_model
+
+
+_MENDS: dict[str, Callable[[Any], None]] = {"accelerate.accelerator": _leave_frozen_models}
+if os.environ.get("SD_SMALL_UNET") == "1":
+    _MENDS |= {"library.original_unet": _shrink, "library.sdxl_original_unet": _shrink_sdxl}
 
 
 def _declare_torchvision_operators() -> None:

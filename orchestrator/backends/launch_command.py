@@ -30,6 +30,11 @@ ENVIRONMENT: Mapping[str, str] = {
     "WANDB_MODE": "disabled",  # nothing leaves the machine
 }
 
+_FREE_PORT: Mapping[str, str] = {"PET_STANDALONE": "1", "PET_LOCAL_ADDR": "127.0.0.1"}
+"""Told to torch.distributed.run: the processes of a run meet at a free port that it takes itself, so that two runs on one machine
+do not. With `--main_process_port 0` alone those of accelerate 1.6.0, sd-scripts' pin, look for each other at port 0 for ever
+(huggingface/accelerate, issue 3175); without it accelerate refuses to begin while anything listens on 29500."""
+
 
 def accelerate_config(num_processes: int, mixed_precision: str, *, is_cpu: bool) -> str:
     """Return the text of the run's own accelerate configuration (JSON)."""
@@ -87,12 +92,11 @@ def launch_command(
     if is_cpu:
         argv.append("--cpu")
     elif num_processes > 1:
-        # Port 0: accelerate takes a free one, so that two runs on one machine do not meet.
         argv += ["--multi_gpu", "--main_process_port", "0"]
     if is_recorded:
         argv += [str(trainer.launcher), TELEMETRY_JSON]
     argv += [str(script), "--config_file", TRAIN_TOML]
-    environment = dict(ENVIRONMENT)
+    environment = {**ENVIRONMENT, **(_FREE_PORT if num_processes > 1 else {})}
     if is_offline:
         environment["HF_HUB_OFFLINE"] = "1"
     return Command(tuple(argv), environment)

@@ -20,8 +20,7 @@ METADATA_BYTES: Final = 4096
 STATE_FILES: Final = 7
 """The folder, its five files and their sums."""
 _STATE_FIXED_BYTES: Final = 18_000
-"""`random_states_0.pkl`, `scheduler.bin` and `train_state.json`."""
-_RANK_BYTES: Final = 16_000
+"""`random_states_0.pkl`, `scheduler.bin` and `train_state.json`. Of several processes the trainer lets the first one alone save."""
 _PRECISION_BYTES: Final = {"float": 4, "fp16": 2, "bf16": 2}
 _PRUNING: Final = ("save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state", "save_last_n_steps_state")
 _ENTRY: Final = '"{}":{{"dtype":"F32","shape":{},"data_offsets":[{},{}]}},'
@@ -126,8 +125,7 @@ def state_bytes(plan: Plan, size: NetworkSize) -> int:
     optimizer = str(plan.option("optimizer_type") or "")
     args = plan.option("optimizer_args")
     kept = optimizer_bytes(size.tensors, optimizer, args if isinstance(args, (list, tuple)) else (), value_bytes=each)
-    small = _STATE_FIXED_BYTES + _RANK_BYTES * (plan.num_processes - 1)
-    return tensor_file_bytes(size.tensors, each, 30) + kept + small
+    return tensor_file_bytes(size.tensors, each, 30) + kept + _STATE_FIXED_BYTES
 
 
 def tensor_file_bytes(tensors: Iterable[Tensor], value_bytes: int, metadata_bytes: int) -> int:

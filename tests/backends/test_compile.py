@@ -253,6 +253,7 @@ def test_several_processes_take_a_free_port() -> None:
     argv = build.commands[0].argv
     assert "--multi_gpu" in argv
     assert argv[argv.index("--main_process_port") + 1] == "0"
+    assert build.commands[0].environment["PET_STANDALONE"] == "1"
     assert json.loads(build.files["accelerate.json"])["distributed_type"] == "MULTI_GPU"
 
 
