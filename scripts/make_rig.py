@@ -3,6 +3,7 @@
     python scripts/make_rig.py environment                   put sitecustomize.py into this interpreter's site-packages
     python scripts/make_rig.py base OUT small|full|trained   an SD1.x base in diffusers layout, with OUT/tokcache
     python scripts/make_rig.py base OUT sdxl                 an SDXL base, random and narrow
+    SD_SMALL_UNET=1 python scripts/make_rig.py base OUT flux|sd3 --checkout CHECKOUT    FLUX.1 or SD 3.5: four files
     python scripts/make_rig.py parsers CHECKOUT OUT.json     the trainer's real argparse options
 
 `small` and `full` have random weights, the second at the real widths. `trained` has the widths of `small` and learns the
@@ -35,6 +36,10 @@ def make_base(args: argparse.Namespace) -> None:
         write_trained_base(
             args.out, pictures=args.pictures, vae_steps=args.vae_steps, unet_steps=args.unet_steps, seed=args.seed
         )
+    elif args.kind in ("flux", "sd3"):
+        from rig_transformers import write_flux_base, write_sd3_base
+
+        (write_flux_base if args.kind == "flux" else write_sd3_base)(args.out, args.checkout)
     elif args.kind == "sdxl":
         write_sdxl_base(args.out)
     else:
@@ -55,7 +60,8 @@ def main() -> None:
     verbs.add_parser("environment")
     base = verbs.add_parser("base")
     base.add_argument("out", type=Path)
-    base.add_argument("kind", choices=("small", "full", "trained", "sdxl"))
+    base.add_argument("kind", choices=("small", "full", "trained", "sdxl", "flux", "sd3"))
+    base.add_argument("--checkout", type=Path, help="sd-scripts; for FLUX.1 and SD 3.5, whose classes are its own")
     base.add_argument("--pictures", type=int, default=12000)
     base.add_argument("--vae-steps", type=int, default=700)
     base.add_argument("--unet-steps", type=int, default=3000)

@@ -32,6 +32,8 @@ CALLED: dict[str, tuple[str, ...]] = {
 CLIP = "clip_grad_norm_"
 TIMESTEP_SCALE = {"anima_train_network": 1000.0}
 """Entries whose `get_noise_pred_and_target` returns timesteps as 0..1 rather than 0..1000."""
+COMPARES_PICTURES = ("sd3_train_network",)
+"""Entries that make a picture of the predicted velocity (noisy - sigma * velocity) and compare that."""
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -48,7 +50,8 @@ class Hooks:
         self.scale = TIMESTEP_SCALE.get(entry, 1.0)
         self.pictures = Pictures(recorder)
         self.originals: dict[str, Callable[..., Any]] = {}
-        self.probe = Probe(recorder, self.pictures, self.originals, self.scale)
+        self.compares_pictures = entry in COMPARES_PICTURES
+        self.probe = Probe(recorder, self.pictures, self.originals, self.scale, self.compares_pictures)
         self._batch: tuple[list[int], list[str]] = ([], [])
         self._has_begun = False
         self._accelerator: Any = None
@@ -161,7 +164,8 @@ class Hooks:
         import torch
 
         prediction, target, timesteps = result[:3]
-        values = torch.stack([timesteps.detach().float() * self.scale, *mean_squares(prediction, target)])
+        at = timesteps.detach().float() * self.scale
+        values = torch.stack([at, *mean_squares(prediction, target, at if self.compares_pictures else None)])
         pictures, captions = self._batch
         self._batch = ([], [])
         self.recorder.samples(MicroStep(values, pictures or [-1] * values.shape[1], captions))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TIMESTEP_OPTIONS = ("min_timestep", "max_timestep", "timestep_sampling", "sigmoid_scale", "discrete_flow_shift")
 UNSUPPORTED = ("DEEPSPEED", "FSDP", "MEGATRON")
 """Ways to spread one model over processes: a forward pass on one of them alone would wait for ever."""
+LEAST_SIGMA = 0.02
 TOLERANCE = 5.0
 """Timesteps may come back in bfloat16 (steps of 4 at 900) or cut to whole numbers."""
 
@@ -36,12 +37,18 @@ class Probe:
     """Decides when to measure, and measures."""
 
     def __init__(
-        self, recorder: Recorder, pictures: Pictures, originals: dict[str, Callable[..., Any]], scale: float
+        self,
+        recorder: Recorder,
+        pictures: Pictures,
+        originals: dict[str, Callable[..., Any]],
+        scale: float,
+        compares_pictures: bool = False,
     ) -> None:
         self._recorder = recorder
         self._pictures = pictures
         self._originals = originals
         self._scale = scale
+        self._compares_pictures = compares_pictures
         self._trainer: Any = None
         self._call: dict[str, Any] = {}
         self._network: Any = None
@@ -248,7 +255,8 @@ class Probe:
         drawn_at = (drawn.float() * self._scale - timestep).abs().max().item()
         if drawn_at > TOLERANCE:
             raise NotPossible(f"the trainer drew a timestep {drawn_at:.0f} away from {timestep:.0f}")
-        return torch.stack(mean_squares(prediction, target), dim=1)
+        at = drawn.float() * self._scale if self._compares_pictures else None
+        return torch.stack(mean_squares(prediction, target, at), dim=1)
 
     def _after_forward(self, batch: ProbeBatch) -> None:
         """Bring swapped blocks back, as validation does after each forward pass without a backward pass."""
@@ -285,8 +293,16 @@ def fix_timestep(args: Any, timestep: float) -> None:
         args.discrete_flow_shift = sigma / (1 - sigma)
 
 
-def mean_squares(prediction: Any, target: Any) -> list[Any]:
-    """Mean squared error and mean squared target of each sample, two float32 tensors (B,)."""
+def mean_squares(prediction: Any, target: Any, of_pictures_at: Any = None) -> list[Any]:
+    """Mean squared error and mean squared target of each sample, two float32 tensors (B,).
+
+    `of_pictures_at`: timesteps (B,), 0..1000, where the trainer compares pictures rather than velocities; both numbers are
+    brought to those of the velocity (noise - picture), as of any other flow model. A picture is off by sigma times what its
+    velocity is off; the noise has mean square 1. Below sigma 0.02 rounding in half precision would be all that is seen.
+    """
     wanted = target.detach().float()
     away = prediction.detach().float() - wanted
-    return [away.square().flatten(1).mean(1), wanted.square().flatten(1).mean(1)]
+    loss, square = away.square().flatten(1).mean(1), wanted.square().flatten(1).mean(1)
+    if of_pictures_at is None:
+        return [loss, square]
+    return [loss / (of_pictures_at / 1000).clamp(min=LEAST_SIGMA).square(), square + 1]

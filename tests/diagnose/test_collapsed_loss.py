@@ -71,9 +71,17 @@ def test_min_snr_moves_the_level() -> None:
     catches(RULE, observed(shown, min_snr_gamma=5.0, **SETTINGS), Severity.STOP)
 
 
-@pytest.mark.parametrize("further", [{"loss_type": "huber"}, {"masked_loss": True}, {"debiased_estimation_loss": True}])
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"loss_type": "huber"},
+        {"masked_loss": True},
+        {"debiased_estimation_loss": True},
+        {"network_module": "networks.lora_sd3"},
+    ],
+)
 def test_another_scale_is_not_judged(further: dict[str, Any]) -> None:
-    catches_not(RULE, observed(LOST, **SETTINGS, **further), Status.INCONCLUSIVE)
+    catches_not(RULE, observed(LOST, **{**SETTINGS, **further}), Status.INCONCLUSIVE)
 
 
 def test_prodigy_has_no_rate_to_change() -> None:
@@ -107,3 +115,21 @@ def test_without_a_probe_the_level_of_the_loss_decides() -> None:
     assert logged is not None
     seen = replace(case.observations, series=logged.series)
     catches_not(RULE, replace(case, observations=seen), Status.CLEAR)
+
+
+@pytest.mark.parametrize(
+    "further", [{}, {"network_module": "networks.lora_flux"}, {"network_weights": "other.safetensors"}]
+)
+def test_a_base_that_predicts_nothing_is_named_whatever_the_family_and_the_loss(further: dict[str, Any]) -> None:
+    case = recorded([0.0] * 8, losses=[1.45, 1.5] * 20, **{**SETTINGS, **further})
+    assert case.observations is not None
+    known = case.observations.telemetry
+    assert known is not None
+    probes = tuple(replace(p, losses=tuple((1.3,) * len(row) for row in p.losses)) for p in known.probes)
+    lost = replace(case, observations=replace(case.observations, telemetry=replace(known, probes=probes)))
+    finding = catches(RULE, lost, Severity.STOP)
+    assert (finding.confidence, finding.state) == (Confidence.HIGH, State.BROKEN)
+    assert "base model itself is at fault" in finding.message.en
+    assert finding.evidence[0].value == pytest.approx(-0.3)
+    assert finding.fix is not None
+    assert finding.fix.changes == ()

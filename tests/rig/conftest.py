@@ -40,6 +40,11 @@ def rig_home(rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def rig_recipe(rig: Path, tmp_path: Path) -> Path:
     """The sd15 preset on the small base, over 16 drawn pictures of two shapes."""
+    return write_recipe(rig, tmp_path, "recipe.yaml")
+
+
+def write_recipe(rig: Path, tmp_path: Path, name: str) -> Path:
+    """Write the recipe `name` of this folder and its pictures."""
     images = tmp_path / "images"
     images.mkdir()
     for index in range(16):
@@ -47,7 +52,7 @@ def rig_recipe(rig: Path, tmp_path: Path) -> Path:
         noise = random.Random(index).randbytes(8 * 8 * 3)
         Image.frombytes("RGB", (8, 8), noise).resize(size).save(images / f"{index:02d}.png")
         (images / f"{index:02d}.txt").write_text(f"zxq, man, number {index}", encoding="utf-8")
-    text = (Path(__file__).parent / "recipe.yaml").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     recipe = tmp_path / "rig.yaml"
     recipe.write_text(text.replace("IMAGES", str(images)).replace("RIG", str(rig)), encoding="utf-8")
     return recipe

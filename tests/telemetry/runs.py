@@ -50,6 +50,7 @@ def train(
     change: Callable[[Hooks], None] | None = None,
     every: int | None = None,
     trigger: str | None = None,
+    entry: str = "toy",
     **changes: Any,
 ) -> Run:
     """A run; without a folder nothing is recorded."""
@@ -57,8 +58,8 @@ def train(
     kind = kind or trainer_class()
     recorder = None
     if folder is not None:
-        recorder = Recorder(Settings(mode, folder, probe_every_steps=every, trigger=trigger), 0, 1, "toy")
-        hooks = Hooks(recorder, Guard(recorder), "toy")
+        recorder = Recorder(Settings(mode, folder, probe_every_steps=every, trigger=trigger), 0, 1, entry)
+        hooks = Hooks(recorder, Guard(recorder), entry)
         hooks.install(kind)
         if change is not None:
             change(hooks)

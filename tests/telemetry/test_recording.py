@@ -275,3 +275,26 @@ def test_batches_may_bring_their_own_paths(tmp_path: Path) -> None:
     assert read(tmp_path)[1] == {
         "k": "pic", "i": 0, "name": "y/z.png", "caption": caption_hash("hello"), "bucket": [16, 8], "held_out": False,
     }  # fmt: skip
+
+
+def test_what_compares_pictures_is_told_as_velocities(tmp_path: Path) -> None:
+    def run(name: str, **facts: Any) -> list[dict[str, Any]]:
+        kind = type("NetworkTrainer", (toy.Flow,), facts)
+        return train(tmp_path / name, kind=kind, entry=name, max_train_steps=1).lines
+
+    plain = run("flux_train_network")
+    pictures = run("sd3_train_network", compares_pictures=True)
+    compared = []
+    for one, other in zip(plain, pictures, strict=True):
+        assert one["k"] == other["k"]
+        if one["k"] == "s" or (one["k"] == "p" and not one["on"]):  # the first step itself is another one
+            compared.append(one["k"])
+            assert other["l"] == approximately(one["l"], 1e-3)
+            assert other["g"] == approximately(one["g"], 0.1)
+    assert set(compared) == {"s", "p"}
+
+
+def approximately(rows: Any, share: float) -> Any:
+    if isinstance(rows[0], list):
+        return [pytest.approx(row, rel=share) for row in rows]
+    return pytest.approx(rows, rel=share)

@@ -255,3 +255,24 @@ if __name__ == "__main__":
 
     trainer = NetworkTrainer()
     trainer.train(arguments(fails_at=int(sys.argv[1]) if sys.argv[1:] else None))
+
+
+class Flow(NetworkTrainer):
+    """Predicts velocities, and compares them, or the pictures that they lead to, as `sd3_train_network.py` does."""
+
+    compares_pictures = False
+
+    def get_noise_pred_and_target(
+        self, args: Any, accelerator: Any, noise_scheduler: Any, latents: Any, batch: Any, text_encoder_conds: Any,
+        unet: Any, network: Any, weight_dtype: Any, train_unet: Any, is_train: bool = True,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:  # fmt: skip
+        latents = latents.repeat(1, 1, 64, 64)  # large enough that noise has mean square 1
+        noise = torch.randn_like(latents)
+        low, high = args.min_timestep or 1, 1000 if args.max_timestep is None else args.max_timestep
+        timesteps = torch.randint(low, high + 1, latents.shape[:1])
+        sigmas = (timesteps / 1000).reshape(-1, 1, 1, 1)
+        noisy = latents * (1 - sigmas) + noise * sigmas
+        velocity = unet(network.lora(noisy[..., :2])).repeat(1, 1, 1, latents.shape[-1] // 2)
+        if self.compares_pictures:
+            return noisy - sigmas * velocity, latents, timesteps, None
+        return velocity, noise - latents, timesteps, None
