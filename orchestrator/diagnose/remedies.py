@@ -40,7 +40,7 @@ def lower_rates(case: Case, factor: float, *, is_safe: bool = True) -> tuple[Cha
         return ()
     share = better / lr
     rates = [rate if rate <= TEXT_SHARE * better else min(rate * share, better) for rate in text_rates(case)]
-    return (Change("train.unet_lr", better, lr, is_safe=is_safe), *_text_change(case, rates, is_safe=is_safe))
+    return (Change("train.unet_lr", better, lr, is_safe=is_safe), *text_change(case, rates, is_safe=is_safe))
 
 
 _PARTS = {0.1: Text("a tenth", "十分之一"), 0.3: Text("a third", "三分之一"), 0.5: Text("half", "一半")}
@@ -76,7 +76,7 @@ def raise_rates(case: Case, factor: float) -> tuple[Change, ...]:
     if better <= lr:
         return ()
     rates = [max(rate, min(rate * better / lr, TEXT_SHARE * better)) for rate in text_rates(case)]
-    return (Change("train.unet_lr", better, lr), *_text_change(case, rates, is_safe=False))
+    return (Change("train.unet_lr", better, lr), *text_change(case, rates, is_safe=False))
 
 
 def text_rates(case: Case) -> list[float]:
@@ -111,7 +111,8 @@ def new_length(case: Case, steps: int, *, is_safe: bool = False) -> tuple[Change
     return () if rounded == epochs else (Change("train.max_train_epochs", rounded, epochs, is_safe=is_safe),)
 
 
-def _text_change(case: Case, rates: list[float], *, is_safe: bool) -> tuple[Change, ...]:
+def text_change(case: Case, rates: list[float], *, is_safe: bool) -> tuple[Change, ...]:
+    """Return the change to these rates, one for each of `text_rates`; nothing where they are the same."""
     before, after = text_rates(case), [significant(rate) for rate in rates]
     if not before or all(math.isclose(a, b, rel_tol=0.01) for a, b in zip(before, after, strict=True)):
         return ()

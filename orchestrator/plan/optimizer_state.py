@@ -36,21 +36,20 @@ class Kept:
     is_factored: bool = False
     """One number for each row and column instead of one copy, as Adafactor does; vectors are kept whole."""
     is_8bit: bool = False
-    """Large tensors are kept in 8 bits."""
+    """Large tensors are kept in 8 bits, with their scales beside them; of small ones there are no scales."""
 
 
 _KEPT: Final[Mapping[str, Kept]] = {
     "adamw": Kept(2, 3), "adam": Kept(2, 3), "radam": Kept(2, 3), "nadam": Kept(2, 4), "adagrad": Kept(1, 2),
     "rmsprop": Kept(1, 2), "sgd": Kept(0, 0), "sgdnesterov": Kept(1, 1), "lion": Kept(1, 1),
-    "adamwschedulefree": Kept(2, 2), "radamschedulefree": Kept(2, 2, "read"), "sgdschedulefree": Kept(1, 1, "read"),
+    "adamwschedulefree": Kept(2, 2), "radamschedulefree": Kept(2, 2), "sgdschedulefree": Kept(1, 1),
     "prodigy": Kept(2, 4), "adafactor": Kept(0, 3, is_factored=True),
     "adamax": Kept(2, 3, "read"), "adadelta": Kept(2, 3, "read"), "asgd": Kept(1, 4, "read"), "rprop": Kept(2, 3, "read"),
-    "adamw8bit": Kept(2, 4, "read", is_8bit=True), "pagedadamw8bit": Kept(2, 4, "read", is_8bit=True),
-    "lion8bit": Kept(1, 2, "read", is_8bit=True), "pagedlion8bit": Kept(1, 2, "read", is_8bit=True),
-    "sgdnesterov8bit": Kept(1, 2, "read", is_8bit=True),
-    "pagedadamw": Kept(2, 2, "read"), "pagedadamw32bit": Kept(2, 2, "read"),
+    "adamw8bit": Kept(2, 4, is_8bit=True), "pagedadamw8bit": Kept(2, 4, is_8bit=True),
+    "lion8bit": Kept(1, 2, is_8bit=True), "pagedlion8bit": Kept(1, 2, is_8bit=True),
+    "sgdnesterov8bit": Kept(1, 2, is_8bit=True), "pagedadamw": Kept(2, 2), "pagedadamw32bit": Kept(2, 2),
 }  # fmt: skip
-"""Optimizer in lower case -> what it keeps. `read`: no GPU was there to run it on, or it was not run."""
+"""Optimizer in lower case -> what it keeps. `read`: it was not run."""
 _UNKNOWN: Final = Kept(4, 6, "assumed")
 """Prodigy keeps four numbers for each, no known optimizer keeps more."""
 
@@ -78,7 +77,9 @@ def optimizer_bytes(
     for tensor in tensors:
         if not tensor.is_trained:
             continue
-        total += kept.storages * STORAGE_BYTES + _kept_bytes(tensor, kept, value_bytes)
+        is_small = kept.is_8bit and tensor.values < _SMALL_VALUES
+        storages = kept.copies if is_small else kept.storages
+        total += storages * STORAGE_BYTES + _kept_bytes(tensor, kept, value_bytes)
         if is_prodigy:  # its running sum, and where each number began; zeros are kept as one number
             sliced = math.ceil(tensor.values / slice_p)
             total += value_bytes * (sliced if tensor.is_zero else 2 * sliced)

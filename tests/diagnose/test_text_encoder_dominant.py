@@ -15,6 +15,10 @@ def test_a_larger_update_is_to_fix() -> None:
     assert "3.0 times" in finding.message.en
     assert finding.fix is not None
     assert [(c.key, c.value) for c in finding.fix.changes] == [("train.text_encoder_lr", 6e-4)]
+    of_plan = observed(checkpoints=[file_at(400, 0.01, 0.03)], text_encoder_lr=[2e-3, 1e-3])
+    both = catches(RULE, of_plan).fix
+    assert both is not None
+    assert [(c.key, c.value) for c in both.changes] == [("train.text_encoder_lr", [6e-4, 3e-4])]
     prodigy = observed(checkpoints=[file_at(400, 0.01, 0.03)], text_encoder_lr=1.0, optimizer_type="Prodigy")
     fix = catches(RULE, prodigy).fix
     assert fix is not None

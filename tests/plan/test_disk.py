@@ -70,6 +70,17 @@ def test_adafactor_keeps_a_number_for_each_row_and_column() -> None:
     assert optimizer_bytes(tensors_of(layers, Ranks(16)), "AdaFactor") - around == linear + convolution
 
 
+def test_8_bit_optimizers_keep_scales_of_large_tensors_only() -> None:
+    small, large = (
+        tensors_of((Layer("a", "unet", side, side),), Ranks(16)) for side in (128, 320)
+    )  # 2048 and 5120 numbers
+    assert (
+        optimizer_bytes(small, "AdamW8bit") == optimizer_bytes(small, "PagedAdamW") == 1200 + 2 * (2 * 225 + 8 * 2048)
+    )
+    assert optimizer_bytes(large, "AdamW8bit") == 1200 + 2 * (4 * 225 + 2 * (5120 + 4 * 20))
+    assert optimizer_bytes(large, "Lion8bit") == 1200 + 2 * (2 * 225 + 5120 + 4 * 20)
+
+
 def test_prodigy_keeps_where_the_lower_halves_began() -> None:
     tensors = tensors_of((Layer("a", "unet", 1000, 1000),), Ranks(11))
     around = 1200 + 2 * 4 * 225
@@ -158,7 +169,7 @@ def test_what_can_be_changed_is_told_with_what_it_saves() -> None:
 
 @pytest.mark.parametrize(
     ("optimizer", "words"),
-    [("AdamW", None), ("AdamW8bit", "not measured"), ("some.Optimizer", "not known; the most")],
+    [("AdamW", None), ("AdamW8bit", None), ("Adamax", "not measured"), ("some.Optimizer", "not known; the most")],
 )
 def test_how_sure_the_size_of_a_state_is_is_told(optimizer: str, words: str | None) -> None:
     notes = disk_need(make_plan(optimizer_type=optimizer, save_state=True), network()).notes

@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING
 from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity, State
 from orchestrator.core.number_text import short_number
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import events, final_file, number, setting, unet_lr
+from orchestrator.diagnose.facts import events, final_file, setting, unet_lr
+from orchestrator.diagnose.remedies import text_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _advice(case: Case) -> Text:
     """Look at the rates first: one that is set is not the reason."""
-    rates = {"train.unet_lr": unet_lr(case), "train.text_encoder_lr": number(case, "text_encoder_lr")}
+    rates = {"train.unet_lr": unet_lr(case), "train.text_encoder_lr": max(text_rates(case), default=None)}
     given = {key: rate for key, rate in rates.items() if rate}
     if not given:
         return Text("Set `train.unet_lr`.", "设置 `train.unet_lr`。")

@@ -34,10 +34,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severity
 from orchestrator.core.text import Text
-from orchestrator.diagnose.facts import NO_RUN, is_adaptive, number, significant, where
+from orchestrator.diagnose.facts import NO_RUN, is_adaptive, significant, where
 from orchestrator.diagnose.measured import weight_growth
+from orchestrator.diagnose.remedies import text_change, text_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
 from orchestrator.diagnose.signals.weights import LEAST_UPDATE
 
@@ -99,13 +100,8 @@ def _judge(case: Case, seen: WeightGrowth, ratio: float) -> Finding:
         return SAYS.clear(
             Text("The picture network moved more than the text encoder.", "U-Net 的变化大于文本编码器。"), facts
         )
-    te_lr = number(case, "text_encoder_lr")
-    is_own = te_lr is not None and te_lr > 0 and not is_adaptive(case)
-    changes = (
-        (Change("train.text_encoder_lr", significant(te_lr * LR_FACTOR), te_lr, is_safe=True),)
-        if is_own and te_lr is not None
-        else ()
-    )
+    lower = [rate * LR_FACTOR for rate in text_rates(case)]
+    changes = () if is_adaptive(case) else text_change(case, lower, is_safe=True)
     return SAYS.fired(
         Severity.FIX if ratio > MOST else Severity.WATCH,
         Confidence.MEDIUM,
