@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.attempt import Start
     from orchestrator.backends.protocol import Build
-    from orchestrator.core.observation import Observations
+    from orchestrator.core.observation import Checkpoint, Observations
     from orchestrator.core.text import Language, Text
     from orchestrator.plan.model import Plan
     from orchestrator.report.judged import Finished
@@ -103,6 +103,7 @@ def resume_run(
     Raises InputError when there is no run, another process trains in it, something changed since it began, or no state is
     whole and `from_scratch` is not said.
     """
+    from orchestrator.report.told import is_told
     from orchestrator.run.records.history import read_history
     from orchestrator.training.resume import open_run, start_again
 
@@ -110,7 +111,7 @@ def resume_run(
         job = open_run(path, held, shares_gpu=shares_gpu, from_scratch=from_scratch, tell=listener.told)
         start = start_again(job, listener, from_scratch=from_scratch)
         if start is None:
-            return None if read_history(job.rundir).is_reported else _report_trained(job, language)
+            return None if is_told(job.rundir, read_history(job.rundir)) else _report_trained(job, language)
         return _train(job, listener, start, language, why="resume", may_stop=may_stop)
 
 
@@ -168,12 +169,15 @@ def _report_trained(job: Job, language: Language) -> Finished:
     from orchestrator.run.records.history import read_history
     from orchestrator.run.records.run_record import end_record, write_run_record
 
-    outcome = outcome_of_trained(read_history(job.rundir))
-    job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
-    case = make_case(job.loaded, job.dataset, job.plan, read_run(job.rundir.root), outcome)
+    history, seen = read_history(job.rundir), read_run(job.rundir.root)
+    outcome = job.record.outcome if job.record.is_of(history) else None
+    if outcome is None:
+        outcome = outcome_of_trained(job.rundir, history, job.plan.output_name, _final(seen))
+    if not history.ending:
+        job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
+    case = make_case(job.loaded, job.dataset, job.plan, seen, outcome)
     record = end_record(job.record, outcome, job.plan.changes)
-    done = report_own(case, job.rundir, record, language, further=job.build.warnings, write_first=write_run_record)
-    return _noted(done, job)
+    return report_own(case, job.rundir, record, language, further=job.build.warnings, write_first=write_run_record)
 
 
 def read_end(done: Done) -> tuple[Observations, Outcome]:
@@ -186,18 +190,21 @@ def read_end(done: Done) -> tuple[Observations, Outcome]:
     from orchestrator.run.records.history import read_history
 
     seen = read_run(done.rundir.root)
-    final = next((c for c in seen.checkpoints if c.is_final), None)
     plan = done.job.plan
     outcome = judge_outcome(
         done.launched,
         done.rundir,
         output_name=plan.output_name,
-        checkpoint=final,
+        checkpoint=_final(seen),
         planned_steps=plan.steps.total_steps,
     )
     attempts = read_history(done.job.rundir).attempts
     before = sum(attempt.seconds for attempt in attempts if attempt.number < done.rundir.attempt)
     return seen, replace(outcome, seconds=done.launched.seconds + before)
+
+
+def _final(seen: Observations) -> Checkpoint | None:
+    return next((c for c in seen.checkpoints if c.is_final), None)
 
 
 def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
@@ -213,7 +220,7 @@ def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
     record = end_record(job.record, outcome, job.plan.changes)
     dataset, told = done.watch.end(is_hurried=is_hurried or done.launched.interrupted)
     case = make_case(job.loaded, dataset, job.plan, seen, outcome)
-    finished = report_own(
+    return report_own(
         case,
         job.rundir,
         record,
@@ -222,11 +229,3 @@ def _finish(done: Done, language: Language, *, is_hurried: bool) -> Finished:
         notes=(*what_went_wrong(done.launched), *done.notes, *told),
         write_first=write_run_record,
     )
-    return _noted(finished, job)
-
-
-def _noted(finished: Finished, job: Job) -> Finished:
-    """Write down that the report lies there; until then `resume` makes it."""
-    if finished.files:
-        job.journal.add("reported")
-    return finished

@@ -37,6 +37,8 @@ def make_base(args: argparse.Namespace) -> None:
             args.out, pictures=args.pictures, vae_steps=args.vae_steps, unet_steps=args.unet_steps, seed=args.seed
         )
     elif args.kind in ("flux", "sd3"):
+        if args.checkout is None:
+            raise SystemExit(f"base {args.kind} needs --checkout: the trainer's own classes make it")
         from rig_transformers import write_flux_base, write_sd3_base
 
         (write_flux_base if args.kind == "flux" else write_sd3_base)(args.out, args.checkout)

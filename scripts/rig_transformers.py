@@ -81,7 +81,7 @@ def write_sd3_base(out: Path, checkout: Path) -> None:
 
 def _begin(out: Path, checkout: Path) -> None:
     if os.environ.get("SD_SMALL_UNET") != "1":
-        raise SystemExit("SD_SMALL_UNET=1 is not set: the base would have 12 thousand million numbers")
+        raise SystemExit("SD_SMALL_UNET=1 is not set: the base would have 12 billion numbers")
     sys.path.insert(0, str(checkout))
     torch.manual_seed(0)
     make_tokenizer([], out)

@@ -53,6 +53,25 @@ OWN_ERROR = (
     + _HEAD.format(code=1, signal="")
 )
 """Process 1 had an error of its own."""
+ABORTED = KILLED.replace("-9", "-6").replace("SIGKILL", "SIGABRT")
+"""Process 1 ended itself in native code."""
+OUT_OF_MEMORY_THEN_ABORTED = (
+    """\
+[rank1]: Traceback (most recent call last):
+[rank1]:   File "/sd-scripts/train_network.py", line 1913, in <module>
+[rank1]: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.
+"""
+    + ABORTED
+)
+"""Taking the process group down aborted it after that."""
+ASKED_TO_END = """\
+W1129 21:09:02.143000 23106 torch/distributed/elastic/agent/server/api.py:753] Received 15 death signal, shutting down workers
+Traceback (most recent call last):
+  File "/venv/torch/distributed/elastic/multiprocessing/api.py", line 88, in _terminate_process_handler
+    raise SignalException(f"Process {os.getpid()} got signal: {sigval}", sigval=sigval)
+torch.distributed.elastic.multiprocessing.api.SignalException: Process 23106 got signal: 15
+"""
+"""Whoever asks the launcher to end gets no summary."""
 OUT_OF_MEMORY = (
     """\
 [rank1]: Traceback (most recent call last):

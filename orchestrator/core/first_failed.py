@@ -1,12 +1,13 @@
 """Which of several processes failed first, as torch's launcher says when all have ended.
 
 The others fail because of it: their tracebacks tell of a lost connection, whatever it was that ended the first one. Source:
-`ChildFailedError.format_msg` in torch/distributed/elastic/multiprocessing/errors.
+`ChildFailedError.format_msg` in torch/distributed/elastic/multiprocessing/errors, torch 2.6 to 2.13; the newer ones name the signal.
 """
 
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 _HEAD = "Root Cause (first observed failure)"
 _RANK = re.compile(r"\s*rank\s*: (?P<rank>\d{1,6})\b")
-_EXIT = re.compile(r"\s*exitcode\s*: (?P<code>-?\d{1,12})\b(?:.*\((?P<signal>SIG\w{1,20})\))?")
+_EXIT = re.compile(r"\s*exitcode\s*: (?P<code>-?\d{1,12})\b")
+_LOST = re.compile(
+    r"(?:gloo|pair\.cc).*Connection (?:closed|reset) by peer|ncclRemoteError|remote process exited or there was a network error"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,11 @@ class FirstFailed:
     rank: int
     """Its number among all processes."""
     exit_code: int
-    signal: str | None
-    """What ended it from outside or in native code: `SIGKILL`; None: it ended itself."""
 
     @property
-    def text(self) -> str:
-        """One line."""
-        signal = f" ({self.signal})" if self.signal else ""
-        return f"process {self.rank} failed first: exitcode {self.exit_code}{signal}"
+    def signal(self) -> str | None:
+        """What ended it from outside or in native code: `SIGKILL`; None: it ended itself."""
+        return signal_name(self.exit_code)
 
 
 class FirstFailedReader:
@@ -51,8 +52,23 @@ class FirstFailedReader:
                 self._rank = int(rank["rank"])
             elif (code := _EXIT.match(line)) and self._rank is not None:
                 self._is_inside = False
-                return FirstFailed(self._rank, int(code["code"]), code["signal"])
+                return FirstFailed(self._rank, int(code["code"]))
         return None
+
+
+def signal_name(exit_code: int | None) -> str | None:
+    """Return the name of the signal that an exit code below 0 stands for; its number where this system has no such signal."""
+    if exit_code is None or exit_code >= 0:
+        return None
+    try:
+        return signal.Signals(-exit_code).name
+    except ValueError:
+        return str(-exit_code)
+
+
+def is_lost_connection(words: str) -> bool:
+    """Return whether a process only says that it lost the others, as gloo and NCCL put it."""
+    return bool(_LOST.search(words))
 
 
 def first_failed(lines: Iterable[str]) -> FirstFailed | None:

@@ -32,7 +32,7 @@ DIVERGED = 15.0
 """Percent worse than the base on training pictures; see rule `diverging`."""
 LOST_BASE = Text(
     "The loss lies near 1 from the very first steps: the base model itself predicts nothing.",
-    "损失从最初几步起就接近 1：底模本身就不预测任何东西。",
+    "损失从最初几步起就接近 1：底模本身就什么都预测不出来。",
 )
 """Said while the run goes on and in its report."""
 
@@ -42,13 +42,18 @@ def nan_words(step: int) -> Text:
     return Text(f"The loss became NaN at step {step}.", f"损失在第 {step} 步变为 NaN。")
 
 
+def predicts_raw(case: Case) -> bool:
+    """Whether the prediction itself is compared; `sigma_scaled` and `additive` (FLUX, Lumina) make something else of it first."""
+    return setting(case, "model_prediction_type") in (None, "raw")
+
+
 def lost_level(case: Case) -> tuple[float, Confidence] | None:
     """Return the mean loss above which the model is lost, and how sure that is; None where the loss has another scale."""
     loss_type = setting(case, "loss_type")
     if loss_type not in (None, "l2") or setting(case, "debiased_estimation_loss") or setting(case, "masked_loss"):
         return None
     name, module = family(case), str(setting(case, "network_module") or "").rsplit(".", 1)[-1]
-    if name == "sd3" or module == "lora_sd3":
+    if name == "sd3" or module == "lora_sd3" or not predicts_raw(case):
         return None  # it compares pictures: what the velocity is off counts sigma^2 times, and the level moves with the timesteps
     if name in FLOW_FAMILIES or module in {"lora_flux", "lora_lumina", "lora_hunyuan_image", "lora_anima"}:
         return LOST_LEVEL_FLOW, Confidence.MEDIUM

@@ -22,7 +22,6 @@ def _row(pattern: str, cause: Text, fix: Text) -> Symptom:
     return Symptom(re.compile(pattern, re.IGNORECASE), cause, fix)
 
 
-_LOST = r"Connection closed by peer|ncclRemoteError|remote process exited or there was a network error"
 SYMPTOMS: tuple[Symptom, ...] = (
     _row(
         r"size mismatch|Error\(s\) in loading state_dict",
@@ -119,7 +118,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         Text("Set `train.num_processes: 1`.", "设 `train.num_processes: 1`。"),
     ),
     _row(
-        _LOST,
+        r"(gloo|pair\.cc).*Connection (closed|reset) by peer|ncclRemoteError|remote process exited or there was a network error",
         Text("Another process of this run had ended before; this one only missed it.", "这次训练的另一个进程先结束，此处只是与它失去连接。"),
         Text("Look for the first error of the other processes above that line.", "请在该行之前查找其他进程的第一个错误。"),
     ),
@@ -140,11 +139,6 @@ def match_symptom(words: str) -> Symptom | None:
     if module is not None:
         return _missing(module)
     return next((symptom for symptom in SYMPTOMS if symptom.pattern.search(words)), None)
-
-
-def is_lost_connection(words: str) -> bool:
-    """Return whether a process only says that it lost the others, as gloo and NCCL put it."""
-    return bool(re.search(_LOST, words))
 
 
 _MISSING = (

@@ -155,7 +155,7 @@ class ConsoleParser:
         first = self._summary.feed(body)
         if first is not None:
             values = {"rank": first.rank, "exit_status": first.exit_code, "signal": first.signal}
-            return self._event("first-failed", values, first.text)
+            return self._event("first-failed", values, body)
         if body.startswith("Traceback (most recent call last)"):
             self._tracebacks[rank] = []
             return None
@@ -246,7 +246,7 @@ class ConsoleParser:
         if rank:
             values["rank"] = int(rank)
         whole = f"{name}: {message}"
-        if name.endswith(("CalledProcessError", "ChildFailedError")):
+        if name.endswith(("CalledProcessError", "ChildFailedError", "SignalException")):
             exit_match = _EXIT.search(message)
             values["exit_status"] = int(exit_match["exit"]) if exit_match and exit_match["exit"] else None
             values["signal"] = exit_match["signal"] if exit_match else None

@@ -105,10 +105,10 @@ def write_report(data: ReportData, folder: Path, language: Language) -> dict[str
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(paths[REPORT_HTML], render_html(data, language))
-        write_record(paths[REPORT_JSON], KIND, VERSION, report_record(data))
         if data.next_text is not None:
             paths[NEXT_YAML] = folder / NEXT_YAML
             write_text(paths[NEXT_YAML], data.next_text)
+        write_record(paths[REPORT_JSON], KIND, VERSION, report_record(data))  # last: where it lies, all of them do
     except OSError as error:
         raise EnvironmentFault([refused_by_system(error)]) from error
     return paths

@@ -65,7 +65,7 @@ def next_step(present: Present) -> Text:
         return _while_it_goes_on(path, present)
     standing, has_report = present.run.standing, present.rundir.report_json.is_file()
     if standing == "succeeded":
-        return _see_report(path, has_report=has_report)
+        return _see_result(path, present)
     if standing == "stopped":
         return Text(f"`lora-run next {path}` shows the recipe that follows", f"`lora-run next {path}` 给出下一份配方")
     if standing == "unreadable":
@@ -99,6 +99,14 @@ def _go_on(path: str, present: Present) -> Text:
         f"`lora-run resume {path}` goes on from step {count(present.state.step)}",
         f"`lora-run resume {path}` 从第 {count(present.state.step)} 步继续",
     )
+
+
+def _see_result(path: str, present: Present) -> Text:
+    from orchestrator.report.told import is_told  # rules and charts come with it
+
+    if is_told(present.rundir, present.history):
+        return _see_report(path, has_report=True)
+    return Text(f"`lora-run resume {path}` writes its report", f"`lora-run resume {path}` 可写出报告")
 
 
 def _see_report(path: str, *, has_report: bool) -> Text:

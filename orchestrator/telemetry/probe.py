@@ -298,7 +298,8 @@ def mean_squares(prediction: Any, target: Any, of_pictures_at: Any = None) -> li
 
     `of_pictures_at`: timesteps (B,), 0..1000, where the trainer compares pictures rather than velocities; both numbers are
     brought to those of the velocity (noise - picture), as of any other flow model. A picture is off by sigma times what its
-    velocity is off; the noise has mean square 1. Below sigma 0.02 rounding in half precision would be all that is seen.
+    velocity is off; the noise has mean square 1. Below sigma 0.02 the error counts as at 0.02, so it falls towards 0: rounding in
+    bfloat16 would be about half of what is seen there.
     """
     wanted = target.detach().float()
     away = prediction.detach().float() - wanted

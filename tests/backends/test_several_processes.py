@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -45,10 +47,28 @@ def _launch(folder: Path, python: Path) -> subprocess.Popen[str]:
     command = launch_command(
         trainer, script, num_processes=PROCESSES, mixed_precision="no", is_cpu=False, is_offline=True
     )
-    environment = {**os.environ, **command.environment, "CUDA_VISIBLE_DEVICES": ""}
+    (folder / "sitecustomize.py").write_text(PORT_AS_IT_IS if python == own_python() else "")
+    environment = {**os.environ, **command.environment, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(folder)}
     return subprocess.Popen(
-        command.argv, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command.argv,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+
+
+PORT_AS_IT_IS = """
+import sys
+
+if "accelerate.commands.launch" in sys.orig_argv:
+    import accelerate.utils.launch
+
+    accelerate.utils.launch.get_free_port = lambda: 0
+"""
+"""accelerate 1.6.0, sd-scripts' pin, hands port 0 on; later ones take a free one."""
 
 
 def own_python() -> Path:
@@ -75,4 +95,5 @@ def test_two_runs_of_two_processes_at_once_beside_a_busy_usual_port(tmp_path: Pa
                 assert json.loads(output) == [list(range(PROCESSES)), ["--config_file", "train.toml"]]
         finally:
             for run in runs:
-                run.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(run.pid, signal.SIGKILL)

@@ -78,6 +78,7 @@ def test_min_snr_moves_the_level() -> None:
         {"masked_loss": True},
         {"debiased_estimation_loss": True},
         {"network_module": "networks.lora_sd3"},
+        {"network_module": "networks.lora_flux", "model_prediction_type": "sigma_scaled"},
     ],
 )
 def test_another_scale_is_not_judged(further: dict[str, Any]) -> None:
@@ -133,3 +134,5 @@ def test_a_base_that_predicts_nothing_is_named_whatever_the_family_and_the_loss(
     assert finding.evidence[0].value == pytest.approx(-0.3)
     assert finding.fix is not None
     assert finding.fix.changes == ()
+    scaled = replace(lost, settings={**lost.settings, "model_prediction_type": "sigma_scaled"})
+    assert all("base model itself" not in f.message.en for f in RULE.check(scaled))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +86,11 @@ def test_the_base_explains_what_it_explains() -> None:
     expected = 1 - sum(map(sum, BASE)) / 9
     assert signals.base_share([probe(0, 1.0, on=False), probe(5, 9.0)]) == pytest.approx(expected)
     assert math.isnan(signals.base_share([probe(5, 9.0)]))
+    not_wholly_off = probe(90, 9.0, on=False)
+    assert signals.base_share([probe(0, 1.0, on=False), not_wholly_off]) == pytest.approx(expected)
+    one_lost = replace(probe(0, 1.0, on=False), losses=((math.nan, *BASE[0][1:]), *BASE[1:]))
+    known = sum(map(sum, BASE)) - BASE[0][0]
+    assert signals.base_share([one_lost]) == pytest.approx(1 - known / 8)
 
 
 def test_a_loss_that_is_not_finite_makes_its_step_unknown() -> None:

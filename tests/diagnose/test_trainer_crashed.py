@@ -12,7 +12,7 @@ from orchestrator.diagnose.symptoms import SYMPTOMS, match_symptom
 from orchestrator.observe.console import ConsoleParser
 from orchestrator.run.records.model import Ending
 from tests.diagnose.cases import catches, catches_not, event, observed, outcome
-from tests.several_processes import KILLED, OTHERS, OWN_ERROR
+from tests.several_processes import ABORTED, KILLED, OTHERS, OUT_OF_MEMORY_THEN_ABORTED, OWN_ERROR
 
 
 def _crashed(text: str, kind: str = "traceback") -> Case:
@@ -55,7 +55,14 @@ def test_frequent_symptoms_are_told_with_their_cause(words: str, cause: str) -> 
 @pytest.mark.parametrize(
     ("said", "words", "cause"),
     [
-        (KILLED, "process 1 failed first: exitcode -9 (SIGKILL)", "killed"),
+        (KILLED, "exitcode  : -9 (pid: 23115)", "killed the trainer"),
+        (KILLED.replace(" (SIGKILL)", ""), "exitcode  : -9 (pid: 23115)", "killed the trainer"),
+        (ABORTED, "exitcode  : -6 (pid: 23115)", "number 1 failed first, with exit code -6"),
+        (
+            OUT_OF_MEMORY_THEN_ABORTED.replace("torch.OutOf", "X").replace("out of", "xx"),
+            "XMemoryError",
+            "XMemoryError",
+        ),
         (OWN_ERROR, "KeyError: 'one'", "KeyError"),
         (OTHERS, "RuntimeError: [pair.cc:553]", "had ended before"),
         (
@@ -64,7 +71,15 @@ def test_frequent_symptoms_are_told_with_their_cause(words: str, cause: str) -> 
             "later",
         ),
     ],
-    ids=["killed", "own error", "others only", "an earlier attempt's"],
+    ids=[
+        "killed",
+        "killed, older torch",
+        "aborted",
+        "own error, then aborted",
+        "own error",
+        "others only",
+        "an earlier attempt's",
+    ],
 )
 def test_of_several_processes_the_first_that_failed_is_told(said: str, words: str, cause: str) -> None:
     parser = ConsoleParser()

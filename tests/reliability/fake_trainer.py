@@ -151,7 +151,12 @@ def final(path: str, name: str, step: int, epoch: int, fault: str) -> None:
         state(path.removesuffix(".safetensors") + "-state", name, epoch, step)
     if fault != "no-file":
         network(
-            path, name, step, epoch, value=float("nan") if fault == "nan" else 0.5, is_empty=fault == "zero-tensors"
+            path,
+            name,
+            step,
+            epoch,
+            value={"nan": float("nan"), "zero-model": 0.0}.get(fault, 0.5),
+            is_empty=fault == "zero-tensors",
         )
     if fault == "stale":
         os.utime(path, (time.time() - 1e6,) * 2)

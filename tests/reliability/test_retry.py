@@ -30,18 +30,20 @@ from orchestrator.run.records.model import Ending, Outcome
 from orchestrator.training import attempts
 from orchestrator.training.resume import open_run, start_again
 from tests.reliability.conftest import EPOCHS, PER_EPOCH
+from tests.several_processes import OTHERS, OWN_ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from orchestrator.core.observation import LogEvent
     from orchestrator.report.judged import Finished
+    from orchestrator.run.records.run_record import RunRecord
     from tests.reliability.conftest import Runs
 
 RELIABILITY = {
     "A03": "the trainer killed with -9 in the middle: tried again once after 30 s from its newest state, steps exact",
-    "A14": "trained, and the tool died while the report was written, an older one lying there (2): resume writes it, trains nothing",
+    "A14": "trained, and the tool died while the report was written, an older one lying there (4, two of them failed): resume writes it, trains nothing",
     "A17": "exit code 0 with no file, no tensors, NaN, an epoch short, an old file copied there (5): failed with that reason",
     "A18": "a crash in native code after a good final file: succeeded, told as a warning, exit code 0 or 1 by the findings alone",
     "A19": "the same step ends two attempts: no third, and it is told; mistakes are never tried again",
@@ -194,6 +196,18 @@ def test_who_resumes_a_run_wants_it_tried_anew_but_not_at_a_step_that_failed_twi
     assert next_try(History(attempts=(*tried, failed(3, "resume", 9))), outcome, killed) is None
 
 
+def test_what_the_other_processes_say_makes_no_mistake_pass() -> None:
+    outcome = Outcome(Ending.FAILED, 1, "crash", same(""))
+    history = History(attempts=(Attempt(1, last_step=5, ending="failed", cause="crash"),))
+    nccl = "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp"
+    others = OTHERS.replace("RuntimeError: [pair.cc:553] Connection closed by peer", nccl)
+    assert next_try(history, outcome, Launched(1, 1.0, 0.1, tail=tuple(others.splitlines()))) is not None
+    mistake = OWN_ERROR.replace(OTHERS, others)
+    assert next_try(history, outcome, Launched(1, 1.0, 0.1, tail=tuple(mistake.splitlines()))) is None
+    long_ago = ("HTTP Error 503", *["step"] * 500, "Segmentation fault")
+    assert next_try(history, outcome, Launched(-11, 1.0, 0.1, tail=long_ago)) is None
+
+
 @pytest.mark.parametrize(
     ("fault", "cause", "words"),
     [
@@ -264,11 +278,24 @@ def test_a_run_whose_tool_died_before_the_report_is_reported(runs: Runs) -> None
     assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
 
 
-@pytest.mark.parametrize(("fault", "cause"), [({}, "ok"), ({"1": {"do": "segv-after-save"}}, "exit-error")])
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["before run.json", "after run.json"])
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ({}, "ok"),
+        ({"1": {"do": "segv-after-save"}}, "exit-error"),
+        ({"1": {"do": "zero-model"}}, "zero-model"),
+        ({"1": {"do": "stale"}}, "stale-model"),
+    ],
+)
 def test_a_run_whose_tool_died_while_the_report_was_written_is_reported(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch, fault: dict[str, dict[str, object]], cause: str
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, fault: dict[str, dict[str, object]], cause: str, is_recorded: bool
 ) -> None:
-    def die(_case: object, rundir: RunDir, *_: object, **__: object) -> Finished:
+    def die(
+        _case: object, rundir: RunDir, record: RunRecord, *_: object, write_first: Callable[..., None], **__: object
+    ) -> Finished:
+        if is_recorded:
+            write_first(rundir, record)
         rundir.report_json.write_text("that of an earlier attempt", encoding="utf-8")
         raise KeyboardInterrupt
 
@@ -276,13 +303,13 @@ def test_a_run_whose_tool_died_while_the_report_was_written_is_reported(
         patched.setattr(judged, "report_own", die)
         with pytest.raises(KeyboardInterrupt):
             runs.whole(fault)
-    assert (runs.history.ending, runs.history.is_reported) == ("succeeded", False)
+    assert runs.history.cause == cause
     done = pipeline.resume_run(runs.rundir.root, runs.heard, "en")
     assert done is not None
     assert done.report.case.outcome is not None
     assert done.report.case.outcome.cause == cause
     assert json.loads(runs.rundir.report_json.read_text())["outcome"]["cause"] == cause
-    assert runs.history.is_reported
+    assert done.report.case.outcome.ending.value == runs.history.ending
     assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chaos.processes import living_in
 from orchestrator.core.rundir import RunDir
 from orchestrator.diagnose.signals.probe import base_share
 from orchestrator.observe.read import read_run
@@ -36,7 +37,8 @@ def test_it_trains_what_was_planned_and_is_recorded(rig: Path, rig_home: Path, t
     wait_for_states(run, 1, process)
     process.kill()
     process.communicate()
-    time.sleep(5)
+    while living_in(run):  # `resume` would end them, and tell so
+        time.sleep(0.1)
     process = start(recipe, rig_home, "resume", f"runs/rig-{family}-001")
     output = process.communicate(timeout=1200)[0]
     assert process.returncode in (0, 1), output

@@ -18,7 +18,15 @@ from orchestrator.run.process.oom_kills import count_oom_kills
 from orchestrator.run.process.outcome import judge_outcome
 from orchestrator.run.process.patience import Limits, Patience
 from orchestrator.run.records.model import Ending
-from tests.several_processes import KILLED, OUT_OF_MEMORY
+from tests.several_processes import (
+    ABORTED,
+    ASKED_TO_END,
+    KILLED,
+    OTHERS,
+    OUT_OF_MEMORY,
+    OUT_OF_MEMORY_THEN_ABORTED,
+    OWN_ERROR,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,16 +146,36 @@ def test_ranks_and_colours_do_not_hide_a_traceback(rundir: RunDir) -> None:
 
 @pytest.mark.parametrize(
     ("said", "cause", "quoted"),
-    [(KILLED, "killed", ""), (OUT_OF_MEMORY, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory")],
-    ids=["killed", "out of memory"],
-)
+    [
+        (KILLED, "killed", ""),
+        (KILLED.replace(" (SIGKILL)", "").replace(" (SIGTERM)", ""), "killed", ""),
+        (KILLED.replace("-9", "-15").replace("SIGKILL", "SIGTERM"), "killed", ""),
+        (ABORTED, "crash", ""),
+        (OUT_OF_MEMORY, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory"),
+        (OUT_OF_MEMORY_THEN_ABORTED, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory"),
+        (OWN_ERROR, "crash", "KeyError: 'one'"),
+        (OWN_ERROR.replace("rank      : 1 (local_rank: 1)", "rank      : 0 (local_rank: 0)"), "crash", "KeyError: 'one'"),
+        (OWN_ERROR.replace("[rank1]: ", "").replace("[rank0]: ", ""), "crash", "KeyError: 'one'"),
+        (OTHERS, "crash", "RuntimeError: [pair.cc:553]"),
+    ],
+    ids=[
+        "killed", "killed, older torch", "SIGTERM", "aborted", "out of memory", "out of memory, then aborted", "own error",
+        "both within a second", "without ranks", "others only",
+    ],
+)  # fmt: skip
 def test_of_several_processes_the_first_that_failed_counts(rundir: RunDir, said: str, cause: str, quoted: str) -> None:
     outcome = judge_outcome(Launched(1, 1.0, 0.1, tail=tuple(said.splitlines())), rundir)
     assert outcome.cause == cause
     if quoted:
         assert outcome.last_lines[-1].startswith(quoted)
-        assert not any("Connection closed" in line for line in outcome.last_lines)
-        assert len(outcome.last_lines) == 3
+
+
+@pytest.mark.parametrize(("is_end_asked", "cause"), [(True, "interrupted"), (False, "killed")])
+def test_a_launcher_of_several_processes_that_is_ended_from_outside(
+    rundir: RunDir, is_end_asked: bool, cause: str
+) -> None:
+    launched = Launched(1, 1.0, 0.1, tail=tuple(ASKED_TO_END.splitlines()), is_end_asked=is_end_asked, first_step_s=0.5)
+    assert judge_outcome(launched, rundir).cause == cause
 
 
 @pytest.mark.parametrize("launcher", [True, False])

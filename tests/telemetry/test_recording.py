@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from orchestrator.telemetry.pictures import Pictures, caption_hash
+from orchestrator.telemetry.probe import mean_squares
 from orchestrator.telemetry.recorder import BLOCK_STEPS
 from tests.telemetry import toy
 from tests.telemetry.runs import read, train, trainer_class
@@ -292,6 +293,17 @@ def test_what_compares_pictures_is_told_as_velocities(tmp_path: Path) -> None:
             assert other["l"] == approximately(one["l"], 1e-3)
             assert other["g"] == approximately(one["g"], 0.1)
     assert set(compared) == {"s", "p"}
+
+
+def test_below_a_fiftieth_the_error_of_a_velocity_falls() -> None:
+    """The velocity is off by 1 everywhere, so the picture by sigma."""
+    target = torch.full((3, 1, 2, 2), 2.0)
+    sigmas = torch.tensor([0.5, 0.02, 0.01])
+    prediction = target + sigmas.reshape(-1, 1, 1, 1)
+    loss, square = mean_squares(prediction, target, sigmas * 1000)
+    assert loss.tolist() == pytest.approx([1.0, 1.0, 0.25], rel=1e-4)
+    assert square.tolist() == [5.0, 5.0, 5.0]
+    assert mean_squares(prediction, target)[0].tolist() == pytest.approx([0.25, 4e-4, 1e-4], rel=1e-4)
 
 
 def approximately(rows: Any, share: float) -> Any:

@@ -15,8 +15,8 @@ With telemetry, for every family and kind of loss: the explained share, 1 minus 
 below 0.1, where the base model has more than 0.4. A base model that itself has less than 0.1, probed with the LoRA off, is named as the fault.
 
 Without it, means of 6 steps of `loss/current`, two in a row above 0.6. Sound runs stay under 0.40. With `train.min_snr_gamma` the limit moves
-with the mean weight it gives; flow models (flux) have 1.2. With huber loss, masked loss, debiased estimation or sd3 (whose trainer compares pictures)
-the scale is another one, and the rule does not decide. Where the first three steps lie there already, the base model itself is named: at the
+with the mean weight it gives; flow models have 1.2. With huber loss, masked loss, debiased estimation, `train.model_prediction_type` other than raw, or sd3 (whose trainer
+compares pictures) the scale is another one, and the rule does not decide. Where the first three steps lie there already, the base model itself is named: at the
 first step the LoRA is still zero. Not so where training went on from other weights (`network_weights`, a resumed run): then these are named first.
 
 ## What to change
@@ -46,7 +46,15 @@ from orchestrator.core.finding import Confidence, Evidence, Finding, Fix, Severi
 from orchestrator.core.text import Text
 from orchestrator.diagnose.course import PROBE, went_on
 from orchestrator.diagnose.facts import RAW_LOSS, raw_loss, significant
-from orchestrator.diagnose.levels import FIRST_LEVEL, FIRST_STEPS, LOST_BASE, PERSISTENCE, WINDOW, lost_level
+from orchestrator.diagnose.levels import (
+    FIRST_LEVEL,
+    FIRST_STEPS,
+    LOST_BASE,
+    PERSISTENCE,
+    WINDOW,
+    lost_level,
+    predicts_raw,
+)
 from orchestrator.diagnose.measured import explained
 from orchestrator.diagnose.remedies import lower_rate_words, lower_rates
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -78,7 +86,7 @@ _BASE = (
 _WENT_ON = (
     Text(
         "The loss lies near 1 from the very first steps: the weights it went on from, or the base model, predict nothing.",
-        "损失从最初几步起就接近 1：它所接续的权重或底模不预测任何东西。",
+        "损失从最初几步起就接近 1：它所接续的权重或底模什么都预测不出来。",
     ),
     Text(
         "Training went on from other weights: at its first step the LoRA was not zero, so that loss need not be the base model's own.",
@@ -95,7 +103,7 @@ _WENT_ON = (
 def check(case: Case) -> Iterator[Finding]:
     """Look for windows at the level of a model that predicts nothing."""
     seen = explained(case)
-    if seen is not None and seen.base < LOST_EXPLAINED:
+    if seen is not None and seen.base < LOST_EXPLAINED and predicts_raw(case):
         yield _no_base(seen.base)
         return
     if seen is not None and seen.base > LEAST_BASE and len(seen.shares) >= PERSISTENCE:
@@ -161,7 +169,7 @@ def _no_base(share: float) -> Finding:
         Confidence.HIGH,
         Text(
             "With the LoRA off the base model predicts nothing: the base model itself is at fault.",
-            "关闭 LoRA 时底模不预测任何东西：问题出在底模本身。",
+            "关闭 LoRA 时底模什么都预测不出来：问题出在底模本身。",
         ),
         evidence=[
             Evidence(

@@ -34,10 +34,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
+from orchestrator.core.first_failed import is_lost_connection
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, events, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
-from orchestrator.diagnose.symptoms import is_lost_connection, match_symptom, missing_module
+from orchestrator.diagnose.symptoms import match_symptom, missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,11 +76,16 @@ def check(case: Case) -> Iterator[Finding]:
 def _what_ended_it(case: Case) -> tuple[LogEvent, ...]:
     found = events(case, *ENDED_BADLY, FIRST_FAILED)
     own = tuple(x for x in found if x.kind != FIRST_FAILED)
-    if found and found[-1].kind == FIRST_FAILED:  # else it is of an earlier attempt
-        first, rank = found[-1], found[-1].values["rank"]
-        own = () if first.values["signal"] else tuple(x for x in own if x.values.get("rank", rank) == rank)
-        return own or (first,)
-    return tuple(x for x in own if not is_lost_connection(x.text)) or own or events(case, *CONSEQUENCES)
+    first = (
+        found[-1] if found and found[-1].kind == FIRST_FAILED else None
+    )  # else it is of an earlier run in the same log
+    if first is not None and first.values["signal"] is not None:
+        return tuple(x for x in own if x.values.get("rank") == first.values["rank"]) or (first,)
+    telling = tuple(x for x in own if not is_lost_connection(x.text))
+    if first is not None:
+        rank = first.values["rank"]
+        return tuple(x for x in telling if x.values.get("rank", rank) == rank) or telling or own or (first,)
+    return telling or own or events(case, *CONSEQUENCES)
 
 
 def _has_failed(case: Case, lines: tuple[LogEvent, ...]) -> bool:
@@ -91,7 +97,7 @@ def _has_failed(case: Case, lines: tuple[LogEvent, ...]) -> bool:
 
 def _failed(case: Case, lines: tuple[LogEvent, ...]) -> Finding:
     words = _last_words(case, lines)
-    said = "\n".join([words, *(line.text for line in lines)])
+    said = "\n".join([words, *(line.text for line in lines), _signal(lines)])
     symptom = match_symptom(said)
     if symptom is not None:
         message = Text(f"The trainer ended with an error. {symptom.cause.en}", f"训练器因错误退出。{symptom.cause.zh}")
@@ -102,6 +108,13 @@ def _failed(case: Case, lines: tuple[LogEvent, ...]) -> Finding:
             f"训练器因错误退出：{case.outcome.message.zh}",
         )
         fix = Fix(Text("Look at the last lines of the console log.", "查看控制台日志的最后几行。"))
+    elif lines and lines[-1].kind == FIRST_FAILED:
+        rank, code = lines[-1].values["rank"], lines[-1].values["exit_status"]
+        message = Text(
+            f"Of several processes number {rank} failed first, with exit code {code}.",
+            f"多个进程中第 {rank} 号最先失败，退出码 {code}。",
+        )
+        fix = Fix(Text("Look at what that process said in the console log.", "查看控制台日志中该进程的输出。"))
     else:
         message = Text(f"The trainer ended with an error: {words}", f"训练器因错误退出：{words}")
         fix = Fix(Text("Look at the console log above that line.", "查看控制台日志中该行之前的内容。"))
@@ -112,6 +125,11 @@ def _failed(case: Case, lines: tuple[LogEvent, ...]) -> Finding:
         evidence=[Evidence(Text("the trainer's last words", "训练器最后的输出"), words, None, _source(lines))],
         fix=fix,
     )
+
+
+def _signal(lines: tuple[LogEvent, ...]) -> str:
+    """Return the signal that ended the process that failed first; torch's own line has its number alone."""
+    return str(lines[-1].values["signal"] or "") if lines and lines[-1].kind == FIRST_FAILED else ""
 
 
 def _fix(case: Case, symptom: Symptom, module: str | None) -> Fix:

@@ -121,11 +121,21 @@ def base_drift(probes: Sequence[Probe]) -> float:
 
 
 def base_share(probes: Sequence[Probe]) -> float:
-    """Return the base model's explained share over all its probes: 1 - loss / mean squared target; NaN where there is none."""
-    off = [probe for probe in probes if not probe.is_on]
-    loss = math.fsum(value for probe in off for row in probe.losses for value in row if math.isfinite(value))
-    target = math.fsum(value for probe in off for row in probe.targets for value in row if math.isfinite(value))
-    return 1 - loss / target if target > 0 else math.nan
+    """Return the base model's explained share: 1 - loss / mean squared target; NaN where it is not known.
+
+    By its first probe: by the end the LoRA may not be wholly off any more (`base_drift`).
+    """
+    off = next((probe for probe in probes if not probe.is_on), None)
+    if off is None:
+        return math.nan
+    pairs = [
+        pair
+        for losses, targets in zip(off.losses, off.targets, strict=True)
+        for pair in zip(losses, targets, strict=True)
+        if all(map(math.isfinite, pair))
+    ]
+    target = math.fsum(target for _, target in pairs)
+    return 1 - math.fsum(loss for loss, _ in pairs) / target if target > 0 else math.nan
 
 
 def _cells(probe: Probe) -> dict[tuple[int, float], float]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.core.first_failed import first_failed
+from orchestrator.core.first_failed import first_failed, is_lost_connection, signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,12 +17,14 @@ TRACEBACK = "Traceback (most recent call last):"
 MODEL_SAVED = "model saved."
 NO_DATA = "No data found"
 MESSAGE_LINES = 12
-_LAUNCHER = re.compile(r"CalledProcessError|ChildFailedError")
+_LAUNCHER = re.compile(r"CalledProcessError|ChildFailedError|SignalException")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _RANK = re.compile(r"^\[(?:rank|default)?(?P<rank>\d+)\]:\s?")
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?::\s.*|)$")
 _ARGUMENTS = re.compile(r"^\S+\.py: error: (.+)$")
 _SIGNAL = re.compile(r"died with <Signals\.(\w+)")
+_HANDED_ON = re.compile(r"SignalException: Process \d+ got signal: (\d+)")
+"""torch's launcher was asked to end, and ended its processes."""
 _GPU_MEMORY = re.compile(
     r"CUDA out of memory|(HIP|XPU) out of memory|CUDA error: out of memory|torch\.(cuda\.)?OutOfMemoryError"
     r"|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|MPS backend out of memory"
@@ -60,15 +62,16 @@ def plain(line: str) -> str:
 def innermost(lines: Sequence[str]) -> Crash | None:
     """Return the trainer's own last traceback. The launcher's, which only repeats the exit code, does not count.
 
-    Of several processes that of the one that failed first counts; where that one was ended by a signal there is none: the
-    others only miss it.
+    Of several processes that of the one that failed first counts, and none that only tells of a lost connection where there is
+    another. Where a signal ended that one, without a traceback of its own, there is none: the others only miss it.
     """
     first = first_failed(plain(line) for line in lines)
-    if first is not None and first.signal is not None:
-        return None
     own = [found for found in _tracebacks(lines) if not _LAUNCHER.search(found.last)]
-    of_first = [found for found in own if first is not None and found.rank in (first.rank, None)]
-    return max(of_first or own, key=lambda found: found.at, default=None)
+    if first is not None and first.signal is not None:
+        own = [found for found in own if found.rank == first.rank]
+    telling = [found for found in own if not is_lost_connection(found.message)]
+    of_first = [found for found in telling if first is not None and found.rank in (first.rank, None)]
+    return max(of_first or telling or own, key=lambda found: found.at, default=None)
 
 
 def refused_argument(lines: Sequence[str]) -> str | None:
@@ -78,8 +81,10 @@ def refused_argument(lines: Sequence[str]) -> str | None:
 
 def killing_signal(lines: Sequence[str]) -> str | None:
     """Return the signal that ended the trainer, as its launcher tells: `SIGKILL`."""
-    first = first_failed(plain(line) for line in lines)
-    return (first.signal if first is not None else None) or _last_match(_SIGNAL, lines)
+    first, handed_on = first_failed(plain(line) for line in lines), _last_match(_HANDED_ON, lines)
+    if first is not None and first.signal is not None:
+        return first.signal
+    return _last_match(_SIGNAL, lines) or (signal_name(-int(handed_on)) if handed_on else None)
 
 
 def has_gpu_memory_error(text: str) -> bool:

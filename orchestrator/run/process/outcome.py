@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import signal
+import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.core.first_failed import signal_name
+from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
 from orchestrator.run.process import last_words
 from orchestrator.run.process.launched import NO_OUTPUT
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.core.observation import Checkpoint
-    from orchestrator.core.rundir import RunDir
     from orchestrator.run.process.launched import Launched
     from orchestrator.run.records.history import History
 
 LAST_LINES = 20
 TRACEBACK_LINES = 60
 _KILLED_EXITS = {137, -9}
+_KILLING_SIGNALS = {"SIGKILL", "SIGTERM"}
+"""The system's own when memory runs out, and that of the guards that come before it."""
 _ENDING_SIGNALS = {"SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"}
 _ENDING_EXITS = {129, 130, 137, 143}
 """What a shell makes of these signals."""
@@ -65,13 +68,23 @@ def judge_outcome(
     return Outcome(said.ending, launched.exit_code, said.cause, message, launched.seconds, launched.first_step_s, shown)
 
 
-def outcome_of_trained(history: History) -> Outcome:
-    """Return how a run ended whose final file is published and whose tool died before it could tell: by its journal."""
+def outcome_of_trained(rundir: RunDir, history: History, output_name: str, checkpoint: Checkpoint | None) -> Outcome:
+    """Return how a run ended whose last step is published and whose tool died before it could tell.
+
+    By its final file, as in `judge_outcome`, and by what its journal says of the newest attempt. Its time is that of the attempts whose
+    end was written down.
+    """
     last = history.attempts[-1]
-    cause = last.cause if last.ending == Ending.SUCCEEDED.value else "ok"
-    message = {"rescued": _RESCUED, "exit-error": _exit_error(last.exit_code)}.get(cause, _TRAINED)
-    seconds = [attempt.seconds for attempt in history.attempts]
-    return Outcome(Ending.SUCCEEDED, last.exit_code, cause, message, sum(seconds) if all(seconds) else None)
+    began_at = dt.datetime.fromisoformat(last.started_at).timestamp()
+    wrong = problem_of_file(RunDir(rundir.root, last.number), checkpoint, began_at, output_name)
+    if wrong is not None:
+        said = _Said(Ending.FAILED, *wrong)
+    else:
+        cause = last.cause if last.ending == Ending.SUCCEEDED.value else "ok"
+        message = {"rescued": _RESCUED, "exit-error": _exit_error(last.exit_code)}.get(cause, _TRAINED)
+        said = _Said(Ending.SUCCEEDED, cause, message)
+    seconds = sum(attempt.seconds for attempt in history.attempts) or None
+    return Outcome(said.ending, last.exit_code, said.cause, said.message, seconds)
 
 
 def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoint: Checkpoint | None) -> _Said:
@@ -187,7 +200,7 @@ def _is_ended_from_outside(launched: Launched) -> bool:
     crash = last_words.innermost(launched.tail)
     if crash is not None:
         return crash.last.startswith("KeyboardInterrupt")
-    name = last_words.killing_signal(launched.tail) or _signal_name(launched.exit_code)
+    name = last_words.killing_signal(launched.tail) or signal_name(launched.exit_code)
     is_ended = name in _ENDING_SIGNALS or launched.exit_code in _ENDING_EXITS
     return is_ended and not launched.oom_kills
 
@@ -201,8 +214,8 @@ def _ended_by_force(launched: Launched) -> _Said:
             "refused-arguments",
             Text(f"the trainer refused its arguments: {argument}", f"训练器拒绝了参数：{argument}"),
         )
-    name = last_words.killing_signal(launched.tail) or _signal_name(launched.exit_code)
-    if name == "SIGKILL" or launched.exit_code in _KILLED_EXITS:
+    name = last_words.killing_signal(launched.tail) or signal_name(launched.exit_code)
+    if name in _KILLING_SIGNALS or launched.exit_code in _KILLED_EXITS:
         return _Said(Ending.FAILED, "killed", _KILLED)
     native = f"signal {name}" if name else None
     if launched.exit_code in _WINDOWS_CRASH or any(
@@ -227,15 +240,6 @@ def _ended_by_force(launched: Launched) -> _Said:
             f"the trainer ended with exit code {code} without saying why", f"训练器以退出码 {code} 结束，没有说明原因"
         ),
     )
-
-
-def _signal_name(exit_code: int | None) -> str | None:
-    if exit_code is None or exit_code >= 0:
-        return None
-    try:
-        return signal.Signals(-exit_code).name
-    except ValueError:
-        return str(-exit_code)
 
 
 def _last(tail: Sequence[str]) -> tuple[str, ...]:

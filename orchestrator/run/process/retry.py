@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
+from orchestrator.run.process.last_words import innermost
 from orchestrator.run.process.launched import NO_OUTPUT
 from orchestrator.run.records.model import Ending
 
@@ -26,6 +27,7 @@ _PASSES: Final = re.compile(
     r"|GPU is lost|ECC error|Connection reset by peer|HTTP Error 5\d\d"
 )
 """Lines of crashes that other users saw go away when they began again. No GPU was at hand to bring one about here."""
+_LAST_LINES: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,12 @@ def _count(attempts: Sequence[Attempt], why: str) -> int:
 
 
 def _passes(outcome: Outcome, launched: Launched) -> bool:
+    """By what ended it: of several processes by the one that failed first, and not by what stood in the log long before."""
     if outcome.cause == "killed":
         return True
-    return outcome.cause == "crash" and any(_PASSES.search(line) for line in launched.tail)
+    crash = innermost(launched.tail)
+    said = crash.lines if crash is not None else launched.tail[-_LAST_LINES:]
+    return outcome.cause == "crash" and any(_PASSES.search(line) for line in said)
 
 
 def fails_there_again(history: History) -> int:

@@ -84,8 +84,6 @@ class History:
     ending: str = ""
     """Of the run; empty: not finished."""
     cause: str = ""
-    is_reported: bool = False
-    """Its end was judged and the report written."""
     started_at: str = ""
     last_entry_at: str = ""
     damage: tuple[Text, ...] = ()
@@ -133,8 +131,7 @@ def _attempt_started(history: History, entry: Entry) -> History:
         entry.attempt, first, first, facts.get("state"), str(facts.get("why", "start")), facts.get("changes", {}),
         started_at=entry.at,
     )  # fmt: skip
-    begun = replace(history, ending="", cause="", is_reported=False, stop_asked="", is_held=False)
-    return replace(begun, attempts=(*history.attempts, attempt))
+    return replace(history, attempts=(*history.attempts, attempt), ending="", cause="", stop_asked="", is_held=False)
 
 
 def _step(history: History, entry: Entry) -> History:
@@ -189,12 +186,7 @@ def _attempt_ended(history: History, entry: Entry) -> History:
 
 
 def _run_ended(history: History, entry: Entry) -> History:
-    ending, cause = str(entry.facts.get("ending", "")), str(entry.facts.get("cause", ""))
-    return replace(history, ending=ending, cause=cause, is_reported=False)
-
-
-def _reported(history: History, _entry: Entry) -> History:
-    return replace(history, is_reported=True)
+    return replace(history, ending=str(entry.facts.get("ending", "")), cause=str(entry.facts.get("cause", "")))
 
 
 def _in_attempt(history: History, entry: Entry, **changes: Any) -> History:
@@ -214,5 +206,4 @@ _TELLS = {
     "disk": _disk,
     "attempt-ended": _attempt_ended,
     "run-ended": _run_ended,
-    "reported": _reported,
 }

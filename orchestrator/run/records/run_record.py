@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.backends.protocol import Command
     from orchestrator.core.rundir import RunDir
+    from orchestrator.run.records.history import History
 
 KIND = "run"
 VERSION = 1
@@ -70,6 +71,11 @@ class RunRecord:
     """What `--set` wrote, by dotted recipe key."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """What the run changed itself, for lack of memory, by dotted recipe key."""
+
+    def is_of(self, history: History) -> bool:
+        """Whether it tells the end of the newest attempt, not of an earlier one."""
+        begun = history.attempts[-1].started_at if history.attempts else ""
+        return self.status == "ended" and self.ended_at >= begun
 
 
 def start_record(
