@@ -118,6 +118,17 @@ SYMPTOMS: tuple[Symptom, ...] = (
         Text("Set `train.num_processes: 1`.", "设 `train.num_processes: 1`。"),
     ),
     _row(
+        r"duplicated lora name",
+        Text(
+            "The network module names a layer of the base model twice: its version and the trainer's do not fit together.",
+            "网络模块对底模的同一层重复命名：它的版本与训练器不相配。",
+        ),
+        Text(
+            "With LyCORIS write `preset: attn-mlp` under `network.network_args`, or install lycoris-lora 3.2.0.",
+            "使用 LyCORIS 时，在 `network.network_args` 下写 `preset: attn-mlp`，或安装 lycoris-lora 3.2.0。",
+        ),
+    ),
+    _row(
         r"(gloo|pair\.cc).*Connection (closed|reset) by peer|ncclRemoteError|remote process exited or there was a network error",
         Text("Another process of this run had ended before; this one only missed it.", "这次训练的另一个进程先结束，此处只是与它失去连接。"),
         Text("Look for the first error of the other processes above that line.", "请在该行之前查找其他进程的第一个错误。"),

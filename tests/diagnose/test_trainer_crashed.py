@@ -42,6 +42,7 @@ def _crashed(text: str, kind: str = "traceback") -> Case:
         ("ModuleNotFoundError: No module named 'bitsandbytes'", "package"),
         ("RuntimeError: CUDA error: no kernel image is available for execution on the device", "graphics card"),
         ("subprocess.CalledProcessError: died with <Signals.SIGKILL: 9>.", "killed"),
+        ("AssertionError: duplicated lora name: lora_unet_time_embedding_linear_1", "twice"),
         ("RuntimeError: use_libuv was requested but PyTorch was build without libuv support", "libuv"),
     ],
 )
