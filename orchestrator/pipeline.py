@@ -169,14 +169,14 @@ def _report_trained(job: Job, language: Language) -> Finished:
     from orchestrator.run.records.history import read_history
     from orchestrator.run.records.run_record import end_record, write_run_record
 
-    history, seen = read_history(job.rundir), read_run(job.rundir.root)
-    outcome = job.record.outcome if job.record.is_of(history) else None
+    history, seen, record = read_history(job.rundir), read_run(job.rundir.root), job.record
+    outcome = record.outcome if record.is_of(history) else None
     if outcome is None:
         outcome = outcome_of_trained(job.rundir, history, job.plan.output_name, _final(seen))
-    if not history.ending:
+        record = end_record(record, outcome, job.plan.changes)
+    if (history.ending, history.cause) != (outcome.ending.value, outcome.cause):
         job.journal.add("run-ended", ending=outcome.ending.value, cause=outcome.cause)
     case = make_case(job.loaded, job.dataset, job.plan, seen, outcome)
-    record = end_record(job.record, outcome, job.plan.changes)
     return report_own(case, job.rundir, record, language, further=job.build.warnings, write_first=write_run_record)
 
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _HEAD = "Root Cause (first observed failure)"
 _RANK = re.compile(r"\s*rank\s*: (?P<rank>\d{1,6})\b")
 _EXIT = re.compile(r"\s*exitcode\s*: (?P<code>-?\d{1,12})\b")
-_LOST = re.compile(
-    r"(?:gloo|pair\.cc).*Connection (?:closed|reset) by peer|ncclRemoteError|remote process exited or there was a network error"
-)
+LOST_CONNECTION = r"(?:gloo|pair\.cc).*Connection (?:closed|reset) by peer|ncclRemoteError|remote process exited or there was a network error"
+"""Pattern of what a process says that only lost the others, as gloo and NCCL put it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,20 @@ def signal_name(exit_code: int | None) -> str | None:
         return str(-exit_code)
 
 
-def is_lost_connection(words: str) -> bool:
-    """Return whether a process only says that it lost the others, as gloo and NCCL put it."""
-    return bool(_LOST.search(words))
+def telling(first: FirstFailed | None, said: Sequence[tuple[int | None, str]]) -> list[int]:
+    """Return which errors tell why a run of several processes ended, as positions in `said`: (rank, None where unknown; words).
+
+    Those of the process that failed first; of the others where it has none, or only lost them and was ended by the launcher for it. None
+    where a signal alone tells.
+    """
+    own = [place for place, (_, words) in enumerate(said) if not re.search(LOST_CONNECTION, words)]
+    everything = list(range(len(said)))
+    if first is None:
+        return own or everything
+    of_first = [place for place in own if said[place][0] in (first.rank, None)]
+    if of_first or first.signal not in (None, "SIGABRT", "SIGTERM"):
+        return of_first
+    return own if own or first.signal else everything
 
 
 def first_failed(lines: Iterable[str]) -> FirstFailed | None:

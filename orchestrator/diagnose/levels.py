@@ -43,8 +43,10 @@ def nan_words(step: int) -> Text:
 
 
 def predicts_raw(case: Case) -> bool:
-    """Whether the prediction itself is compared; `sigma_scaled` and `additive` (FLUX, Lumina) make something else of it first."""
-    return setting(case, "model_prediction_type") in (None, "raw")
+    """Whether the prediction itself is compared; `sigma_scaled`, which the trainer takes for FLUX by itself, and `additive` do not."""
+    written = setting(case, "model_prediction_type")
+    is_flux = family(case) == "flux" or str(setting(case, "network_module") or "").endswith("lora_flux")
+    return written == "raw" or (written is None and not is_flux)
 
 
 def lost_level(case: Case) -> tuple[float, Confidence] | None:

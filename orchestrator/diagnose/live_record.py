@@ -86,7 +86,7 @@ class RecordWatch:
         if self.collapse_step is not None:
             found["collapse"] = Text(
                 f"From about step {self.collapse_step} on the model predicts nothing any more.",
-                f"约从第 {self.collapse_step} 步起，模型已不再预测任何东西。",
+                f"约从第 {self.collapse_step} 步起，模型已什么都预测不出来。",
             )
         if self.diverged_step is not None:
             found["divergence"] = Text(

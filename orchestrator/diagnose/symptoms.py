@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from orchestrator.core.first_failed import LOST_CONNECTION
 from orchestrator.core.text import Text
 
 
@@ -121,7 +122,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         r"duplicated lora name",
         Text(
             "The network module names a layer of the base model twice: its version and the trainer's do not fit together.",
-            "网络模块对底模的同一层重复命名：它的版本与训练器不相配。",
+            "网络模块对底模的同一层重复命名：它的版本与训练器不兼容。",
         ),
         Text(
             "With LyCORIS write `preset: attn-mlp` under `network.network_args`, or install lycoris-lora 3.2.0.",
@@ -129,7 +130,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         ),
     ),
     _row(
-        r"(gloo|pair\.cc).*Connection (closed|reset) by peer|ncclRemoteError|remote process exited or there was a network error",
+        LOST_CONNECTION,
         Text("Another process of this run had ended before; this one only missed it.", "这次训练的另一个进程先结束，此处只是与它失去连接。"),
         Text("Look for the first error of the other processes above that line.", "请在该行之前查找其他进程的第一个错误。"),
     ),

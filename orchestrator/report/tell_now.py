@@ -106,7 +106,7 @@ def _see_result(path: str, present: Present) -> Text:
 
     if is_told(present.rundir, present.history):
         return _see_report(path, has_report=True)
-    return Text(f"`lora-run resume {path}` writes its report", f"`lora-run resume {path}` 可写出报告")
+    return Text(f"`lora-run resume {path}` writes its report", f"`lora-run resume {path}` 会生成报告")
 
 
 def _see_report(path: str, *, has_report: bool) -> Text:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from orchestrator.core.first_failed import FirstFailed, first_failed, is_lost_connection, signal_name
+from orchestrator.core.first_failed import LOST_CONNECTION, FirstFailed, first_failed, signal_name, telling
 from tests.several_processes import KILLED, OTHERS, OUT_OF_MEMORY
 
 OLDER = KILLED.replace(" (SIGKILL)", "").replace(" (SIGTERM)", "")
@@ -35,13 +37,13 @@ def test_the_signal_stands_in_the_exit_code() -> None:
     assert signal_name(-250) == "250"
 
 
+LOST = "RuntimeError: [/pytorch/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:27819"
+
+
 @pytest.mark.parametrize(
     ("words", "is_lost"),
     [
-        (
-            "RuntimeError: [/pytorch/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:27819",
-            True,
-        ),
+        (LOST, True),
         ("RuntimeError: [../gloo/transport/tcp/pair.cc:534] Connection reset by peer", True),
         (
             "torch.distributed.DistBackendError: NCCL error: ncclRemoteError: A call failed possibly due to a network error",
@@ -52,4 +54,28 @@ def test_the_signal_stands_in_the_exit_code() -> None:
     ],
 )
 def test_a_lost_connection_is_known_by_gloo_and_nccl_alone(words: str, is_lost: bool) -> None:
-    assert is_lost_connection(words) is is_lost
+    assert bool(re.search(LOST_CONNECTION, words)) is is_lost
+
+
+OWN, OTHER = (1, "KeyError: 'one'"), (0, LOST)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said", "wanted"),
+    [
+        (None, [OWN, OTHER], [0]),
+        (None, [OTHER], [0]),
+        (1, [OWN, OTHER, (2, "ValueError: two")], [0]),
+        (1, [(None, "KeyError: 'one'"), OTHER], [0]),
+        (1, [(1, LOST), (0, "KeyError: 'zero'")], [1]),
+        (1, [(1, LOST), OTHER], [0, 1]),
+        (-9, [OTHER], []),
+        (-9, [(0, "ValueError: two")], []),
+        (-6, [OWN, OTHER], [0]),
+        (-6, [(1, LOST), (0, "KeyError: 'zero'")], [1]),
+        (-15, [(1, LOST), OTHER], []),
+    ],
+)
+def test_what_tells_why(exit_code: int | None, said: list[tuple[int | None, str]], wanted: list[int]) -> None:
+    first = None if exit_code is None else FirstFailed(1, exit_code)
+    assert telling(first, said) == wanted

@@ -38,8 +38,18 @@ def test_the_text_encoders_rate_has_to_be_the_same() -> None:
     catches(
         RULE, Case(settings=settings, observations=Observations()), Severity.FIX
     )  # another version of it: it trained
-    catches(RULE, Case(settings={**settings, "optimizer_type": "DAdaptLion"}), Severity.STOP)
-    catches(RULE, Case(settings={**settings, "optimizer_type": "prodigyplus.ProdigyPlusScheduleFree"}), Severity.FIX)
+    for ends in ("prodigyopt.Prodigy", "DAdaptation", "DAdaptLion", "dadaptation.DAdaptSGD"):
+        catches(RULE, Case(settings={**settings, "optimizer_type": ends}), Severity.STOP)
+    for trains in ("prodigyplus.ProdigyPlusScheduleFree", "DAdaptAdan", "DAdaptAdaGrad", "pytorch_optimizer.Prodigy"):
+        catches(RULE, Case(settings={**settings, "optimizer_type": trains}), Severity.FIX)
+    close = catches(RULE, Case(settings={**settings, "text_encoder_lr": 1.005}), Severity.STOP)
+    assert close.fix is not None
+    assert [(c.key, c.value) for c in close.fix.changes] == [("train.text_encoder_lr", 1.0)]
+    text_alone = {**settings, "text_encoder_lr": 1.0}
+    catches_not(RULE, Case(settings={**text_alone, "unet_lr": 0.0}), Status.CLEAR)
+    catches_not(
+        RULE, Case(settings={**text_alone, "unet_lr": 0.5, "network_train_text_encoder_only": True}), Status.CLEAR
+    )
     both = catches(RULE, Case(settings={**settings, "unet_lr": 1e-4}), Severity.STOP)
     assert both.fix is not None
     assert [(c.key, c.value) for c in both.fix.changes] == [("train.unet_lr", 1.0), ("train.text_encoder_lr", 1.0)]

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from orchestrator import pipeline
 from orchestrator.core.errors import EnvironmentFault
 from orchestrator.core.finding import Problem, Severity
+from orchestrator.core.record import write_record
 from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import same
 from orchestrator.diagnose.looking import Looking
@@ -26,6 +27,7 @@ from orchestrator.run.process.retry import WAIT_S, next_try
 from orchestrator.run.process.stop import read_request, request_stop
 from orchestrator.run.records import create
 from orchestrator.run.records.history import Attempt, History
+from orchestrator.run.records.journal import Journal
 from orchestrator.run.records.model import Ending, Outcome
 from orchestrator.training import attempts
 from orchestrator.training.resume import open_run, start_again
@@ -204,8 +206,14 @@ def test_what_the_other_processes_say_makes_no_mistake_pass() -> None:
     assert next_try(history, outcome, Launched(1, 1.0, 0.1, tail=tuple(others.splitlines()))) is not None
     mistake = OWN_ERROR.replace(OTHERS, others)
     assert next_try(history, outcome, Launched(1, 1.0, 0.1, tail=tuple(mistake.splitlines()))) is None
+    timeout = mistake.replace(
+        "KeyError: 'one'", "[E] Watchdog caught collective operation timeout\n[rank1]: RuntimeError: aborted"
+    )
+    assert next_try(history, outcome, Launched(1, 1.0, 0.1, tail=tuple(timeout.splitlines()))) is not None
     long_ago = ("HTTP Error 503", *["step"] * 500, "Segmentation fault")
     assert next_try(history, outcome, Launched(-11, 1.0, 0.1, tail=long_ago)) is None
+    alone = ("CUDA error: unspecified launch failure", "AssertionError: can only test a child process")
+    assert next_try(history, outcome, Launched(1, 1.0, 0.1, tail=alone)) is not None
 
 
 @pytest.mark.parametrize(
@@ -296,7 +304,7 @@ def test_a_run_whose_tool_died_while_the_report_was_written_is_reported(
     ) -> Finished:
         if is_recorded:
             write_first(rundir, record)
-        rundir.report_json.write_text("that of an earlier attempt", encoding="utf-8")
+        write_record(rundir.report_json, "report", 2, {"outcome": {"ending": "failed", "cause": "killed"}})
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -310,6 +318,24 @@ def test_a_run_whose_tool_died_while_the_report_was_written_is_reported(
     assert done.report.case.outcome.cause == cause
     assert json.loads(runs.rundir.report_json.read_text())["outcome"]["cause"] == cause
     assert done.report.case.outcome.ending.value == runs.history.ending
+    assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
+
+
+def test_what_is_judged_anew_and_the_journal_agree_afterwards(runs: Runs) -> None:
+    runs.start({})
+    with closing(Journal(runs.rundir.journal)) as journal:
+        journal.add("run-ended", ending="interrupted", cause="interrupted")  # Ctrl-C after the final file
+    assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is not None
+    assert (runs.history.ending, runs.history.cause) == ("succeeded", "ok")
+    assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
+
+
+def test_a_journal_without_the_beginning_of_its_attempt_is_enough(runs: Runs) -> None:
+    runs.start({})
+    lines = runs.rundir.journal.read_bytes().splitlines(keepends=True)
+    runs.rundir.journal.write_bytes(b"".join(b"{torn\n" if b"attempt-started" in line else line for line in lines))
+    assert not runs.history.attempts
+    assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is not None
     assert pipeline.resume_run(runs.rundir.root, runs.heard, "en") is None
 
 

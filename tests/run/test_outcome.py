@@ -149,7 +149,7 @@ def test_ranks_and_colours_do_not_hide_a_traceback(rundir: RunDir) -> None:
     [
         (KILLED, "killed", ""),
         (KILLED.replace(" (SIGKILL)", "").replace(" (SIGTERM)", ""), "killed", ""),
-        (KILLED.replace("-9", "-15").replace("SIGKILL", "SIGTERM"), "killed", ""),
+        (KILLED.replace("-9", "-15").replace("SIGKILL", "SIGTERM"), "crash", ""),
         (ABORTED, "crash", ""),
         (OUT_OF_MEMORY, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory"),
         (OUT_OF_MEMORY_THEN_ABORTED, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory"),
@@ -170,11 +170,30 @@ def test_of_several_processes_the_first_that_failed_counts(rundir: RunDir, said:
         assert outcome.last_lines[-1].startswith(quoted)
 
 
-@pytest.mark.parametrize(("is_end_asked", "cause"), [(True, "interrupted"), (False, "killed")])
-def test_a_launcher_of_several_processes_that_is_ended_from_outside(
-    rundir: RunDir, is_end_asked: bool, cause: str
+@pytest.mark.parametrize(
+    ("tail", "exit_code"),
+    [
+        (("subprocess.CalledProcessError: Command died with <Signals.SIGTERM: 15>.",), 1),
+        (("step 3",), -15),
+        (("step 3",), 143),
+        (tuple(ASKED_TO_END.splitlines()), 1),
+    ],
+)
+def test_a_trainer_that_somebody_ended_is_no_crash_of_native_code(
+    rundir: RunDir, tail: tuple[str, ...], exit_code: int
 ) -> None:
-    launched = Launched(1, 1.0, 0.1, tail=tuple(ASKED_TO_END.splitlines()), is_end_asked=is_end_asked, first_step_s=0.5)
+    outcome = judge_outcome(Launched(exit_code, 1.0, 0.1, tail=tail), rundir)
+    assert (outcome.cause, outcome.message.en) == ("crash", "the trainer was ended from outside (SIGTERM)")
+
+
+@pytest.mark.parametrize("others", ["", OTHERS])
+@pytest.mark.parametrize(("is_end_asked", "cause"), [(True, "interrupted"), (False, "crash")])
+def test_a_launcher_of_several_processes_that_is_ended_from_outside(
+    rundir: RunDir, is_end_asked: bool, cause: str, others: str
+) -> None:
+    launched = Launched(
+        1, 1.0, 0.1, tail=tuple((others + ASKED_TO_END).splitlines()), is_end_asked=is_end_asked, first_step_s=0.5
+    )
     assert judge_outcome(launched, rundir).cause == cause
 
 

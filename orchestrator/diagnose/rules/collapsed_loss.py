@@ -188,7 +188,7 @@ def _fired(case: Case, step: int, *, is_lost: bool, evidence: Evidence, confiden
     if is_lost:
         message = Text(
             f"From step {step} on the loss is that of a lost model: it predicts nothing any more.",
-            f"从第 {step} 步起损失处于失效模型的水平：它已不再预测任何东西。",
+            f"从第 {step} 步起损失处于失效模型的水平：它已什么都预测不出来。",
         )
     else:
         message = Text(

@@ -34,7 +34,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.finding import Change, Confidence, Evidence, Finding, Fix, Severity
-from orchestrator.core.first_failed import is_lost_connection
+from orchestrator.core.first_failed import FirstFailed, telling
 from orchestrator.core.text import Text
 from orchestrator.diagnose.facts import NO_RUN, events, setting
 from orchestrator.diagnose.rule import Case, Rule, Says
@@ -76,16 +76,12 @@ def check(case: Case) -> Iterator[Finding]:
 def _what_ended_it(case: Case) -> tuple[LogEvent, ...]:
     found = events(case, *ENDED_BADLY, FIRST_FAILED)
     own = tuple(x for x in found if x.kind != FIRST_FAILED)
-    first = (
-        found[-1] if found and found[-1].kind == FIRST_FAILED else None
-    )  # else it is of an earlier run in the same log
-    if first is not None and first.values["signal"] is not None:
-        return tuple(x for x in own if x.values.get("rank") == first.values["rank"]) or (first,)
-    telling = tuple(x for x in own if not is_lost_connection(x.text))
-    if first is not None:
-        rank = first.values["rank"]
-        return tuple(x for x in telling if x.values.get("rank", rank) == rank) or telling or own or (first,)
-    return telling or own or events(case, *CONSEQUENCES)
+    summary = (
+        found[-1:] if len(own) < len(found) and found[-1].kind == FIRST_FAILED else ()
+    )  # else of an earlier run in the log
+    first = FirstFailed(summary[0].values["rank"], summary[0].values["exit_status"]) if summary else None
+    places = telling(first, [(x.values.get("rank"), x.text) for x in own])
+    return tuple(own[place] for place in places) or summary or events(case, *CONSEQUENCES)
 
 
 def _has_failed(case: Case, lines: tuple[LogEvent, ...]) -> bool:

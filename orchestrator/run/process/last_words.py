@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.core.first_failed import first_failed, is_lost_connection, signal_name
+from orchestrator.core.first_failed import LOST_CONNECTION, first_failed, signal_name, telling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from orchestrator.core.first_failed import FirstFailed
 
 TRACEBACK = "Traceback (most recent call last):"
 MODEL_SAVED = "model saved."
@@ -62,16 +64,25 @@ def plain(line: str) -> str:
 def innermost(lines: Sequence[str]) -> Crash | None:
     """Return the trainer's own last traceback. The launcher's, which only repeats the exit code, does not count.
 
-    Of several processes that of the one that failed first counts, and none that only tells of a lost connection where there is
-    another. Where a signal ended that one, without a traceback of its own, there is none: the others only miss it.
+    Of several processes that of the one that failed first counts. Where a signal ended that one, without a traceback of its own, there
+    is none: the others only miss it. Nor where the launcher was asked to end, and they lost one another.
     """
-    first = first_failed(plain(line) for line in lines)
     own = [found for found in _tracebacks(lines) if not _LAUNCHER.search(found.last)]
-    if first is not None and first.signal is not None:
-        own = [found for found in own if found.rank == first.rank]
-    telling = [found for found in own if not is_lost_connection(found.message)]
-    of_first = [found for found in telling if first is not None and found.rank in (first.rank, None)]
-    return max(of_first or telling or own, key=lambda found: found.at, default=None)
+    if _last_match(_HANDED_ON, lines):
+        own = [found for found in own if not re.search(LOST_CONNECTION, found.message)]
+    places = telling(failed_first(lines), [(found.rank, found.message) for found in own])
+    return max((own[place] for place in places), key=lambda found: found.at, default=None)
+
+
+def failed_first(lines: Sequence[str]) -> FirstFailed | None:
+    """Return which of several processes failed first; None where nothing says so."""
+    return first_failed(plain(line) for line in lines)
+
+
+def said_by(rank: int, lines: Sequence[str]) -> list[str]:
+    """Return the lines that the process of that rank marked as its own."""
+    marked = [(_RANK.match(text), text) for text in (_COLOUR.sub("", line) for line in lines)]
+    return [text for prefix, text in marked if prefix is not None and int(prefix["rank"]) == rank]
 
 
 def refused_argument(lines: Sequence[str]) -> str | None:
@@ -81,7 +92,7 @@ def refused_argument(lines: Sequence[str]) -> str | None:
 
 def killing_signal(lines: Sequence[str]) -> str | None:
     """Return the signal that ended the trainer, as its launcher tells: `SIGKILL`."""
-    first, handed_on = first_failed(plain(line) for line in lines), _last_match(_HANDED_ON, lines)
+    first, handed_on = failed_first(lines), _last_match(_HANDED_ON, lines)
     if first is not None and first.signal is not None:
         return first.signal
     return _last_match(_SIGNAL, lines) or (signal_name(-int(handed_on)) if handed_on else None)

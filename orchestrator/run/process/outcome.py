@@ -10,6 +10,7 @@ from orchestrator.core.rundir import RunDir
 from orchestrator.core.text import Text
 from orchestrator.run.process import last_words
 from orchestrator.run.process.launched import NO_OUTPUT
+from orchestrator.run.records.history import Attempt
 from orchestrator.run.records.model import NOTHING_TRAINED, Ending, Outcome
 from orchestrator.run.saved.final_file import problem_of_file
 
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 LAST_LINES = 20
 TRACEBACK_LINES = 60
 _KILLED_EXITS = {137, -9}
-_KILLING_SIGNALS = {"SIGKILL", "SIGTERM"}
-"""The system's own when memory runs out, and that of the guards that come before it."""
 _ENDING_SIGNALS = {"SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"}
 _ENDING_EXITS = {129, 130, 137, 143}
 """What a shell makes of these signals."""
+_SHELL = 128
 _WINDOWS_CRASH = {3221225477, -1073741819}
 
 
@@ -74,17 +74,27 @@ def outcome_of_trained(rundir: RunDir, history: History, output_name: str, check
     By its final file, as in `judge_outcome`, and by what its journal says of the newest attempt. Its time is that of the attempts whose
     end was written down.
     """
-    last = history.attempts[-1]
-    began_at = dt.datetime.fromisoformat(last.started_at).timestamp()
-    wrong = problem_of_file(RunDir(rundir.root, last.number), checkpoint, began_at, output_name)
+    last = (
+        history.attempts[-1] if history.attempts else Attempt(rundir.attempt)
+    )  # its line in the journal may be damaged
+    wrong = problem_of_file(RunDir(rundir.root, last.number), checkpoint, _begun_at(last), output_name)
     if wrong is not None:
         said = _Said(Ending.FAILED, *wrong)
+    elif last.ending == Ending.FAILED.value:  # with all steps and a whole file: what failed came after it
+        said = _Said(Ending.SUCCEEDED, "exit-error", _exit_error(last.exit_code))
     else:
         cause = last.cause if last.ending == Ending.SUCCEEDED.value else "ok"
         message = {"rescued": _RESCUED, "exit-error": _exit_error(last.exit_code)}.get(cause, _TRAINED)
         said = _Said(Ending.SUCCEEDED, cause, message)
     seconds = sum(attempt.seconds for attempt in history.attempts) or None
     return Outcome(said.ending, last.exit_code, said.cause, said.message, seconds)
+
+
+def _begun_at(attempt: Attempt) -> float:
+    try:
+        return dt.datetime.fromisoformat(attempt.started_at).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _judge(launched: Launched, rundir: RunDir, output_name: str | None, checkpoint: Checkpoint | None) -> _Said:
@@ -215,8 +225,15 @@ def _ended_by_force(launched: Launched) -> _Said:
             Text(f"the trainer refused its arguments: {argument}", f"训练器拒绝了参数：{argument}"),
         )
     name = last_words.killing_signal(launched.tail) or signal_name(launched.exit_code)
-    if name in _KILLING_SIGNALS or launched.exit_code in _KILLED_EXITS:
+    if name == "SIGKILL" or launched.exit_code in _KILLED_EXITS:
         return _Said(Ending.FAILED, "killed", _KILLED)
+    if name in _ENDING_SIGNALS or launched.exit_code in _ENDING_EXITS:
+        named = name or signal_name(_SHELL - (launched.exit_code or 0))
+        return _Said(
+            Ending.FAILED,
+            "crash",
+            Text(f"the trainer was ended from outside ({named})", f"训练器被外部信号终止（{named}）"),
+        )
     native = f"signal {name}" if name else None
     if launched.exit_code in _WINDOWS_CRASH or any(
         f"exit status {code}" in x for x in launched.tail for code in _WINDOWS_CRASH

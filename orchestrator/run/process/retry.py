@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.core.text import Text
-from orchestrator.run.process.last_words import innermost
+from orchestrator.run.process.last_words import failed_first, said_by
 from orchestrator.run.process.launched import NO_OUTPUT
 from orchestrator.run.records.model import Ending
 
@@ -89,11 +89,11 @@ def _count(attempts: Sequence[Attempt], why: str) -> int:
 
 
 def _passes(outcome: Outcome, launched: Launched) -> bool:
-    """By what ended it: of several processes by the one that failed first, and not by what stood in the log long before."""
+    """By the last lines; of several processes by those of the one that failed first."""
     if outcome.cause == "killed":
         return True
-    crash = innermost(launched.tail)
-    said = crash.lines if crash is not None else launched.tail[-_LAST_LINES:]
+    first = failed_first(launched.tail)
+    said = launched.tail[-_LAST_LINES:] if first is None else said_by(first.rank, launched.tail)
     return outcome.cause == "crash" and any(_PASSES.search(line) for line in said)
 
 
