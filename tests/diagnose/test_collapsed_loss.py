@@ -60,8 +60,9 @@ def test_a_noisy_sound_run_at_batch_1_is_clear(seed: int) -> None:
 
 
 def test_flow_models_have_another_level() -> None:
-    catches_not(RULE, observed(LOST, network_module="networks.lora_flux"), Status.CLEAR)
-    flow = catches(RULE, observed([*SOUND, *[1.9] * 20], network_module="networks.lora_flux"), Severity.STOP)
+    raw = {"network_module": "networks.lora_flux", "model_prediction_type": "raw"}
+    catches_not(RULE, observed(LOST, **raw), Status.CLEAR)
+    flow = catches(RULE, observed([*SOUND, *[1.9] * 20], **raw), Severity.STOP)
     assert flow.confidence is Confidence.MEDIUM
 
 
@@ -79,6 +80,7 @@ def test_min_snr_moves_the_level() -> None:
         {"debiased_estimation_loss": True},
         {"network_module": "networks.lora_sd3"},
         {"network_module": "networks.lora_flux", "model_prediction_type": "sigma_scaled"},
+        {"network_module": "networks.lora_flux"},
     ],
 )
 def test_another_scale_is_not_judged(further: dict[str, Any]) -> None:
@@ -119,7 +121,12 @@ def test_without_a_probe_the_level_of_the_loss_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    "further", [{}, {"network_module": "networks.lora_flux"}, {"network_weights": "other.safetensors"}]
+    "further",
+    [
+        {},
+        {"network_module": "networks.lora_flux", "model_prediction_type": "raw"},
+        {"network_weights": "other.safetensors"},
+    ],
 )
 def test_a_base_that_predicts_nothing_is_named_whatever_the_family_and_the_loss(further: dict[str, Any]) -> None:
     case = recorded([0.0] * 8, losses=[1.45, 1.5] * 20, **{**SETTINGS, **further})
