@@ -60,7 +60,7 @@ def test_a_noisy_sound_run_at_batch_1_is_clear(seed: int) -> None:
 
 
 def test_flow_models_have_another_level() -> None:
-    raw = {"network_module": "networks.lora_flux", "model_prediction_type": "raw"}
+    raw: dict[str, Any] = {"network_module": "networks.lora_flux", "model_prediction_type": "raw"}
     catches_not(RULE, observed(LOST, **raw), Status.CLEAR)
     flow = catches(RULE, observed([*SOUND, *[1.9] * 20], **raw), Severity.STOP)
     assert flow.confidence is Confidence.MEDIUM
