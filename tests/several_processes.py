@@ -1,4 +1,4 @@
-"""What two processes of real sd-scripts print when one of them dies: recorded, shortened, `SIGKILL` and memory put in by hand."""
+"""What two processes of real sd-scripts print when one of them dies: recorded with torch 2.13, shortened; other ends put in by hand."""
 
 from __future__ import annotations
 
@@ -83,3 +83,12 @@ OUT_OF_MEMORY = (
     + _HEAD.format(code=1, signal="")
 )
 """Process 1 ran out of memory; both wrote at once."""
+BAR = "steps:  50%|#####     | 1/2 [00:01<00:01, avr_loss=0.1]"
+BEHIND_A_BAR = (
+    BAR
+    + OTHERS.replace(
+        "RuntimeError: [pair.cc:553] Connection closed by peer", "torch.OutOfMemoryError: CUDA out of memory"
+    )
+    + _HEAD.format(code=1, signal="").replace("rank      : 1 (local_rank: 1)", "rank      : 0 (local_rank: 0)")
+)
+"""Process 0 draws the bar, which has no line end, and ran out of memory."""

@@ -21,6 +21,7 @@ from orchestrator.run.records.model import Ending
 from tests.several_processes import (
     ABORTED,
     ASKED_TO_END,
+    BEHIND_A_BAR,
     KILLED,
     OTHERS,
     OUT_OF_MEMORY,
@@ -157,10 +158,11 @@ def test_ranks_and_colours_do_not_hide_a_traceback(rundir: RunDir) -> None:
         (OWN_ERROR.replace("rank      : 1 (local_rank: 1)", "rank      : 0 (local_rank: 0)"), "crash", "KeyError: 'one'"),
         (OWN_ERROR.replace("[rank1]: ", "").replace("[rank0]: ", ""), "crash", "KeyError: 'one'"),
         (OTHERS, "crash", "RuntimeError: [pair.cc:553]"),
+        (BEHIND_A_BAR, "out-of-memory", "torch.OutOfMemoryError: CUDA out of memory"),
     ],
     ids=[
         "killed", "killed, older torch", "SIGTERM", "aborted", "out of memory", "out of memory, then aborted", "own error",
-        "both within a second", "without ranks", "others only",
+        "both within a second", "without ranks", "others only", "behind a bar",
     ],
 )  # fmt: skip
 def test_of_several_processes_the_first_that_failed_counts(rundir: RunDir, said: str, cause: str, quoted: str) -> None:

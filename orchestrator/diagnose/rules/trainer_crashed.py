@@ -76,9 +76,8 @@ def check(case: Case) -> Iterator[Finding]:
 def _what_ended_it(case: Case) -> tuple[LogEvent, ...]:
     found = events(case, *ENDED_BADLY, FIRST_FAILED)
     own = tuple(x for x in found if x.kind != FIRST_FAILED)
-    summary = (
-        found[-1:] if len(own) < len(found) and found[-1].kind == FIRST_FAILED else ()
-    )  # else of an earlier run in the log
+    # a summary that does not come last is of an earlier run in the same log
+    summary = tuple(x for x in found[-1:] if x.kind == FIRST_FAILED)
     first = FirstFailed(summary[0].values["rank"], summary[0].values["exit_status"]) if summary else None
     places = telling(first, [(x.values.get("rank"), x.text) for x in own])
     return tuple(own[place] for place in places) or summary or events(case, *CONSEQUENCES)

@@ -22,6 +22,7 @@ MESSAGE_LINES = 12
 _LAUNCHER = re.compile(r"CalledProcessError|ChildFailedError|SignalException")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _RANK = re.compile(r"^\[(?:rank|default)?(?P<rank>\d+)\]:\s?")
+_RANK_BEHIND_A_BAR = re.compile(r"\[(?:rank|default)?(?P<rank>\d+)\]:\s?(?=Traceback)")
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?::\s.*|)$")
 _ARGUMENTS = re.compile(r"^\S+\.py: error: (.+)$")
 _SIGNAL = re.compile(r"died with <Signals\.(\w+)")
@@ -81,8 +82,7 @@ def failed_first(lines: Sequence[str]) -> FirstFailed | None:
 
 def said_by(rank: int, lines: Sequence[str]) -> list[str]:
     """Return the lines that the process of that rank marked as its own."""
-    marked = [(_RANK.match(text), text) for text in (_COLOUR.sub("", line) for line in lines)]
-    return [text for prefix, text in marked if prefix is not None and int(prefix["rank"]) == rank]
+    return [text for speaker, text in map(_marked, lines) if speaker == rank]
 
 
 def refused_argument(lines: Sequence[str]) -> str | None:
@@ -127,14 +127,19 @@ def without_home(text: str, home: Path | None = None) -> str:
     return re.sub(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", "~", text)
 
 
+def _marked(line: str) -> tuple[int | None, str]:
+    """Return which of several processes says a line, None where it does not tell, and the line without that mark."""
+    text = _COLOUR.sub("", line)
+    prefix = _RANK.match(text) or _RANK_BEHIND_A_BAR.search(text)
+    return (None, text) if prefix is None else (int(prefix["rank"]), text[prefix.end() :])
+
+
 def _tracebacks(lines: Sequence[str]) -> list[Crash]:
     """Return all tracebacks. One may begin behind a progress bar on the same line; several processes write into one another."""
     said: dict[int | None, list[tuple[int, str]]] = {}
     for number, line in enumerate(lines):
-        text = _COLOUR.sub("", line)
-        prefix = _RANK.match(text)
-        rank = int(prefix["rank"]) if prefix else None
-        said.setdefault(rank, []).append((number, text[prefix.end() :] if prefix else text))
+        rank, text = _marked(line)
+        said.setdefault(rank, []).append((number, text))
     return [crash for rank, own in said.items() for crash in _of_one_process(own, rank)]
 
 

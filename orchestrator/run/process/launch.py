@@ -39,7 +39,7 @@ TICK_S = 0.1
 LADDER: tuple[tuple[float, Push], ...] = ((0.0, "interrupt"), (5.0, "terminate"), (10.0, "kill"))
 """Seconds after the wish to stop -> what the group is sent."""
 TAIL_LINES = 1000
-"""Eight processes that fail together say about 500."""
+"""Eight processes that fail together say about 350: a traceback has some 30 lines, the launcher's summary 8 for each."""
 TAIL_LINE_CHARACTERS = 2000
 ANSWER_S = 2.0
 """What is printed so soon after the stacks were asked for may be the answer, which is no sign of life."""

@@ -74,9 +74,7 @@ def outcome_of_trained(rundir: RunDir, history: History, output_name: str, check
     By its final file, as in `judge_outcome`, and by what its journal says of the newest attempt. Its time is that of the attempts whose
     end was written down.
     """
-    last = (
-        history.attempts[-1] if history.attempts else Attempt(rundir.attempt)
-    )  # its line in the journal may be damaged
+    last = history.attempts[-1] if history.attempts else Attempt(rundir.attempt)  # its line may be damaged
     wrong = problem_of_file(RunDir(rundir.root, last.number), checkpoint, _begun_at(last), output_name)
     if wrong is not None:
         said = _Said(Ending.FAILED, *wrong)
