@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.core.record import write_record
 from orchestrator.observe.present import look_at
 from orchestrator.report.tell_now import next_step, status
 from orchestrator.run.records.journal import Journal
@@ -106,6 +107,22 @@ def test_phases(tmp_path: Path) -> None:
         journal.add("run-ended", ending="failed", cause="crash")
         assert (look_at(run).phase, look_at(run).run.standing) == ("reporting", "going-on")
     assert (look_at(run).phase, look_at(run).run.standing) == (None, "failed")
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (None, "lora-run resume"),
+        ({"ending": "failed", "cause": "crash"}, "lora-run resume"),
+        ({"ending": "succeeded", "cause": "ok"}, "report.html"),
+    ],
+    ids=["none", "of an earlier attempt", "of this end"],
+)
+def test_a_finished_run_without_the_report_of_its_end(tmp_path: Path, told: dict[str, str] | None, words: str) -> None:
+    run = make_run(tmp_path, events=[("run-ended", {"ending": "succeeded", "cause": "ok"})])
+    if told is not None:
+        write_record(run.report_json, "report", 2, {"outcome": told})
+    assert words in next_step(look_at(run)).en
 
 
 def test_a_run_whose_process_was_killed_is_cut_off(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from orchestrator.run.process.last_words import without_home
 from orchestrator.run.process.launch import launch
 from orchestrator.run.process.launched import Launched
 from orchestrator.run.process.oom_kills import count_oom_kills
-from orchestrator.run.process.outcome import judge_outcome
+from orchestrator.run.process.outcome import judge_outcome, outcome_of_trained
 from orchestrator.run.process.patience import Limits, Patience
+from orchestrator.run.records.history import Attempt, History
 from orchestrator.run.records.model import Ending
 from tests.several_processes import (
     ABORTED,
@@ -406,3 +407,21 @@ def test_ctrl_c_needs_no_traceback(rundir: RunDir) -> None:
     tail = ("Traceback (most recent call last):", '  File "x.py", line 1', "KeyboardInterrupt")
     assert judge_outcome(Launched(-2, 1.0, 0.1, interrupted=True, tail=tail), rundir).last_lines == ()
     assert judge_outcome(Launched(-2, 1.0, 0.1, "nan", tail=tail), rundir).last_lines == tail
+
+
+@pytest.mark.parametrize(
+    ("ending", "cause", "wanted"),
+    [
+        ("", "", "ok"),
+        ("succeeded", "rescued", "rescued"),
+        ("interrupted", "interrupted", "ok"),
+        ("failed", "crash", "exit-error"),
+    ],
+)
+def test_what_was_trained_and_never_told(rundir: RunDir, ending: str, cause: str, wanted: str) -> None:
+    (rundir.output / "x.safetensors").write_bytes(b"x" * 9)
+    last = Attempt(1, started_at="2000-01-01T00:00:00.000+00:00", ending=ending, cause=cause, exit_code=1, seconds=3.0)
+    outcome = outcome_of_trained(rundir, History(attempts=(last,)), "x", FINAL)
+    assert (outcome.ending, outcome.cause, outcome.seconds) == (Ending.SUCCEEDED, wanted, 3.0)
+    unreadable = replace(FINAL, is_readable=False)
+    assert outcome_of_trained(rundir, History(attempts=(last,)), "x", unreadable).cause == "bad-model"

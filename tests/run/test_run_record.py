@@ -12,6 +12,7 @@ import orchestrator
 from orchestrator.backends.protocol import Command, Trainer
 from orchestrator.core.errors import RecordError
 from orchestrator.core.text import Text
+from orchestrator.run.records.history import Attempt, History
 from orchestrator.run.records.model import Ending, Outcome
 from orchestrator.run.records.run_record import (
     end_record,
@@ -62,6 +63,18 @@ def test_the_outcome_is_added_and_reads_back(rundir: RunDir) -> None:
     assert back.status == "ended"
     assert back.outcome == outcome
     assert back.ended_at >= back.started_at
+
+
+@pytest.mark.parametrize(
+    ("begun", "is_of"), [("2000-01-01T00:00:00.000+00:00", True), ("2999-01-01T00:00:00.000+00:00", False)]
+)
+def test_a_record_of_an_earlier_attempt_is_not_that_of_the_newest(begun: str, is_of: bool) -> None:
+    started = start_record("a", "pocket", "", TRAINER, COMMANDS)
+    ended = end_record(started, Outcome(Ending.FAILED, 1, "crash", Text("it crashed", "崩溃")))
+    history = History(attempts=(Attempt(1), Attempt(2, started_at=begun)))
+    assert ended.is_of(history) is is_of
+    assert not started.is_of(history)
+    assert not started.is_of(History())
 
 
 def test_a_damaged_record_is_told(rundir: RunDir) -> None:
